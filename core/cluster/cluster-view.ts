@@ -1,0 +1,79 @@
+import type { PeerEntry, Placement, Shard, Wish } from '../../protocol/cluster.ts'
+import type { ModelId, PeerId } from '../../protocol/ids.ts'
+import type { ClusterEvent } from '../../protocol/signaling.ts'
+
+/** Everything a peer knows of the cluster. Immutable: each event makes a new one. */
+export type ClusterView = {
+  readonly peers: ReadonlyMap<PeerId, PeerEntry>
+  readonly wishes: ReadonlyMap<ModelId, Wish>
+  /** The newest placement of each model. */
+  readonly placements: ReadonlyMap<ModelId, Placement>
+}
+
+export const EMPTY_VIEW: ClusterView = { peers: new Map(), wishes: new Map(), placements: new Map() }
+
+export function viewOf(peers: readonly PeerEntry[], wishes: readonly Wish[], placements: readonly Placement[]): ClusterView {
+  return {
+    peers: new Map(peers.map((peer) => [peer.id, peer])),
+    wishes: new Map(wishes.map((wish) => [wish.model, wish])),
+    placements: new Map(placements.map((placement) => [placement.model, placement])),
+  }
+}
+
+function withEntry<K, V>(map: ReadonlyMap<K, V>, key: K, value: V): ReadonlyMap<K, V> {
+  return new Map(map).set(key, value)
+}
+
+function without<K, V>(map: ReadonlyMap<K, V>, key: K): ReadonlyMap<K, V> {
+  const copy = new Map(map)
+  copy.delete(key)
+  return copy
+}
+
+/** The view after `event`. A placement with an epoch that is not newer than the known one changes nothing. */
+export function applyEvent(view: ClusterView, event: ClusterEvent): ClusterView {
+  switch (event.type) {
+    case 'peer-joined':
+      return { ...view, peers: withEntry(view.peers, event.peer.id, event.peer) }
+    case 'peer-updated': {
+      const peer = view.peers.get(event.id)
+      if (!peer) return view
+      return { ...view, peers: withEntry(view.peers, event.id, { ...peer, status: event.status, capabilities: event.capabilities }) }
+    }
+    case 'peer-left':
+      return { ...view, peers: without(view.peers, event.id) }
+    case 'wish-set':
+      return { ...view, wishes: withEntry(view.wishes, event.wish.model, event.wish) }
+    case 'wish-dropped':
+      return { ...view, wishes: without(view.wishes, event.model), placements: without(view.placements, event.model) }
+    case 'placement': {
+      const known = view.placements.get(event.placement.model)
+      if (known && known.epoch >= event.placement.epoch) return view
+      return { ...view, placements: withEntry(view.placements, event.placement.model, event.placement) }
+    }
+  }
+}
+
+export type PlacementState = 'loading' | 'ready' | 'broken'
+
+/** How far one shard's owner is; `missing` when it has left the roster. */
+export function shardState(view: ClusterView, placement: Placement, shard: Shard): 'loading' | 'ready' | 'failed' | 'missing' {
+  const peer = view.peers.get(shard.peerId)
+  if (!peer) return 'missing'
+  const report = peer.status.shards.find((candidate) => candidate.model === placement.model && candidate.epoch === placement.epoch)
+  return report?.state ?? 'loading'
+}
+
+/** `ready` once every shard's owner has reported this epoch ready; `broken` when one is gone or failed, or there is no shard. */
+export function placementState(view: ClusterView, placement: Placement): PlacementState {
+  const states = placement.shards.map((shard) => shardState(view, placement, shard))
+  if (states.length === 0 || states.some((state) => state === 'missing' || state === 'failed')) return 'broken'
+  return states.every((state) => state === 'ready') ? 'ready' : 'loading'
+}
+
+/** Devices that may hold layers, longest-joined first. The first of them announces placements. */
+export function devicesOf(view: ClusterView): readonly PeerEntry[] {
+  return [...view.peers.values()]
+    .filter((peer) => (peer.role === 'device' || peer.role === 'local-device') && peer.capabilities !== null)
+    .sort((a, b) => a.joined - b.joined)
+}

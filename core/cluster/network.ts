@@ -1,0 +1,22 @@
+import type { PeerStatus, Placement, Wish } from '../../protocol/cluster.ts'
+import type { PeerId } from '../../protocol/ids.ts'
+import type { ClusterView } from './cluster-view.ts'
+
+/**
+ * What a ring node or a client sees of the others: the shared view, and frames to and from any peer by the best path.
+ * Implemented over worker ports in browsers and in Node, and in memory for tests.
+ */
+export type Network = {
+  readonly self: PeerId
+  /** The newest view; replaced, never changed in place. */
+  view: () => ClusterView
+  /** Called after each change of the view. Returns the way to unsubscribe. */
+  onView: (listener: (view: ClusterView) => void) => () => void
+  /** Opens a path when there is none. Resolves when the frame is accepted. @throws {ClusterError} link_closed, deadline_exceeded, frame_too_large */
+  send: (to: PeerId, frame: Uint8Array) => Promise<void>
+  /** Frames from peers, in order for each peer. Returns the way to unsubscribe. */
+  onFrame: (listener: (from: PeerId, frame: Uint8Array) => void) => () => void
+  publishStatus: (status: Omit<PeerStatus, 'links'>) => void
+  announce: (placement: Placement) => void
+  wish: (wish: Wish) => void
+}

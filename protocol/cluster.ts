@@ -1,0 +1,146 @@
+/** What peers know of each other: capabilities, shards, placements, wishes. Shared by signaling, the ring and `GET /v1/cluster`. */
+import { z } from 'zod'
+import { isModelId, isPeerId, type ModelId, type PeerId } from './ids.ts'
+import { isErrorCode, type ErrorCode } from './errors.ts'
+import { MAX_NAME_CHARS } from './limits.ts'
+
+export const peerIdSchema = z.custom<PeerId>(isPeerId, 'not a peer id')
+export const modelIdSchema = z.custom<ModelId>(isModelId, 'not a model id')
+const errorCodeSchema = z.custom<ErrorCode>(isErrorCode, 'not an error code')
+const bytes = z.number().int().min(0).max(2 ** 53 - 1)
+const layer = z.number().int().min(0).max(4096)
+const epoch = z.number().int().min(0).max(2 ** 32 - 1)
+const milliseconds = z.number().min(0).max(1e9)
+const sentence = z.string().max(2000)
+/** A name shown to people: control characters, line breaks and direction marks are refused (faults.md 28). */
+export const displayNameSchema = z
+  .string()
+  .min(1)
+  .max(MAX_NAME_CHARS)
+  // eslint-disable-next-line no-control-regex -- refusing them is the purpose
+  .regex(/^[^\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069<>]+$/u, 'a name has no control or direction characters')
+
+export const peerRoleSchema = z.enum(['device', 'client', 'gateway', 'local-device'])
+export type PeerRole = z.infer<typeof peerRoleSchema>
+export const backendSchema = z.enum(['webgpu', 'simd', 'wasm'])
+export type Backend = z.infer<typeof backendSchema>
+/** How a device holds matrices: f32 and f16 as they are, int8 with one scale per output row, int4 in blocks of 32 with one scale each. */
+export const weightFormatSchema = z.enum(['f32', 'f16', 'int8', 'int4'])
+export type WeightFormat = z.infer<typeof weightFormatSchema>
+export const strategySchema = z.enum(['memory-weighted', 'latency', 'throughput', 'auto'])
+export type Strategy = z.infer<typeof strategySchema>
+
+/** What a device offers. Absent for clients and gateways. */
+export const capabilitiesSchema = z.object({
+  backend: backendSchema,
+  weightFormat: weightFormatSchema,
+  /** Memory pledged, in bytes. */
+  memoryBytes: bytes,
+  threads: z.number().int().min(1).max(256),
+  /** What was found, in words: adapter and limits, or why there is no GPU. */
+  hardware: z.string().max(400),
+})
+export type Capabilities = z.infer<typeof capabilitiesSchema>
+
+/** One shard as its owner reports it. */
+export const shardReportSchema = z.object({
+  model: modelIdSchema,
+  epoch,
+  startLayer: layer,
+  endLayer: layer,
+  state: z.enum(['loading', 'ready', 'failed']),
+  /** What the device is doing to the shard, for people. */
+  phase: z.enum(['waiting', 'downloading', 'compiling', 'warming-up', 'ready', 'failed']),
+  loadedBytes: bytes,
+  totalBytes: bytes,
+  /** Bytes of weights as truly held, once ready. */
+  heldBytes: bytes,
+  error: z.object({ code: errorCodeSchema, message: sentence }).optional(),
+})
+export type ShardReport = z.infer<typeof shardReportSchema>
+
+export const linkPathSchema = z.enum(['webrtc', 'relay', 'local'])
+export type LinkPath = z.infer<typeof linkPathSchema>
+export const linkReportSchema = z.object({
+  peerId: peerIdSchema,
+  path: linkPathSchema,
+  rttMs: milliseconds.nullable(),
+  /** Bytes per second lately moved, both directions. */
+  bytesPerSecond: z.number().min(0).nullable(),
+})
+export type LinkReport = z.infer<typeof linkReportSchema>
+
+/** What a peer says of itself whenever it changes. */
+export const peerStatusSchema = z.object({
+  /** `idle`: holds nothing. `paused`: asked not to be placed. */
+  state: z.enum(['idle', 'loading', 'serving', 'paused']),
+  shards: z.array(shardReportSchema).max(64),
+  links: z.array(linkReportSchema).max(256),
+  /** Milliseconds one layer takes for one token, measured; null before any run. */
+  layerMs: milliseconds.nullable(),
+  /** Sequences whose KV cache the device holds now. */
+  sequences: z.number().int().min(0).max(1e6),
+  /** Frames handled since joining. */
+  framesHandled: z.number().int().min(0),
+})
+export type PeerStatus = z.infer<typeof peerStatusSchema>
+export const IDLE_STATUS: PeerStatus = { state: 'idle', shards: [], links: [], layerMs: null, sequences: 0, framesHandled: 0 }
+
+/** A line of the roster. `joined` orders peers by arrival: the longest-joined device announces placements. */
+export const peerEntrySchema = z.object({
+  id: peerIdSchema,
+  name: displayNameSchema,
+  role: peerRoleSchema,
+  joined: z.number().int().min(0),
+  capabilities: capabilitiesSchema.nullable(),
+  status: peerStatusSchema,
+})
+export type PeerEntry = z.infer<typeof peerEntrySchema>
+
+/** Somebody wants a model served; the announcer answers with a placement. */
+export const wishSchema = z.object({
+  model: modelIdSchema,
+  /** Where devices read the checkpoint: an absolute URL, or a path on the server they joined. */
+  source: z.string().min(1).max(2000),
+  strategy: strategySchema,
+  minDevices: z.number().int().min(1).max(1024),
+  maxDevices: z.number().int().min(1).max(1024),
+  /** Tokens a sequence may hold, prompt and answer together; null = what the model permits. */
+  contextLength: z.number().int().min(1).nullable(),
+  /** The server's own device: `withdraw` serves only while browsers cannot hold the model, `stay` is a member of the ring. */
+  localDevice: z.enum(['withdraw', 'stay']),
+})
+export type Wish = z.infer<typeof wishSchema>
+
+export const shardSchema = z.object({
+  peerId: peerIdSchema,
+  /** Half-open layer range `[startLayer, endLayer)`. */
+  startLayer: layer,
+  endLayer: layer,
+  /** Embeds tokens and starts each lap. */
+  first: z.boolean(),
+  /** Has final norm, head and sampler. */
+  last: z.boolean(),
+})
+export type Shard = z.infer<typeof shardSchema>
+
+/** The ordered shards of one model over devices. `shards` is empty when `problem` says why no device serves it. */
+export const placementSchema = z.object({
+  model: modelIdSchema,
+  source: z.string().min(1).max(2000),
+  /** Grows with every change; older ones are dropped. */
+  epoch,
+  strategy: strategySchema,
+  announcer: peerIdSchema,
+  numLayers: layer,
+  contextLength: z.number().int().min(1),
+  /** Number format of activations between shards: f32 where every shard holds f32 weights, else f16. */
+  handoff: z.enum(['f16', 'f32']),
+  shards: z.array(shardSchema).max(1024),
+  spares: z.array(peerIdSchema).max(1024),
+  explanation: z.array(sentence).max(1100),
+  problem: z
+    .object({ code: errorCodeSchema, message: sentence, missingBytes: bytes.optional() })
+    .nullable(),
+})
+export type Placement = z.infer<typeof placementSchema>

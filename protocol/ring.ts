@@ -1,0 +1,201 @@
+/**
+ * The ring plane: binary frames between peers. A fixed header of 40 bytes (little-endian), then the payload: raw numbers for
+ * activations, UTF-8 JSON for the rest. Byte tables are in PROTOCOL.md.
+ */
+import { z } from 'zod'
+import { modelIdSchema, peerIdSchema } from './cluster.ts'
+import { crc32 } from './crc32.ts'
+import { ClusterError, isErrorCode, type ErrorCode } from './errors.ts'
+import { sequenceId, type SequenceId } from './ids.ts'
+import { MAX_FRAME_BYTES } from './limits.ts'
+import { PROTOCOL_VERSION } from './version.ts'
+
+export const HEADER_BYTES = 40
+
+export const samplingSchema = z.object({
+  /** 0 = greedy. */
+  temperature: z.number().min(0).max(100),
+  topP: z.number().min(0).max(1),
+  /** 0 = off. */
+  topK: z.number().int().min(0),
+  minP: z.number().min(0).max(1),
+  /** 1 = off. */
+  repetitionPenalty: z.number().min(0.01).max(100),
+  presencePenalty: z.number().min(-2).max(2),
+  frequencyPenalty: z.number().min(-2).max(2),
+  /** Added to the logit of a token id before anything else. */
+  logitBias: z.array(z.tuple([z.number().int().min(0), z.number().min(-100).max(100)])).max(1024),
+  /** Key of the counter generator, as a decimal integer of 64 bits. */
+  seed: z.string().regex(/^-?\d{1,20}$/),
+})
+export type Sampling = z.infer<typeof samplingSchema>
+
+const tokenIdSchema = z.number().int().min(0).max(2 ** 31 - 1)
+
+/** A completion to run. The client sends it to the head, the head passes it to the tail, which samples by it. */
+export const jobSchema = z.object({
+  client: peerIdSchema,
+  model: modelIdSchema,
+  promptIds: z.array(tokenIdSchema).min(1).max(1 << 20),
+  sampling: samplingSchema,
+  /** A sampled id of this list ends the answer with `stop`. */
+  stopIds: z.array(tokenIdSchema).max(64),
+  /** Tokens to sample at most, at least 1. */
+  maxTokens: z.number().int().min(1).max(1 << 20),
+})
+export type Job = z.infer<typeof jobSchema>
+
+export const finishReasonSchema = z.enum(['stop', 'length'])
+export type FinishReason = z.infer<typeof finishReasonSchema>
+
+/** Common to every frame. `position` and `count` are tokens of the sequence; zero where they mean nothing. */
+type Base = { readonly sequence: SequenceId; readonly epoch: number }
+export type JobFrame = Base & { readonly type: 'job'; readonly job: Job }
+export type ActivationFrame = Base & {
+  readonly type: 'activation'
+  /** Position of the first token of `payload` in the sequence. */
+  readonly position: number
+  /** Tokens in `payload`. */
+  readonly count: number
+  /** Elements a token: the model's hidden size. */
+  readonly width: number
+  readonly numberType: 'f16' | 'f32'
+  /** The tail samples after the last token of this frame; unset on every prefill chunk but the last. */
+  readonly sample: boolean
+  /** Row-major [count, width], little-endian, residual already added. */
+  readonly payload: Uint8Array
+}
+export type TokenFrame = Base & {
+  readonly type: 'token'
+  /** 0 for the first sampled token. */
+  readonly index: number
+  readonly tokenId: number
+  /** Null while the answer goes on. */
+  readonly finish: FinishReason | null
+}
+/** Prefill so far, from the head to the client. */
+export type ProgressFrame = Base & { readonly type: 'progress'; readonly processed: number; readonly total: number }
+/** The sequence is over: drop its KV cache and its queued frames. Sent to every shard, by the client to cancel, by the tail at the end. */
+export type ReleaseFrame = Base & { readonly type: 'release' }
+/** A shard cannot go on with the sequence; to the client. */
+export type FailureFrame = Base & { readonly type: 'failure'; readonly code: ErrorCode; readonly message: string }
+export type RingFrame = JobFrame | ActivationFrame | TokenFrame | ProgressFrame | ReleaseFrame | FailureFrame
+
+const TYPE_CODES = { job: 1, activation: 2, token: 3, progress: 4, release: 5, failure: 6 } as const satisfies Record<RingFrame['type'], number>
+const NUMBER_CODES = { f16: 1, f32: 2 } as const
+const ELEMENT_BYTES = { f16: 2, f32: 4 } as const
+const FLAG_SAMPLE = 1
+const tokenBodySchema = z.object({ finish: finishReasonSchema.nullable() })
+const failureBodySchema = z.object({ code: z.custom<ErrorCode>(isErrorCode, 'not an error code'), message: z.string().max(2000) })
+const EMPTY = new Uint8Array(0)
+const json = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value))
+
+type HeaderFields = { flags: number; numberCode: number; position: number; count: number; width: number; payload: Uint8Array }
+
+function fieldsOf(frame: RingFrame): HeaderFields {
+  const plain = { flags: 0, numberCode: 0, position: 0, count: 0, width: 0, payload: EMPTY }
+  switch (frame.type) {
+    case 'job':
+      return { ...plain, payload: json(frame.job) }
+    case 'activation':
+      return {
+        flags: frame.sample ? FLAG_SAMPLE : 0,
+        numberCode: NUMBER_CODES[frame.numberType],
+        position: frame.position,
+        count: frame.count,
+        width: frame.width,
+        payload: frame.payload,
+      }
+    case 'token':
+      return { ...plain, position: frame.index, count: frame.tokenId, payload: json({ finish: frame.finish }) }
+    case 'progress':
+      return { ...plain, position: frame.processed, count: frame.total }
+    case 'release':
+      return plain
+    case 'failure':
+      return { ...plain, payload: json({ code: frame.code, message: frame.message.slice(0, 2000) }) }
+  }
+}
+
+/** The bytes of a frame. @throws {ClusterError} frame_too_large */
+export function encodeFrame(frame: RingFrame): Uint8Array {
+  const fields = fieldsOf(frame)
+  const bytes = new Uint8Array(HEADER_BYTES + fields.payload.length)
+  if (bytes.length > MAX_FRAME_BYTES) throw new ClusterError('frame_too_large', `a ${frame.type} frame of ${bytes.length} bytes; at most ${MAX_FRAME_BYTES}`)
+  const view = new DataView(bytes.buffer)
+  view.setUint8(0, PROTOCOL_VERSION)
+  view.setUint8(1, TYPE_CODES[frame.type])
+  view.setUint8(2, fields.flags)
+  view.setUint8(3, fields.numberCode)
+  view.setBigUint64(4, BigInt(`0x${frame.sequence}`), true)
+  view.setUint32(12, frame.epoch, true)
+  view.setUint32(20, fields.position, true)
+  view.setUint32(24, fields.count, true)
+  view.setUint32(28, fields.payload.length, true)
+  view.setUint32(36, fields.width, true)
+  bytes.set(fields.payload, HEADER_BYTES)
+  view.setUint32(32, crc32(bytes), true)
+  return bytes
+}
+
+const malformed = (what: string): ClusterError => new ClusterError('malformed_frame', `refused a frame: ${what}`)
+
+function parseBody<T>(schema: z.ZodType<T>, payload: Uint8Array): T {
+  let value: unknown
+  try {
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload))
+  } catch (cause) {
+    throw new ClusterError('malformed_frame', 'refused a frame: its payload is not JSON', { cause })
+  }
+  const parsed = schema.safeParse(value)
+  if (!parsed.success) throw malformed(z.prettifyError(parsed.error).slice(0, 300))
+  return parsed.data
+}
+
+function checkHeader(bytes: Uint8Array): DataView {
+  if (bytes.length < HEADER_BYTES) throw malformed(`${bytes.length} bytes, a header has ${HEADER_BYTES}`)
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  if (view.getUint8(0) !== PROTOCOL_VERSION) throw malformed(`version ${view.getUint8(0)}, this is ${PROTOCOL_VERSION}`)
+  if (view.getUint32(28, true) !== bytes.length - HEADER_BYTES) throw malformed('its length and its header disagree')
+  const header = bytes.slice(0, HEADER_BYTES)
+  header.fill(0, 32, 36)
+  if (crc32(header, bytes.subarray(HEADER_BYTES)) !== view.getUint32(32, true)) throw malformed('checksum')
+  return view
+}
+
+function decodeActivation(base: Base, view: DataView, payload: Uint8Array): ActivationFrame {
+  const numberCode = view.getUint8(3)
+  const numberType = numberCode === NUMBER_CODES.f16 ? 'f16' : numberCode === NUMBER_CODES.f32 ? 'f32' : null
+  if (numberType === null) throw malformed(`number type ${numberCode}`)
+  const count = view.getUint32(24, true)
+  const width = view.getUint32(36, true)
+  if (count * width * ELEMENT_BYTES[numberType] !== payload.length || payload.length === 0) throw malformed(`${count} × ${width} ${numberType} in ${payload.length} bytes`)
+  return { ...base, type: 'activation', position: view.getUint32(20, true), count, width, numberType, sample: (view.getUint8(2) & FLAG_SAMPLE) !== 0, payload }
+}
+
+/** The frame in `bytes`. Every field is checked; payloads of activations are views into `bytes`. @throws {ClusterError} malformed_frame */
+export function decodeFrame(bytes: Uint8Array): RingFrame {
+  const view = checkHeader(bytes)
+  const payload = bytes.subarray(HEADER_BYTES)
+  const id = view.getBigUint64(4, true).toString(16).padStart(16, '0')
+  const base = { sequence: sequenceId(id), epoch: view.getUint32(12, true) }
+  const position = view.getUint32(20, true)
+  const count = view.getUint32(24, true)
+  switch (view.getUint8(1)) {
+    case TYPE_CODES.job:
+      return { ...base, type: 'job', job: parseBody(jobSchema, payload) }
+    case TYPE_CODES.activation:
+      return decodeActivation(base, view, payload)
+    case TYPE_CODES.token:
+      return { ...base, type: 'token', index: position, tokenId: count, finish: parseBody(tokenBodySchema, payload).finish }
+    case TYPE_CODES.progress:
+      return { ...base, type: 'progress', processed: position, total: count }
+    case TYPE_CODES.release:
+      return { ...base, type: 'release' }
+    case TYPE_CODES.failure:
+      return { ...base, type: 'failure', ...parseBody(failureBodySchema, payload) }
+    default:
+      throw malformed(`type ${view.getUint8(1)}`)
+  }
+}
+

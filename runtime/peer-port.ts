@@ -1,0 +1,31 @@
+/**
+ * Messages between a peer's host, which owns sockets and links (a page's main thread, or Node's), and its engine, which
+ * owns runner, ring node and client (a worker). Only bytes and plain objects cross; arrays are transferred, not copied.
+ */
+import type { Capabilities, LinkPath, PeerStatus, Placement, Wish } from '../protocol/cluster.ts'
+import type { WireError } from '../protocol/errors.ts'
+import type { PeerId } from '../protocol/ids.ts'
+import type { ClusterEvent, Welcome } from '../protocol/signaling.ts'
+
+export type HostToEngine =
+  /** After every hello: the whole view anew. */
+  | { readonly type: 'welcome'; readonly self: PeerId; readonly welcome: Welcome }
+  | { readonly type: 'cluster'; readonly event: ClusterEvent }
+  | { readonly type: 'frame'; readonly from: PeerId; readonly bytes: Uint8Array }
+  /** Answers `send`: accepted, or why not. */
+  | { readonly type: 'sent'; readonly ticket: number; readonly error: WireError | null }
+  /** A path to a peer opened or went away. */
+  | { readonly type: 'link'; readonly peerId: PeerId; readonly path: LinkPath | null }
+
+export type EngineToHost =
+  | { readonly type: 'send'; readonly ticket: number; readonly to: PeerId; readonly bytes: Uint8Array }
+  /** The host adds its links and passes it on. */
+  | { readonly type: 'status'; readonly status: Omit<PeerStatus, 'links'>; readonly capabilities: Capabilities | null }
+  | { readonly type: 'announce'; readonly placement: Placement }
+  | { readonly type: 'wish'; readonly wish: Wish }
+
+/** The part of MessagePort, Worker and worker_threads' ports that both sides use. */
+export type Port<In, Out> = {
+  readonly post: (message: Out, transfer?: readonly ArrayBuffer[]) => void
+  readonly onMessage: (listener: (message: In) => void) => void
+}

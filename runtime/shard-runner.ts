@@ -1,0 +1,54 @@
+import type { SequenceId } from '../protocol/ids.ts'
+import type { HeadOutput } from '../core/text/head-output.ts'
+
+/** Number format of hidden states on the wire. */
+export type HandoffType = 'f16' | 'f32'
+
+/** Token ids for the first shard (it embeds them), hidden states for every other. */
+export type ShardInput =
+  | { readonly type: 'tokens'; readonly ids: readonly number[] }
+  /** Row-major [count, hiddenSize], little-endian; `bytes` may be unaligned. */
+  | { readonly type: 'hidden'; readonly numberType: HandoffType; readonly bytes: Uint8Array }
+
+/** What to compute after the layers. `hidden` on all shards but the last; on the last `head` to sample or `none` for early prefill chunks; `all-logits` for conformance. */
+export type ShardWant = { readonly type: 'hidden'; readonly numberType: HandoffType } | { readonly type: 'head' } | { readonly type: 'none' } | { readonly type: 'all-logits' }
+
+export type ShardRun = {
+  readonly sequence: SequenceId
+  /** Position of the first new token. Smaller than what is cached: the cache is truncated first. Larger: refused. */
+  readonly position: number
+  readonly count: number
+  readonly input: ShardInput
+  readonly want: ShardWant
+}
+
+export type ShardOutput =
+  | { readonly type: 'hidden'; readonly bytes: Uint8Array }
+  | { readonly type: 'head'; readonly head: HeadOutput }
+  /** Row-major [count, vocabSize]. */
+  | { readonly type: 'all-logits'; readonly logits: Float32Array }
+  | { readonly type: 'none' }
+
+/** One shard of one model, loaded and ready. Runs are not reentrant: the scheduler serializes them. */
+export type ShardRunner = {
+  readonly startLayer: number
+  readonly endLayer: number
+  readonly hiddenSize: number
+  /** Bytes of weights as truly held. */
+  readonly heldBytes: number
+  /** Creates the KV cache of a sequence at position 0. `maxTokens` bounds its length. @throws {ClusterError} not_enough_memory */
+  readonly open: (sequence: SequenceId, maxTokens: number) => void
+  readonly run: (run: ShardRun) => Promise<ShardOutput>
+  /** Frees the KV cache. Unknown sequences are ignored. */
+  readonly release: (sequence: SequenceId) => void
+  /** Sequences that hold a KV cache now. */
+  readonly openSequences: () => number
+  readonly dispose: () => Promise<void>
+}
+
+/** Called while a shard loads, for progress bars and status reports. */
+export type LoadProgress = {
+  readonly phase: 'downloading' | 'compiling' | 'warming-up'
+  readonly loadedBytes: number
+  readonly totalBytes: number
+}

@@ -1,0 +1,86 @@
+/** What a page can ask of its engine. Elements get an object of this type; they open no connection and run no model. */
+import type { ClusterView } from '../../core/cluster/cluster-view.ts'
+import type { Backend, Capabilities, ShardReport, WeightFormat } from '../../protocol/cluster.ts'
+import type { WireError } from '../../protocol/errors.ts'
+import type { ModelId, PeerId } from '../../protocol/ids.ts'
+import type { FinishReason } from '../../protocol/ring.ts'
+
+/** The page's connection to signaling. */
+export type Connection =
+  | { readonly state: 'connecting' }
+  | { readonly state: 'online'; readonly self: PeerId }
+  | { readonly state: 'offline'; readonly reason: string }
+  /** Will not be tried again: wrong token, other protocol version. */
+  | { readonly state: 'refused'; readonly error: WireError }
+
+/** What was found on this machine. */
+export type HardwareReport = {
+  readonly webgpu: { readonly available: boolean; readonly adapter: string; readonly shaderF16: boolean; readonly maxBufferBytes: number; readonly reason: string }
+  readonly crossOriginIsolated: boolean
+  readonly cores: number
+  /** navigator.deviceMemory in bytes where the browser tells, else null. */
+  readonly deviceMemoryBytes: number | null
+  readonly storage: { readonly usedBytes: number; readonly quotaBytes: number } | null
+  /** What `auto` would choose. */
+  readonly backend: Backend
+  readonly weightFormat: WeightFormat
+  readonly suggestedMemoryBytes: number
+}
+
+export type LendOptions = {
+  readonly name: string
+  readonly backend: Backend | 'auto'
+  readonly weightFormat: WeightFormat | 'auto'
+  readonly memoryBytes: number
+  readonly threads: number
+}
+
+/** What this page's device is doing now. */
+export type DeviceState = {
+  readonly lending: 'off' | 'starting' | 'on' | 'paused' | 'failed'
+  readonly capabilities: Capabilities | null
+  readonly shards: readonly ShardReport[]
+  /** Estimated seconds until loading is done; null when unknown or nothing loads. */
+  readonly etaSeconds: number | null
+  readonly bytesPerSecond: number | null
+  readonly sequences: number
+  readonly framesHandled: number
+  readonly layerMs: number | null
+  readonly error: WireError | null
+}
+
+export type ChatMessage = { readonly role: 'system' | 'user' | 'assistant'; readonly content: string }
+export type ChatRequest = {
+  readonly model: ModelId
+  readonly messages: readonly ChatMessage[]
+  /** 0 = greedy. */
+  readonly temperature: number
+  readonly maxTokens: number | null
+  readonly signal: AbortSignal
+}
+/** Ends with `done`; an error is thrown as ClusterError by the iterator. */
+export type ChatEvent =
+  | { readonly type: 'progress'; readonly processed: number; readonly total: number }
+  | { readonly type: 'text'; readonly text: string; readonly completionTokens: number }
+  | {
+      readonly type: 'done'
+      readonly finish: FinishReason | 'cancelled'
+      readonly promptTokens: number
+      readonly completionTokens: number
+      readonly firstTokenMs: number
+      readonly tokensPerSecond: number
+    }
+
+export type PageEngine = {
+  readonly view: () => ClusterView
+  readonly connection: () => Connection
+  readonly device: () => DeviceState
+  /** Called after any of view, connection, device changed. Returns the way to unsubscribe. */
+  readonly onChange: (listener: () => void) => () => void
+  readonly probe: () => Promise<HardwareReport>
+  readonly lend: (options: LendOptions) => Promise<void>
+  readonly pause: () => void
+  readonly resume: () => void
+  readonly leave: () => Promise<void>
+  readonly ask: (request: ChatRequest) => AsyncIterable<ChatEvent>
+}
