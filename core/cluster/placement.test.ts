@@ -1,0 +1,137 @@
+import { describe, expect, test } from 'vitest'
+import { IDLE_STATUS, type Capabilities, type PeerEntry, type PeerRole, type Wish } from '../../protocol/cluster.ts'
+import { modelId, peerId } from '../../protocol/ids.ts'
+import { place } from './placement.ts'
+import type { ModelSizing } from './sizing.ts'
+
+const GIB = 2 ** 30
+const capabilities = (memoryBytes: number, extra: Partial<Capabilities> = {}): Capabilities => ({
+  backend: 'wasm',
+  weightFormat: 'f32',
+  memoryBytes,
+  threads: 1,
+  hardware: 'test',
+  ...extra,
+})
+let joined = 0
+const device = (id: string, memoryBytes: number, role: PeerRole = 'device', extra: Partial<Capabilities> = {}): PeerEntry => ({
+  id: peerId(id),
+  name: id,
+  role,
+  joined: joined++,
+  capabilities: capabilities(memoryBytes, extra),
+  status: IDLE_STATUS,
+})
+/** Uniform layers of `layerBytes`; the first shard also holds an embedding, the last a head. */
+const uniform = (numLayers: number, layerBytes: number, endBytes = 0): ModelSizing => ({
+  numLayers,
+  contextLength: 1024,
+  shardBytes: (range) =>
+    (range.endLayer - range.startLayer) * layerBytes + (range.startLayer === 0 ? endBytes : 0) + (range.endLayer === numLayers ? endBytes : 0),
+})
+const wish = (extra: Partial<Wish> = {}): Wish => ({
+  model: modelId('toy'),
+  source: '/models/toy',
+  strategy: 'memory-weighted',
+  minDevices: 1,
+  maxDevices: 64,
+  contextLength: null,
+  localDevice: 'withdraw',
+  ...extra,
+})
+const layersOf = (devices: readonly PeerEntry[], sizing: ModelSizing, extra: Partial<Wish> = {}) => {
+  const placement = place({ wish: wish(extra), devices, sizing, announcer: peerId('anna'), epoch: 1 })
+  return { placement, layers: Object.fromEntries(placement.shards.map((shard) => [shard.peerId, shard.endLayer - shard.startLayer])) }
+}
+
+describe('memory-weighted placement', () => {
+  test('gives 16 and 8 of 24 layers to devices with memory 2:1', () => {
+    expect(layersOf([device('small', GIB), device('large', 2 * GIB)], uniform(24, 1)).layers).toEqual({ large: 16, small: 8 })
+  })
+
+  test('covers every layer once, in order, with one first and one last, for any mix of up to 7 devices', () => {
+    for (let seed = 1; seed <= 200; seed++) {
+      const count = 1 + (seed % 7)
+      const devices = Array.from({ length: count }, (_, i) => device(`dev-${i}`, 100 + ((seed * 7919 + i * 104729) % 900)))
+      const { placement } = layersOf(devices, uniform(8 + (seed % 25), 7, 11))
+      if (placement.problem) continue
+      expect(placement.shards.map((shard) => shard.startLayer)).toEqual([0, ...placement.shards.slice(0, -1).map((shard) => shard.endLayer)])
+      expect(placement.shards.at(-1)?.endLayer).toBe(placement.numLayers)
+      expect(placement.shards.every((shard) => shard.endLayer > shard.startLayer)).toBe(true)
+      expect(placement.shards.filter((shard) => shard.first)).toHaveLength(1)
+      expect(placement.shards.filter((shard) => shard.last)).toHaveLength(1)
+    }
+  })
+
+  test('never goes beyond what a device can hold, even for the remainder layer', () => {
+    const sizing = uniform(10, 100, 150)
+    const devices = [device('aaaa', 560), device('bbbb', 560), device('cccc', 360)]
+    const { placement } = layersOf(devices, sizing)
+    expect(placement.problem).toBeNull()
+    for (const shard of placement.shards) {
+      const memory = devices.find((candidate) => candidate.id === shard.peerId)?.capabilities?.memoryBytes ?? 0
+      expect(sizing.shardBytes(shard, capabilities(memory))).toBeLessThanOrEqual(memory)
+    }
+  })
+
+  test('an exact fit is placed, one byte less is short by at least that byte', () => {
+    const sizing = uniform(8, 100)
+    expect(layersOf([device('aaaa', 400), device('bbbb', 400)], sizing).placement.problem).toBeNull()
+    const short = layersOf([device('aaaa', 400), device('bbbb', 399)], sizing).placement
+    expect(short.shards).toEqual([])
+    expect(short.problem).toMatchObject({ code: 'not_enough_memory' })
+    expect(short.problem?.missingBytes).toBeGreaterThan(0)
+    expect(short.problem?.message).toContain('short by')
+  })
+
+  test('a device that cannot hold one layer becomes a spare', () => {
+    const { placement, layers } = layersOf([device('large', 1000), device('phone', 50)], uniform(8, 100))
+    expect(layers).toEqual({ large: 8 })
+    expect(placement.spares).toEqual(['phone'])
+  })
+
+  test('devices beyond maxDevices and beyond the number of layers are spares', () => {
+    const devices = ['aaaa', 'bbbb', 'cccc', 'dddd'].map((id) => device(id, 1000))
+    expect(layersOf(devices, uniform(2, 100)).placement.spares).toHaveLength(2)
+    expect(layersOf(devices, uniform(8, 100), { maxDevices: 3 }).placement.shards).toHaveLength(3)
+  })
+
+  test('is the same for any order of the roster', () => {
+    const devices = [device('aaaa', 500), device('bbbb', 700), device('cccc', 500)]
+    const forward = layersOf(devices, uniform(12, 10)).placement
+    const backward = layersOf([...devices].reverse(), uniform(12, 10)).placement
+    expect(backward.shards).toEqual(forward.shards)
+  })
+
+  test('f32 hand-off only where every shard holds f32 weights', () => {
+    const exact = [device('aaaa', 500), device('bbbb', 500)]
+    expect(layersOf(exact, uniform(8, 100)).placement.handoff).toBe('f32')
+    const mixed = [device('aaaa', 500), device('bbbb', 500, 'device', { weightFormat: 'int8' })]
+    expect(layersOf(mixed, uniform(8, 100)).placement.handoff).toBe('f16')
+  })
+})
+
+describe('the server’s own device', () => {
+  const local = device('server', 10_000, 'local-device')
+  test('serves alone while no browser is here', () => {
+    expect(layersOf([local], uniform(8, 100)).layers).toEqual({ server: 8 })
+  })
+  test('withdraws when browsers hold the model, stays when asked to', () => {
+    const browsers = [device('aaaa', 1000), device('bbbb', 1000)]
+    expect(layersOf([local, ...browsers], uniform(8, 100)).layers).toEqual({ aaaa: 4, bbbb: 4 })
+    expect(Object.keys(layersOf([local, ...browsers], uniform(8, 100), { localDevice: 'stay' }).layers)).toContain('server')
+  })
+  test('serves while fewer browsers than minDevices are here; without it the placement says who is missing', () => {
+    const one = device('aaaa', 1000)
+    expect(layersOf([local, one], uniform(8, 100), { minDevices: 2 }).layers).toEqual({ server: 8 })
+    expect(layersOf([one], uniform(8, 100), { minDevices: 2 }).placement.problem).toEqual({ code: 'no_ring', message: 'waiting for devices: 1 of 2 are here' })
+  })
+  test('helps browsers out when neither holds the model alone', () => {
+    const small = device('server', 300, 'local-device')
+    expect(layersOf([small, device('aaaa', 600)], uniform(8, 100)).layers).toEqual({ aaaa: 5, server: 3 })
+  })
+})
+
+test('a strategy that does not exist yet is refused by name', () => {
+  expect(() => layersOf([device('aaaa', 1000)], uniform(8, 100), { strategy: 'latency' })).toThrow(/latency/)
+})
