@@ -1,0 +1,89 @@
+/** Builds the pages into dist/web, serves them in development, and tells vitest where tests are. */
+import { createReadStream, existsSync } from 'node:fs'
+import { copyFile, mkdir } from 'node:fs/promises'
+import path from 'node:path'
+import type { Plugin, UserConfig } from 'vite'
+import { defineConfig } from 'vitest/config'
+
+const ROOT = import.meta.dirname
+const ORT_FOLDER = path.join(ROOT, 'node_modules/onnxruntime-web/dist')
+/** What the builds `/wasm`, `/jspi` and `/webgpu` of onnxruntime-web load at run time, served from our own origin at `/ort/<file>`. */
+const ORT_FILES = ['', '.jspi', '.asyncify'].flatMap((build) => [`ort-wasm-simd-threaded${build}.mjs`, `ort-wasm-simd-threaded${build}.wasm`])
+/** Threads in WASM need both, on the page and on every worker's script. */
+const ISOLATION = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' }
+/** The URLs of the pages. One document serves them all, so that a device goes on lending while its owner looks around. */
+const PAGE_FILES = ['contribute.html', 'cluster.html', 'models.html']
+
+/** Serves ORT's files in development and copies them into the build; bundling them would double 60 MB and break its own imports. */
+function ortFiles(): Plugin {
+  let outDir = ''
+  return {
+    name: 'ringlet:ort-files',
+    configResolved: (config) => void (outDir = path.resolve(config.root, config.build.outDir)),
+    configureServer: (server) => {
+      server.middlewares.use('/ort/', (request, response, next) => {
+        const file = (request.url ?? '').replace(/^\//, '').split('?')[0] ?? ''
+        if (!ORT_FILES.includes(file)) return next()
+        const type = file.endsWith('.wasm') ? 'application/wasm' : 'text/javascript'
+        response.writeHead(200, { ...ISOLATION, 'Content-Type': type, 'Cross-Origin-Resource-Policy': 'same-origin' })
+        createReadStream(path.join(ORT_FOLDER, file)).pipe(response)
+      })
+    },
+    async closeBundle() {
+      if (outDir === '' || !existsSync(outDir)) return
+      await mkdir(path.join(outDir, 'ort'), { recursive: true })
+      await Promise.all(ORT_FILES.map((file) => copyFile(path.join(ORT_FOLDER, file), path.join(outDir, 'ort', file))))
+    },
+  }
+}
+
+/** Gives each page's URL a file of its own, for static servers that know no fallback. */
+function pageFiles(): Plugin {
+  let outDir = ''
+  return {
+    name: 'ringlet:page-files',
+    apply: 'build',
+    configResolved: (config) => void (outDir = path.resolve(config.root, config.build.outDir)),
+    async closeBundle() {
+      const index = path.join(outDir, 'index.html')
+      if (!existsSync(index)) return
+      await Promise.all(PAGE_FILES.map((file) => copyFile(index, path.join(outDir, file))))
+    },
+  }
+}
+
+/** Vite's settings for pages under `root`; tests use them with a root and an output folder of their own. */
+export function pagesConfig(root: string, outDir: string): UserConfig {
+  return {
+    root,
+    appType: 'spa',
+    publicDir: path.join(ROOT, 'web/public'),
+    plugins: [ortFiles(), pageFiles()],
+    resolve: { conditions: ['onnxruntime-web-use-extern-wasm', 'module', 'browser', 'development|production'] },
+    // simple-peer's dependencies expect Node's name of the global object.
+    define: { global: 'globalThis' },
+    optimizeDeps: { exclude: ['onnxruntime-web'] },
+    worker: { format: 'es' },
+    server: { headers: ISOLATION, fs: { allow: [ROOT] } },
+    preview: { headers: ISOLATION },
+    build: {
+      outDir,
+      emptyOutDir: true,
+      target: 'es2023',
+      modulePreload: { polyfill: false },
+      // A data: URL would need a wider Content-Security-Policy.
+      assetsInlineLimit: 0,
+      sourcemap: false,
+    },
+  }
+}
+
+export default defineConfig({
+  ...pagesConfig(path.join(ROOT, 'web'), path.join(ROOT, 'dist/web')),
+  test: {
+    root: ROOT,
+    include: ['**/*.test.ts'],
+    exclude: ['**/node_modules/**', '**/dist/**', '**/test-results/**'],
+    environment: 'node',
+  },
+})
