@@ -8,15 +8,18 @@ export type ClusterView = {
   readonly wishes: ReadonlyMap<ModelId, Wish>
   /** The newest placement of each model. */
   readonly placements: ReadonlyMap<ModelId, Placement>
+  /** Models whose wish was taken back. Absence alone means nothing: a signal server that restarted knows no model either. */
+  readonly dropped: ReadonlySet<ModelId>
 }
 
-export const EMPTY_VIEW: ClusterView = { peers: new Map(), wishes: new Map(), placements: new Map() }
+export const EMPTY_VIEW: ClusterView = { peers: new Map(), wishes: new Map(), placements: new Map(), dropped: new Set() }
 
 export function viewOf(peers: readonly PeerEntry[], wishes: readonly Wish[], placements: readonly Placement[]): ClusterView {
   return {
     peers: new Map(peers.map((peer) => [peer.id, peer])),
     wishes: new Map(wishes.map((wish) => [wish.model, wish])),
     placements: new Map(placements.map((placement) => [placement.model, placement])),
+    dropped: new Set(),
   }
 }
 
@@ -43,9 +46,18 @@ export function applyEvent(view: ClusterView, event: ClusterEvent): ClusterView 
     case 'peer-left':
       return { ...view, peers: without(view.peers, event.id) }
     case 'wish-set':
-      return { ...view, wishes: withEntry(view.wishes, event.wish.model, event.wish) }
+      return {
+        ...view,
+        wishes: withEntry(view.wishes, event.wish.model, event.wish),
+        dropped: new Set([...view.dropped].filter((model) => model !== event.wish.model)),
+      }
     case 'wish-dropped':
-      return { ...view, wishes: without(view.wishes, event.model), placements: without(view.placements, event.model) }
+      return {
+        ...view,
+        wishes: without(view.wishes, event.model),
+        placements: without(view.placements, event.model),
+        dropped: new Set([...view.dropped, event.model]),
+      }
     case 'placement': {
       const known = view.placements.get(event.placement.model)
       if (known && known.epoch >= event.placement.epoch) return view

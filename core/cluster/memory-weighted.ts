@@ -116,14 +116,13 @@ export function splitMemoryWeighted(devices: readonly Candidate[], sizing: Model
   return shortfall(sorted.slice(0, maxDevices), sizing)
 }
 
-/** Bytes missing when the devices hold as many layers as each can, counted for the format of the largest device. */
+/** The least memory that, added to the largest device, would make the model fit beside what the others can hold. */
 function shortfall(devices: readonly Candidate[], sizing: ModelSizing): Split {
   const perDevice = devices.map((device, i) => ({ peerId: device.peerId, layers: capAt(placeOf(i, Math.max(devices.length, 2)), device, sizing) }))
-  const held = perDevice.reduce((sum, device) => sum + device.layers, 0)
   const largest = devices[0]
   if (!largest) return { fits: false, missingBytes: 0, perDevice }
-  const whole = sizing.shardBytes({ startLayer: 0, endLayer: sizing.numLayers }, largest.capabilities)
-  const pledged = devices.reduce((sum, device) => sum + device.capabilities.memoryBytes, 0)
-  const byLayers = (whole * Math.max(sizing.numLayers - held, 1)) / sizing.numLayers
-  return { fits: false, missingBytes: Math.ceil(Math.max(whole - pledged, Math.min(byLayers, whole), 1)), perDevice }
+  const byOthers = perDevice.slice(1).reduce((sum, device) => sum + device.layers, 0)
+  const endLayer = Math.max(sizing.numLayers - byOthers, 1)
+  const missingBytes = sizing.shardBytes({ startLayer: 0, endLayer }, largest.capabilities) - largest.capabilities.memoryBytes
+  return { fits: false, missingBytes: Math.max(Math.ceil(missingBytes), 1), perDevice }
 }

@@ -1,0 +1,117 @@
+/**
+ * The longest-joined device turns wishes and roster into placements and announces them. Every device runs this; only the first
+ * acts, and the next takes over when it leaves.
+ */
+import { ClusterError, toClusterError } from '../protocol/errors.ts'
+import type { PeerEntry, Placement, Wish } from '../protocol/cluster.ts'
+import type { PeerId } from '../protocol/ids.ts'
+import { devicesOf, shardState, type ClusterView } from '../core/cluster/cluster-view.ts'
+import type { Network } from '../core/cluster/network.ts'
+import { place } from '../core/cluster/placement.ts'
+import type { ModelSizing } from '../core/cluster/sizing.ts'
+
+/** Devices that join together are placed together. */
+const SETTLE_MS = 300
+/** A device that failed to load its shard is left out this long. */
+const BAN_MS = 60_000
+
+export type AnnouncerOptions = {
+  readonly network: Network
+  readonly sizing: (wish: Wish) => Promise<ModelSizing>
+  readonly timer: (delayMs: number, callback: () => void) => () => void
+  /** Monotonic milliseconds. */
+  readonly now: () => number
+  readonly log: (message: string, fields: Record<string, unknown>) => void
+}
+
+const sameShards = (a: Placement, b: Placement): boolean =>
+  JSON.stringify([a.shards, a.spares, a.problem, a.source, a.contextLength, a.handoff]) ===
+  JSON.stringify([b.shards, b.spares, b.problem, b.source, b.contextLength, b.handoff])
+
+/** What decides a placement besides the model: when it is unchanged, nothing is computed anew. */
+const inputsOf = (wish: Wish, devices: readonly PeerEntry[]): string =>
+  JSON.stringify([wish, devices.map((device) => [device.id, device.role, device.capabilities])])
+
+export function createAnnouncer(options: AnnouncerOptions): { close: () => void } {
+  const { network, now, timer, log } = options
+  const banned = new Map<PeerId, number>()
+  const decided = new Map<string, string>()
+  let stopTimer: (() => void) | null = null
+  let busy = false
+  let closed = false
+
+  const isAnnouncer = (view: ClusterView): boolean => devicesOf(view)[0]?.id === network.self
+
+  const eligible = (view: ClusterView): readonly PeerEntry[] =>
+    devicesOf(view).filter((device) => device.status.state !== 'paused' && (banned.get(device.id) ?? 0) <= now())
+
+  function banFailed(view: ClusterView): void {
+    for (const placement of view.placements.values()) {
+      for (const shard of placement.shards) {
+        if (shardState(view, placement, shard) !== 'failed' || (banned.get(shard.peerId) ?? 0) > now()) continue
+        log('a device failed to load its shard and is left out', { peer: shard.peerId, seconds: BAN_MS / 1000 })
+        banned.set(shard.peerId, now() + BAN_MS)
+        timer(BAN_MS + 1, reconsider)
+      }
+    }
+  }
+
+  async function decide(wish: Wish): Promise<void> {
+    const sizing = await options.sizing(wish).catch((error: unknown) => toClusterError(error))
+    const view = network.view()
+    if (closed || !isAnnouncer(view) || view.wishes.get(wish.model) !== wish) return
+    const devices = eligible(view)
+    const epoch = 1 + Math.max(0, ...[...view.placements.values()].map((placement) => placement.epoch), ...heldEpochs(view))
+    const placement = sizing instanceof ClusterError ? unreadable(wish, sizing, epoch) : place({ wish, devices, sizing, announcer: network.self, epoch })
+    decided.set(wish.model, inputsOf(wish, devices))
+    const known = view.placements.get(wish.model)
+    if (known && sameShards(known, placement)) return
+    log('placement', { model: wish.model, epoch, shards: placement.shards.length, problem: placement.problem?.message })
+    network.announce(placement)
+  }
+
+  /** The model cannot be read: a placement that says so, so that requests get the reason. */
+  function unreadable(wish: Wish, error: ClusterError, epoch: number): Placement {
+    const { model, source, strategy } = wish
+    const problem = { code: error.code, message: error.message.slice(0, 2000) }
+    return { model, source, epoch, strategy, announcer: network.self, numLayers: 0, contextLength: 1, handoff: 'f32', shards: [], spares: [], explanation: [problem.message], problem }
+  }
+
+  async function decideAll(): Promise<void> {
+    if (busy || closed) return
+    busy = true
+    try {
+      const view = network.view()
+      if (!isAnnouncer(view)) return
+      banFailed(view)
+      for (const wish of view.wishes.values()) {
+        const unchanged = decided.get(wish.model) === inputsOf(wish, eligible(view)) && view.placements.has(wish.model)
+        if (!unchanged) await decide(wish)
+      }
+    } catch (error) {
+      log('placement failed', { cause: String(error) })
+    } finally {
+      busy = false
+    }
+  }
+
+  function reconsider(): void {
+    stopTimer ??= timer(SETTLE_MS, () => {
+      stopTimer = null
+      void decideAll()
+    })
+  }
+
+  const closeView = network.onView(reconsider)
+  reconsider()
+  return {
+    close: () => {
+      closed = true
+      stopTimer?.()
+      closeView()
+    },
+  }
+}
+
+/** Epochs that devices still hold: after a restart of the signal server its placements are gone, the devices' are not. */
+const heldEpochs = (view: ClusterView): readonly number[] => [...view.peers.values()].flatMap((peer) => peer.status.shards.map((report) => report.epoch))

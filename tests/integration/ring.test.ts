@@ -1,0 +1,199 @@
+import { afterEach, describe, expect, test } from 'vitest'
+import { createRingClient, type CompletionEvent, type CompletionRequest, type RingClient } from '../../core/client/ring-client.ts'
+import { placementState } from '../../core/cluster/cluster-view.ts'
+import type { Capabilities, Wish } from '../../protocol/cluster.ts'
+import { modelId, peerId } from '../../protocol/ids.ts'
+import type { Sampling } from '../../protocol/ring.ts'
+import { createRingNode, type RingNode } from '../../runtime/ring-node.ts'
+import { createMemoryCluster, type MemoryCluster } from '../simulator/memory-cluster.ts'
+import { toyAnswer, toyShards, toySizing, type ToyShards } from '../simulator/toy-model.ts'
+
+const CONTEXT = 600
+const MODEL = modelId('toy')
+const capabilities: Capabilities = { backend: 'wasm', weightFormat: 'f32', memoryBytes: 500, threads: 1, hardware: 'test' }
+const WISH: Wish = { model: MODEL, source: '/models/toy', strategy: 'memory-weighted', minDevices: 1, maxDevices: 64, contextLength: null, localDevice: 'withdraw' }
+const GREEDY: Sampling = { temperature: 0, topP: 1, topK: 0, minP: 0, repetitionPenalty: 1, presencePenalty: 0, frequencyPenalty: 0, logitBias: [], seed: '1' }
+const timer = (delayMs: number, callback: () => void): (() => void) => {
+  // Settling and retiring are shortened, their order is kept.
+  const handle = setTimeout(callback, delayMs / 100)
+  return () => clearTimeout(handle)
+}
+let nextId = 1n
+const randomId = (): string => (nextId++).toString(16).padStart(16, '0')
+
+type Ring = { cluster: MemoryCluster; client: RingClient; shards: ToyShards[]; nodes: RingNode[]; addDevice: (name: string, memoryBytes?: number) => void }
+const open: Ring[] = []
+afterEach(async () => {
+  for (const ring of open.splice(0)) {
+    ring.client.close()
+    await Promise.all(ring.nodes.map((node) => node.close()))
+  }
+})
+
+function createRing(names: readonly string[], memoryBytes = 500): Ring {
+  const cluster = createMemoryCluster()
+  const network = cluster.join('client', 'client', null)
+  const client = createRingClient({ network, randomId, timer, formTimeoutMs: 20_000 })
+  const ring: Ring = {
+    cluster,
+    client,
+    shards: [],
+    nodes: [],
+    addDevice: (name, memory = memoryBytes) => {
+      const shards = toyShards()
+      ring.shards.push(shards)
+      const device = cluster.join(name, 'device', { ...capabilities, memoryBytes: memory })
+      ring.nodes.push(createRingNode({ network: device, load: shards.load, sizing: async () => toySizing(CONTEXT), timer, now: () => performance.now(), log: () => undefined }))
+    },
+  }
+  for (const name of names) ring.addDevice(name)
+  open.push(ring)
+  return ring
+}
+const ready = (ring: Ring, devices: number): Promise<unknown> =>
+  ring.cluster.until((view) => {
+    const placement = view.placements.get(MODEL)
+    return placement !== undefined && placement.shards.length === devices && placementState(view, placement) === 'ready'
+  })
+const prompt = (seed: number, length: number): number[] => Array.from({ length }, (_, i) => (seed * 37 + i * 11) % 251)
+const request = (promptIds: readonly number[], extra: Partial<CompletionRequest> = {}): CompletionRequest => ({
+  model: MODEL,
+  promptIds,
+  sampling: GREEDY,
+  stopIds: [],
+  maxTokens: 20,
+  signal: new AbortController().signal,
+  ...extra,
+})
+async function answer(events: AsyncIterable<CompletionEvent>): Promise<number[]> {
+  const ids: number[] = []
+  for await (const event of events) if (event.type === 'token') ids.push(event.tokenId)
+  return ids
+}
+const noCaches = (ring: Ring): Promise<unknown> => ring.cluster.until(() => ring.shards.every((shards) => shards.caches() === 0))
+
+describe('a ring of devices', () => {
+  test.each([1, 2, 3, 8])('of %i gives the answer of the unsplit model', async (count) => {
+    const ring = createRing(Array.from({ length: count }, (_, i) => `device-${i}`), 900)
+    ring.cluster.wish(WISH)
+    await ready(ring, count)
+    expect(await answer(ring.client.complete(request(prompt(1, 9))))).toEqual(toyAnswer(prompt(1, 9), 20))
+    await noCaches(ring)
+  })
+
+  test('sends the token from the tail to head and client, and logits nowhere', async () => {
+    const ring = createRing(['aaaa', 'bbbb', 'cccc'])
+    ring.cluster.wish(WISH)
+    await ready(ring, 3)
+    await answer(ring.client.complete(request(prompt(2, 3), { maxTokens: 4 })))
+    const hops = ring.cluster.sent.map(({ from, to, frame }) => `${from}>${to} ${frame.type}`)
+    expect(hops.filter((hop) => hop === 'cccc>client token')).toHaveLength(4)
+    expect(hops.filter((hop) => hop === 'cccc>aaaa token')).toHaveLength(3)
+    expect(hops.filter((hop) => hop === 'aaaa>bbbb activation')).toHaveLength(4)
+    expect(hops.some((hop) => hop.startsWith('bbbb>client') || hop.startsWith('aaaa>cccc activation'))).toBe(false)
+  })
+
+  test('a prompt of several chunks, the last of one token, gives the same answer and reports progress', async () => {
+    const ring = createRing(['aaaa', 'bbbb'])
+    ring.cluster.wish(WISH)
+    await ready(ring, 2)
+    const events: CompletionEvent[] = []
+    for await (const event of ring.client.complete(request(prompt(3, 257), { maxTokens: 5 }))) events.push(event)
+    expect(events.flatMap((event) => (event.type === 'token' ? [event.tokenId] : []))).toEqual(toyAnswer(prompt(3, 257), 5))
+    expect(events.filter((event) => event.type === 'progress').map((event) => event.processed)).toEqual([128, 256])
+  })
+
+  test('eight interleaved streams each equal their solo run; cancelling one frees it everywhere and leaves the others', async () => {
+    const ring = createRing(['aaaa', 'bbbb', 'cccc'])
+    ring.cluster.wish(WISH)
+    await ready(ring, 3)
+    const abort = new AbortController()
+    const runs = Array.from({ length: 8 }, (_, i) => answer(ring.client.complete(request(prompt(i, 5 + i * 20), { maxTokens: 30 }))))
+    const doomed = answer(ring.client.complete(request(prompt(50, 10), { maxTokens: 500, signal: abort.signal })))
+    await ring.cluster.until(() => ring.cluster.sent.some(({ frame, to }) => frame.type === 'token' && to === 'client'))
+    abort.abort()
+    await expect(doomed).rejects.toMatchObject({ code: 'cancelled' })
+    expect(await Promise.all(runs)).toEqual(Array.from({ length: 8 }, (_, i) => toyAnswer(prompt(i, 5 + i * 20), 30)))
+    await noCaches(ring)
+  })
+
+  test('stops at a stop id and at the end of the context', async () => {
+    const ring = createRing(['aaaa', 'bbbb'])
+    ring.cluster.wish(WISH)
+    await ready(ring, 2)
+    const whole = toyAnswer(prompt(4, 6), 10)
+    const stopId = whole[6] ?? 0
+    const stopped = await answer(ring.client.complete(request(prompt(4, 6), { stopIds: [stopId] })))
+    expect(stopped).toEqual(whole.slice(0, whole.indexOf(stopId) + 1))
+    expect(await answer(ring.client.complete(request(prompt(5, CONTEXT - 3), { maxTokens: 50 })))).toHaveLength(4)
+    await expect(answer(ring.client.complete(request(prompt(5, CONTEXT))))).rejects.toMatchObject({ code: 'context_length_exceeded' })
+  })
+
+  test('a device that dies in mid-answer ends the stream with ring_broken, and the ring forms anew without it', async () => {
+    const ring = createRing(['aaaa', 'bbbb', 'cccc'])
+    ring.cluster.wish(WISH)
+    await ready(ring, 3)
+    const run = answer(ring.client.complete(request(prompt(6, 6), { maxTokens: 400 })))
+    await ring.cluster.until(() => ring.cluster.sent.some(({ frame }) => frame.type === 'token'))
+    ring.cluster.kill(peerId('bbbb'))
+    await expect(run).rejects.toMatchObject({ code: 'ring_broken' })
+    await ready(ring, 2)
+    expect(await answer(ring.client.complete(request(prompt(6, 6))))).toEqual(toyAnswer(prompt(6, 6), 20))
+  })
+
+  test('the announcer may die: the next device takes over', async () => {
+    const ring = createRing(['aaaa', 'bbbb'], 900)
+    ring.cluster.wish(WISH)
+    await ready(ring, 2)
+    ring.cluster.kill(peerId('aaaa'))
+    await ready(ring, 1)
+    expect(ring.cluster.view().placements.get(MODEL)?.announcer).toBe('bbbb')
+  })
+
+  test('a device that joins in mid-answer does not disturb it; the next answer uses the new ring', async () => {
+    const ring = createRing(['aaaa', 'bbbb'])
+    ring.cluster.wish(WISH)
+    await ready(ring, 2)
+    const run = answer(ring.client.complete(request(prompt(7, 6), { maxTokens: 300 })))
+    ring.addDevice('cccc')
+    await ready(ring, 3)
+    expect(await run).toEqual(toyAnswer(prompt(7, 6), 300))
+    expect(await answer(ring.client.complete(request(prompt(8, 6))))).toEqual(toyAnswer(prompt(8, 6), 20))
+    await ring.cluster.until((view) => [...view.peers.values()].every((peer) => peer.status.shards.length <= 1))
+  })
+
+  test('a client that leaves takes its sequences with it', async () => {
+    const ring = createRing(['aaaa', 'bbbb'])
+    ring.cluster.wish(WISH)
+    await ready(ring, 2)
+    const run = answer(ring.client.complete(request(prompt(9, 6), { maxTokens: 500 })))
+    run.catch(() => undefined)
+    await ring.cluster.until(() => ring.shards.every((shards) => shards.caches() === 1))
+    ring.cluster.kill(peerId('client'))
+    await noCaches(ring)
+  })
+
+  test('a placement that is taken back ends its streams with a typed error and frees the shards', async () => {
+    const ring = createRing(['aaaa', 'bbbb'])
+    ring.cluster.wish(WISH)
+    await ready(ring, 2)
+    const run = answer(ring.client.complete(request(prompt(9, 6), { maxTokens: 500 })))
+    await ring.cluster.until(() => ring.cluster.sent.some(({ frame }) => frame.type === 'token'))
+    ring.cluster.unwish(MODEL)
+    await expect(run).rejects.toMatchObject({ code: 'ring_broken' })
+    await ring.cluster.until((view) => [...view.peers.values()].every((peer) => peer.status.shards.length === 0))
+    expect(ring.shards.flatMap((shards) => shards.runners).every((runner) => runner.disposed())).toBe(true)
+  })
+})
+
+describe('asking without a ring', () => {
+  test('an unknown model, no device, and a model that does not fit are each told by their code', async () => {
+    const ring = createRing([])
+    await expect(answer(ring.client.complete(request([1])))).rejects.toMatchObject({ code: 'model_not_found' })
+    ring.cluster.wish(WISH)
+    await ring.cluster.until((view) => view.wishes.size === 1)
+    await expect(answer(ring.client.complete(request([1])))).rejects.toMatchObject({ code: 'no_ring' })
+    ring.addDevice('tiny', 350)
+    await expect(answer(ring.client.complete(request([1])))).rejects.toMatchObject({ code: 'not_enough_memory', detail: { missingBytes: 450 } })
+  })
+})

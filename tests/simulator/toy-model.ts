@@ -1,0 +1,111 @@
+/**
+ * A model small enough to reason about, with what makes a ring hard: the state after each layer depends on every earlier token
+ * of that layer. Integers below 2^20, so f32 hand-off is exact and any lost, doubled or reordered token changes the answer.
+ */
+import type { ModelSizing } from '../../core/cluster/sizing.ts'
+import type { SequenceId } from '../../protocol/ids.ts'
+import type { ShardLoader } from '../../runtime/shard-store.ts'
+import type { ShardRun, ShardRunner } from '../../runtime/shard-runner.ts'
+
+export const TOY_VOCAB = 251
+export const TOY_LAYERS = 8
+const WIDTH = 4
+const MODULUS = 65_521
+
+const embed = (id: number): number[] => Array.from({ length: WIDTH }, (_, i) => (id * (31 + i) + 7 * i + 1) % MODULUS)
+const layer = (hidden: readonly number[], past: readonly (readonly number[])[], index: number): number[] =>
+  hidden.map((value, i) => (value * (3 + index) + past.reduce((sum, row, t) => (sum + (row[i] ?? 0) * (t + 1)) % MODULUS, 0) + index) % MODULUS)
+const logitsOf = (hidden: readonly number[]): Float32Array =>
+  Float32Array.from({ length: TOY_VOCAB }, (_, id) => ((hidden.reduce((sum, value, i) => sum + value * (i + 1), 0) * (id + 17)) % 1009) / 100)
+
+/** The answer of the unsplit model, greedy: what every ring must give. */
+export function toyAnswer(promptIds: readonly number[], count: number): number[] {
+  const caches: number[][][] = Array.from({ length: TOY_LAYERS }, () => [])
+  const run = (id: number): number => {
+    let hidden = embed(id)
+    for (let i = 0; i < TOY_LAYERS; i++) {
+      const cache = caches[i] ?? []
+      cache.push(hidden)
+      hidden = layer(hidden, cache, i)
+    }
+    const logits = logitsOf(hidden)
+    return logits.indexOf(Math.max(...logits))
+  }
+  let next = promptIds.reduce((_, id) => run(id), 0)
+  const answer = [next]
+  while (answer.length < count) answer.push((next = run(next)))
+  return answer
+}
+
+export const toySizing = (contextLength: number): ModelSizing => ({
+  numLayers: TOY_LAYERS,
+  contextLength,
+  shardBytes: (range) => (range.endLayer - range.startLayer) * 100,
+})
+
+export type ToyShards = { readonly load: ShardLoader; readonly runners: (ShardRunner & { readonly disposed: () => boolean })[]; readonly caches: () => number }
+
+/** Loads toy shards and remembers them, so that tests can count caches and loads. */
+export function toyShards(): ToyShards {
+  const runners: (ShardRunner & { readonly disposed: () => boolean })[] = []
+  return {
+    runners,
+    caches: () => runners.reduce((sum, runner) => sum + runner.openSequences(), 0),
+    load: ({ shard, onProgress }) => {
+      onProgress({ phase: 'downloading', loadedBytes: 1, totalBytes: 1 })
+      const runner = toyRunner(shard.startLayer, shard.endLayer)
+      runners.push(runner)
+      return Promise.resolve(runner)
+    },
+  }
+}
+
+function toyRunner(startLayer: number, endLayer: number): ShardRunner & { readonly disposed: () => boolean } {
+  const sequences = new Map<SequenceId, number[][][]>()
+  let disposed = false
+
+  function runLayers(run: ShardRun): number[][] {
+    const caches = sequences.get(run.sequence)
+    if (!caches) throw new Error('sequence is not open')
+    const view = run.input.type === 'hidden' ? new Float32Array(run.input.bytes.slice().buffer) : null
+    return Array.from({ length: run.count }, (_, t) => {
+      let hidden = run.input.type === 'tokens' ? embed(run.input.ids[t] ?? 0) : [...(view ?? []).slice(t * WIDTH, (t + 1) * WIDTH)]
+      for (let i = startLayer; i < endLayer; i++) {
+        const cache = caches[i - startLayer] ?? []
+        if (cache.length < run.position + t) throw new Error(`a gap: ${cache.length} cached, position ${run.position + t}`)
+        cache.length = run.position + t
+        cache.push(hidden)
+        hidden = layer(hidden, cache, i)
+      }
+      return hidden
+    })
+  }
+
+  return {
+    startLayer,
+    endLayer,
+    hiddenSize: WIDTH,
+    heldBytes: (endLayer - startLayer) * 100,
+    open: (sequence) => void sequences.set(sequence, Array.from({ length: endLayer - startLayer }, () => [])),
+    run: async (run) => {
+      const rows = runLayers(run)
+      const logits = (): Float32Array => logitsOf(rows.at(-1) ?? [])
+      switch (run.want.type) {
+        case 'hidden':
+          return { type: 'hidden', bytes: new Uint8Array(Float32Array.from(rows.flat()).buffer) }
+        case 'head':
+          return { type: 'head', head: { vocabSize: TOY_VOCAB, shortlist: null, readLogits: async () => logits() } }
+        case 'none':
+          return { type: 'none' }
+        case 'all-logits':
+          return { type: 'all-logits', logits: Float32Array.from(rows.flatMap((row) => [...logitsOf(row)])) }
+      }
+    },
+    release: (sequence) => void sequences.delete(sequence),
+    openSequences: () => sequences.size,
+    dispose: async () => {
+      disposed = true
+    },
+    disposed: () => disposed,
+  }
+}
