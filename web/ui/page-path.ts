@@ -1,0 +1,14 @@
+/** The pages and their URLs. */
+export const PAGES = [
+  { page: 'chat', path: '/', label: 'Chat', title: 'Chat' },
+  { page: 'contribute', path: '/contribute', label: 'Lend', title: 'Lend this device' },
+  { page: 'cluster', path: '/cluster', label: 'Cluster', title: 'Cluster' },
+  { page: 'models', path: '/models', label: 'Models', title: 'Models' },
+] as const
+export type Page = (typeof PAGES)[number]['page']
+
+/** The page at a URL's path; `/cluster/` and `/cluster.html` are `/cluster`, anything unknown is the chat. */
+export function pageAt(path: string): Page {
+  const plain = path.replace(/\.html$/, '').replace(/\/+$/, '') || '/'
+  return PAGES.find((entry) => entry.path === plain)?.page ?? 'chat'
+}

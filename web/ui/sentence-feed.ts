@@ -1,0 +1,19 @@
+/** Cuts a growing answer into whole sentences for a live region, so that a screen reader never reads token by token. */
+
+/** Ends of sentences: a mark followed by white space, or a line break. CJK marks need no space after them. */
+const SENTENCE_END = /[.!?…]["')\]]*\s|[。！？]|\n/g
+
+/** The part of `text` from `spoken` on that is finished, and how far that reaches. */
+export function finishedSentences(text: string, spoken: number): { readonly sentences: string; readonly spoken: number } {
+  let end = spoken
+  SENTENCE_END.lastIndex = spoken
+  for (let match = SENTENCE_END.exec(text); match; match = SENTENCE_END.exec(text)) end = match.index + match[0].length
+  return { sentences: plainSpeech(text.slice(spoken, end)), spoken: end }
+}
+
+/** Markdown's marks say nothing when read aloud. */
+export const plainSpeech = (markdown: string): string =>
+  markdown
+    .replace(/!?\[([^\]]*)\]\([^)]*\)/g, '$1')
+    .replace(/[*_`#>|]+/g, '')
+    .trim()

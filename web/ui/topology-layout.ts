@@ -1,0 +1,152 @@
+/** Where everything goes in the picture of a cluster. Pure geometry: no element, no colour values. */
+import { shardState, type ClusterView } from '../../core/cluster/cluster-view.ts'
+import type { LinkPath, PeerEntry, Placement } from '../../protocol/cluster.ts'
+import type { PeerId } from '../../protocol/ids.ts'
+import { linkBetween } from './ring-summary.ts'
+
+/** Width of the drawing in its own units; it scales to the page. */
+export const TOPOLOGY_WIDTH = 360
+const CENTER = { x: TOPOLOGY_WIDTH / 2, y: 172 }
+const RING_RADIUS = 112
+const RING_HEIGHT = 352
+const OUTSIDER_ROW_HEIGHT = 28
+/** Above this many devices names and times no longer fit and are left to the table. */
+const MAX_LABELLED = 6
+
+export type TopologyNode = {
+  readonly peerId: PeerId
+  readonly name: string
+  readonly x: number
+  readonly y: number
+  readonly radius: number
+  readonly startLayer: number
+  readonly endLayer: number
+  readonly state: 'loading' | 'ready' | 'failed' | 'missing'
+  /** Percent loaded, while `state` is `loading`. */
+  readonly loadedPercent: number
+  /** Held weights as a part of the pledged memory, 0 to 1. */
+  readonly memoryFraction: number
+  readonly isSelf: boolean
+  /** Position in the ring: picks the colour that stands for the device everywhere. */
+  readonly order: number
+}
+export type TopologyHop = {
+  readonly from: PeerId
+  readonly to: PeerId
+  readonly path: LinkPath | 'unknown'
+  readonly rttMs: number | null
+  /** SVG path along the ring, from the edge of one node to the edge of the next. */
+  readonly arc: string
+  readonly labelX: number
+  readonly labelY: number
+}
+export type TopologyOutsider = { readonly peerId: PeerId; readonly name: string; readonly kind: 'spare' | 'client' | 'gateway'; readonly x: number; readonly y: number; readonly isSelf: boolean }
+export type Topology = {
+  readonly height: number
+  readonly centerX: number
+  readonly centerY: number
+  readonly ringRadius: number
+  readonly nodes: readonly TopologyNode[]
+  readonly hops: readonly TopologyHop[]
+  readonly outsiders: readonly TopologyOutsider[]
+  readonly isLabelled: boolean
+}
+
+const pointAt = (angle: number, radius = RING_RADIUS) => ({
+  x: Math.round((CENTER.x + radius * Math.cos(angle)) * 10) / 10,
+  y: Math.round((CENTER.y + radius * Math.sin(angle)) * 10) / 10,
+})
+
+/** Angle of the shard at `index` of `count`: clockwise from the top, but two face each other left and right. */
+const angleOf = (index: number, count: number) => (count === 2 ? Math.PI : -Math.PI / 2) + (2 * Math.PI * index) / count
+
+/** Nodes shrink so that neighbours on the ring never touch. */
+const nodeRadius = (count: number) => Math.min(34, count === 1 ? 34 : 0.56 * RING_RADIUS * Math.sin(Math.PI / count))
+
+function nodesOf(view: ClusterView, placement: Placement, self: PeerId | null): readonly TopologyNode[] {
+  const count = placement.shards.length
+  return placement.shards.map((shard, order) => {
+    const peer = view.peers.get(shard.peerId)
+    const report = peer?.status.shards.find((candidate) => candidate.model === placement.model && candidate.epoch === placement.epoch)
+    const held = peer?.status.shards.reduce((total, candidate) => total + candidate.heldBytes, 0) ?? 0
+    const pledged = peer?.capabilities?.memoryBytes ?? 0
+    return {
+      peerId: shard.peerId,
+      name: peer?.name ?? 'left',
+      ...pointAt(angleOf(order, count)),
+      radius: nodeRadius(count),
+      startLayer: shard.startLayer,
+      endLayer: shard.endLayer,
+      state: shardState(view, placement, shard),
+      loadedPercent: report && report.totalBytes > 0 ? Math.floor((100 * report.loadedBytes) / report.totalBytes) : 0,
+      memoryFraction: pledged > 0 ? Math.min(1, held / pledged) : 0,
+      isSelf: shard.peerId === self,
+      order,
+    }
+  })
+}
+
+function hopsOf(view: ClusterView, nodes: readonly TopologyNode[]): readonly TopologyHop[] {
+  if (nodes.length < 2) return []
+  return nodes.flatMap((node, index) => {
+    const next = nodes[(index + 1) % nodes.length]
+    if (!next) return []
+    // The chord from a node's centre to its edge, as an angle on the ring; the arrow's head needs a little more room.
+    const gap = 2 * Math.asin((node.radius + 4) / (2 * RING_RADIUS))
+    const start = angleOf(index, nodes.length)
+    const end = start + (2 * Math.PI) / nodes.length
+    const from = pointAt(start + gap)
+    const to = pointAt(end - gap - 0.05)
+    const middle = pointAt((start + end) / 2)
+    const link = linkBetween(view, node.peerId, next.peerId)
+    return {
+      from: node.peerId,
+      to: next.peerId,
+      path: link?.path ?? ('unknown' as const),
+      rttMs: link?.rttMs ?? null,
+      arc: `M ${from.x} ${from.y} A ${RING_RADIUS} ${RING_RADIUS} 0 0 1 ${to.x} ${to.y}`,
+      labelX: middle.x,
+      labelY: middle.y,
+    }
+  })
+}
+
+const kindOf = (peer: PeerEntry): TopologyOutsider['kind'] =>
+  peer.role === 'device' || peer.role === 'local-device' ? 'spare' : peer.role === 'gateway' ? 'gateway' : 'client'
+const KIND_ORDER: readonly TopologyOutsider['kind'][] = ['spare', 'gateway', 'client']
+
+/** Peers that hold no layers of this placement, in two columns below the ring: spare devices first, then who asks. */
+function outsidersOf(view: ClusterView, placement: Placement | null, self: PeerId | null): readonly TopologyOutsider[] {
+  const inRing = new Set(placement?.shards.map((shard) => shard.peerId))
+  return [...view.peers.values()]
+    .filter((peer) => !inRing.has(peer.id))
+    .map((peer) => ({ peerId: peer.id, name: peer.name, kind: kindOf(peer), isSelf: peer.id === self, joined: peer.joined }))
+    .sort((a, b) => KIND_ORDER.indexOf(a.kind) - KIND_ORDER.indexOf(b.kind) || a.joined - b.joined)
+    .map(({ joined: _, ...peer }, index) => ({
+      ...peer,
+      x: index % 2 === 0 ? 18 : TOPOLOGY_WIDTH / 2 + 12,
+      y: RING_HEIGHT + OUTSIDER_ROW_HEIGHT * (Math.floor(index / 2) + 0.5),
+    }))
+}
+
+/** The picture of one placement and of everybody around it. Without a placement only the peers around remain. */
+export function layoutTopology(view: ClusterView, placement: Placement | null, self: PeerId | null): Topology {
+  const nodes = placement ? nodesOf(view, placement, self) : []
+  const outsiders = outsidersOf(view, placement, self)
+  return {
+    height: RING_HEIGHT + OUTSIDER_ROW_HEIGHT * Math.ceil(outsiders.length / 2),
+    centerX: CENTER.x,
+    centerY: CENTER.y,
+    ringRadius: RING_RADIUS,
+    nodes,
+    hops: hopsOf(view, nodes),
+    outsiders,
+    isLabelled: nodes.length <= MAX_LABELLED,
+  }
+}
+
+/** A name cut to `max` characters with an ellipsis; characters outside the basic plane count once. */
+export function shortName(name: string, max: number): string {
+  const characters = [...name]
+  return characters.length <= max ? name : `${characters.slice(0, max - 1).join('')}…`
+}
