@@ -1,0 +1,36 @@
+/** Cuts a growing text at the first stop string; holds back an end that may still become one. */
+export type StopScanner = {
+  /** The text that can no longer be part of a stop string, and whether one was met. After a hit nothing more comes. */
+  readonly push: (text: string) => { readonly text: string; readonly stopped: boolean }
+  /** What was held back, when the text has ended without a hit. */
+  readonly end: () => string
+}
+
+/** Length of the longest end of `text` that is a proper beginning of `stop`. */
+function overlap(text: string, stop: string): number {
+  for (let length = Math.min(text.length, stop.length - 1); length > 0; length--) {
+    if (stop.startsWith(text.slice(text.length - length))) return length
+  }
+  return 0
+}
+
+export function createStopScanner(stops: readonly string[]): StopScanner {
+  let held = ''
+  let stopped = false
+  return {
+    push: (text) => {
+      if (stopped) return { text: '', stopped }
+      held += text
+      const hits = stops.map((stop) => held.indexOf(stop)).filter((at) => at >= 0)
+      if (hits.length > 0) {
+        stopped = true
+        return { text: held.slice(0, Math.min(...hits)), stopped }
+      }
+      const keep = Math.max(0, ...stops.map((stop) => overlap(held, stop)))
+      const ready = held.slice(0, held.length - keep)
+      held = held.slice(held.length - keep)
+      return { text: ready, stopped }
+    },
+    end: () => (stopped ? '' : held),
+  }
+}
