@@ -105,7 +105,7 @@ export const wishSchema = z.object({
   strategy: strategySchema,
   minDevices: z.number().int().min(1).max(1024),
   maxDevices: z.number().int().min(1).max(1024),
-  /** Tokens a sequence may hold, prompt and answer together; null = what the model permits. */
+  /** Tokens a sequence may hold, prompt and answer together; null = what the model permits, at most 8192. */
   contextLength: z.number().int().min(1).nullable(),
   /** The server's own device: `withdraw` serves only while browsers cannot hold the model, `stay` is a member of the ring. */
   localDevice: z.enum(['withdraw', 'stay']),

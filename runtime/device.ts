@@ -1,0 +1,79 @@
+/** A device: the ring node with real models behind it. Platform-free: files, time and onnxruntime come as parameters. */
+import type { Capabilities, Wish } from '../protocol/cluster.ts'
+import type { Clock } from '../core/link/clock.ts'
+import { estimateShard } from '../core/cluster/estimate.ts'
+import type { ModelSizing } from '../core/cluster/sizing.ts'
+import { describeModel, type ModelDescription } from '../core/model/model-description.ts'
+import type { ModelSource } from '../core/model/model-source.ts'
+import type { LoadProgress, ShardRunner } from './shard-runner.ts'
+import type { PortNetwork } from './port-network.ts'
+import { createRingNode, type RingNode } from './ring-node.ts'
+
+/** Tokens a sequence may hold unless the wish says otherwise: KV for the 128k that some models permit would crowd out their weights. */
+export const DEFAULT_CONTEXT_LENGTH = 8192
+
+export type OpenShard = (request: {
+  readonly source: ModelSource
+  readonly model: ModelDescription
+  readonly startLayer: number
+  readonly endLayer: number
+  readonly contextLength: number
+  readonly capabilities: Capabilities
+  readonly onProgress: (progress: LoadProgress) => void
+  readonly signal: AbortSignal
+}) => Promise<ShardRunner>
+
+export type DeviceOptions = {
+  readonly network: PortNetwork
+  readonly capabilities: Capabilities
+  /** Opens the checkpoint that a wish or placement names. */
+  readonly openSource: (source: string) => ModelSource
+  readonly openShard: OpenShard
+  readonly clock: Clock
+  readonly log: (message: string, fields: Record<string, unknown>) => void
+}
+
+export function createDevice(options: DeviceOptions): RingNode {
+  const { network, clock, capabilities } = options
+  const models = new Map<string, Promise<ModelDescription>>()
+
+  /** One description per source; a failed read is tried again at the next call. */
+  function modelOf(source: string): Promise<ModelDescription> {
+    const known = models.get(source)
+    if (known) return known
+    const reading = describeModel(options.openSource(source))
+    models.set(source, reading)
+    reading.catch(() => models.delete(source))
+    return reading
+  }
+
+  async function sizing(wish: Wish): Promise<ModelSizing> {
+    const model = await modelOf(wish.source)
+    const contextLength = Math.min(wish.contextLength ?? DEFAULT_CONTEXT_LENGTH, model.contextLength)
+    return {
+      numLayers: model.config.numLayers,
+      contextLength,
+      shardBytes: (range, { backend, weightFormat }) => estimateShard(model, range, { backend, weightFormat, contextLength }).totalBytes,
+    }
+  }
+
+  network.setCapabilities(capabilities)
+  return createRingNode({
+    network,
+    sizing,
+    now: clock.now,
+    timer: clock.timer,
+    log: options.log,
+    load: async ({ placement, shard, onProgress, signal }) =>
+      options.openShard({
+        source: options.openSource(placement.source),
+        model: await modelOf(placement.source),
+        startLayer: shard.startLayer,
+        endLayer: shard.endLayer,
+        contextLength: placement.contextLength,
+        capabilities,
+        onProgress,
+        signal,
+      }),
+  })
+}

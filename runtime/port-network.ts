@@ -1,0 +1,94 @@
+/** The engine's end of a peer port: the host's sockets and links as a Network. */
+import { ClusterError, fromWireError } from '../protocol/errors.ts'
+import type { Capabilities } from '../protocol/cluster.ts'
+import type { PeerId } from '../protocol/ids.ts'
+import { applyEvent, viewOf, type ClusterView } from '../core/cluster/cluster-view.ts'
+import type { Network } from '../core/cluster/network.ts'
+import type { EngineToHost, HostToEngine, Port } from './peer-port.ts'
+
+export type PortNetwork = Network & {
+  /** What the next published status offers; null withdraws the device from placement. */
+  readonly setCapabilities: (capabilities: Capabilities | null) => void
+}
+
+type Pending = { readonly resolve: () => void; readonly reject: (error: ClusterError) => void }
+
+/** Resolves with the network once the host has been welcomed. */
+export function openPortNetwork(port: Port<HostToEngine, EngineToHost>): Promise<PortNetwork> {
+  const viewListeners = new Set<(view: ClusterView) => void>()
+  const frameListeners = new Set<(from: PeerId, frame: Uint8Array) => void>()
+  const pending = new Map<number, Pending>()
+  let view: ClusterView | null = null
+  let capabilities: Capabilities | null = null
+  let ticket = 0
+
+  const setView = (next: ClusterView): void => {
+    view = next
+    for (const listener of [...viewListeners]) listener(next)
+  }
+  const settle = (id: number, error: ClusterError | null): void => {
+    const waiting = pending.get(id)
+    pending.delete(id)
+    if (error) waiting?.reject(error)
+    else waiting?.resolve()
+  }
+
+  const networkOf = (self: PeerId): PortNetwork => ({
+    self,
+    view: () => view ?? viewOf([], [], []),
+    onView: (listener) => {
+      viewListeners.add(listener)
+      return () => viewListeners.delete(listener)
+    },
+    onFrame: (listener) => {
+      frameListeners.add(listener)
+      return () => frameListeners.delete(listener)
+    },
+    send: (to, frame) =>
+      new Promise((resolve, reject) => {
+        if (to === self) {
+          // A peer that is client and device at once: no network lies between them.
+          queueMicrotask(() => {
+            for (const listener of frameListeners) listener(self, frame)
+          })
+          resolve()
+          return
+        }
+        ticket += 1
+        pending.set(ticket, { resolve, reject })
+        const bytes = frame.slice()
+        port.post({ type: 'send', ticket, to, bytes }, [bytes.buffer])
+      }),
+    publishStatus: (status) => port.post({ type: 'status', status, capabilities }),
+    announce: (placement) => port.post({ type: 'announce', placement }),
+    wish: (wish) => port.post({ type: 'wish', wish }),
+    setCapabilities: (next) => {
+      capabilities = next
+    },
+  })
+
+  return new Promise((resolve) => {
+    port.onMessage((message) => {
+      switch (message.type) {
+        case 'welcome': {
+          const { peers, wishes, placements } = message.welcome
+          const first = view === null
+          setView(viewOf(peers, wishes, placements))
+          if (first) resolve(networkOf(message.self))
+          return
+        }
+        case 'cluster':
+          if (view) setView(applyEvent(view, message.event))
+          return
+        case 'frame':
+          for (const listener of frameListeners) listener(message.from, message.bytes)
+          return
+        case 'sent':
+          settle(message.ticket, message.error ? fromWireError(message.error) : null)
+          return
+        case 'link':
+          return
+      }
+    })
+  })
+}

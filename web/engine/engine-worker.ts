@@ -1,0 +1,136 @@
+/**
+ * The worker of a page: engine, tokenizer and sampler live here, so that the page's main thread only moves bytes and draws.
+ * The worker's own port speaks with the peer host; a MessagePort that comes with the first message speaks with the page.
+ */
+import { createRingClient } from '../../core/client/ring-client.ts'
+import { httpSource } from '../../core/model/http-source.ts'
+import type { ModelSource } from '../../core/model/model-source.ts'
+import { loadText, type TextModel } from '../../core/text/text-model.ts'
+import { ClusterError, toClusterError, toWireError, type WireError } from '../../protocol/errors.ts'
+import type { Capabilities } from '../../protocol/cluster.ts'
+import type { PeerId } from '../../protocol/ids.ts'
+import { createDevice } from '../../runtime/device.ts'
+import { openPortNetwork, type PortNetwork } from '../../runtime/port-network.ts'
+import type { EngineToHost, HostToEngine, Port } from '../../runtime/peer-port.ts'
+import type { RingNode } from '../../runtime/ring-node.ts'
+import { chatStream } from './chat-stream.ts'
+import type { EngineToPage, PageToEngine } from './engine-messages.ts'
+import { openShardInBrowser } from './open-shard.ts'
+import { log } from './log.ts'
+
+const clock = {
+  now: () => performance.now(),
+  timer: (delayMs: number, callback: () => void) => {
+    const handle = setTimeout(callback, delayMs)
+    return () => clearTimeout(handle)
+  },
+}
+const randomId = (): string => crypto.getRandomValues(new BigUint64Array(1))[0]?.toString(16).padStart(16, '0') ?? ''
+
+const hostPort: Port<HostToEngine, EngineToHost> = {
+  post: (message, transfer = []) => self.postMessage(message, { transfer: [...transfer] }),
+  onMessage: (listener) => {
+    // The page's port arrives as the only message that carries ports; everything else is the host's.
+    self.addEventListener('message', (event: MessageEvent<HostToEngine>) => {
+      if (event.ports.length === 0) listener(event.data)
+    })
+  },
+}
+
+function openSourceAs(peer: PeerId): (source: string) => ModelSource {
+  return (source) => httpSource(new URL(source, self.location.origin).href, { fetch: (url, init) => fetch(url, init), peer })
+}
+
+function createEngine(network: PortNetwork, page: MessagePort): void {
+  const client = createRingClient({ network, randomId, timer: clock.timer })
+  const openSource = openSourceAs(network.self)
+  const texts = new Map<string, Promise<TextModel>>()
+  const asks = new Map<number, AbortController>()
+  let device: RingNode | null = null
+
+  const tell = (message: EngineToPage): void => page.postMessage(message)
+  const tellDevice = (lending: 'off' | 'on' | 'paused' | 'failed', error: WireError | null = null): void => {
+    const status = device?.status()
+    tell({
+      type: 'device',
+      lending: status?.state === 'paused' ? 'paused' : lending,
+      shards: status?.shards ?? [],
+      sequences: status?.sequences ?? 0,
+      framesHandled: status?.framesHandled ?? 0,
+      layerMs: status?.layerMs ?? null,
+      error,
+    })
+  }
+
+  async function leave(): Promise<void> {
+    const leaving = device
+    device = null
+    network.setCapabilities(null)
+    await leaving?.close()
+    network.publishStatus({ state: 'idle', shards: [], layerMs: null, sequences: 0, framesHandled: 0 })
+    tellDevice('off')
+  }
+
+  async function lend(capabilities: Capabilities): Promise<void> {
+    await leave()
+    device = createDevice({ network, capabilities, openSource, openShard: openShardInBrowser, clock, log })
+    device.onStatus(() => tellDevice('on'))
+    tellDevice('on')
+  }
+
+  function textOf(source: string): Promise<TextModel> {
+    const known = texts.get(source) ?? loadText(openSource(source))
+    texts.set(source, known)
+    known.catch(() => texts.delete(source))
+    return known
+  }
+
+  async function ask(id: number, request: Extract<PageToEngine, { type: 'ask' }>['request']): Promise<void> {
+    const abort = new AbortController()
+    asks.set(id, abort)
+    try {
+      const view = network.view()
+      const source = view.placements.get(request.model)?.source ?? view.wishes.get(request.model)?.source
+      if (source === undefined) throw new ClusterError('model_not_found', `the model ${request.model} is not on this cluster`)
+      const contextLength = view.placements.get(request.model)?.contextLength ?? 1024
+      const options = { client, text: await textOf(source), contextLength, now: clock.now, seed: BigInt(`0x${randomId()}`).toString() }
+      for await (const event of chatStream({ ...request, signal: abort.signal }, options)) tell({ type: 'chat', ask: id, event })
+    } catch (error) {
+      if (!(error instanceof ClusterError)) log('a chat failed', { cause: String(error) })
+      tell({ type: 'chat-failed', ask: id, error: toWireError(toClusterError(error)) })
+    } finally {
+      asks.delete(id)
+    }
+  }
+
+  function handle(message: PageToEngine): void {
+    switch (message.type) {
+      case 'lend':
+        lend(message.capabilities).catch((error: unknown) => tellDevice('failed', toWireError(toClusterError(error))))
+        return
+      case 'pause':
+        device?.setPaused(message.paused)
+        return
+      case 'leave':
+        void leave().finally(() => tell({ type: 'left', ticket: message.ticket }))
+        return
+      case 'ask':
+        void ask(message.ask, message.request)
+        return
+      case 'cancel':
+        asks.get(message.ask)?.abort()
+        return
+    }
+  }
+  page.addEventListener('message', (event: MessageEvent<PageToEngine>) => handle(event.data))
+  page.start()
+}
+
+const pagePort = new Promise<MessagePort>((resolve) => {
+  self.addEventListener('message', (event: MessageEvent) => {
+    const port = event.ports[0]
+    if (port) resolve(port)
+  })
+})
+void Promise.all([openPortNetwork(hostPort), pagePort]).then(([network, page]) => createEngine(network, page))
+

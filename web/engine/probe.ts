@@ -1,0 +1,77 @@
+/** What this machine can lend: read from the browser, never guessed beyond what it tells. */
+import type { Backend, Capabilities, WeightFormat } from '../../protocol/cluster.ts'
+import { MAX_NAME_CHARS } from '../../protocol/limits.ts'
+import type { HardwareReport, LendOptions } from './page-engine.ts'
+
+type Gpu = HardwareReport['webgpu']
+const NO_GPU = { available: false, adapter: '', shaderF16: false, maxBufferBytes: 0 }
+const GIB = 2 ** 30
+/** Pledge where the browser does not tell its memory: small enough for a phone's tab. */
+const UNKNOWN_MEMORY_BYTES = GIB
+/** Chromium caps navigator.deviceMemory at 8 GiB; a quarter of what it says stays clear of the tab's own limits. */
+const MEMORY_SHARE = 0.25
+
+/** Software adapters (SwiftShader, llvmpipe) are exact but slower than the CPU kernels: `auto` passes them by. */
+const isSoftware = (adapter: string): boolean => /swiftshader|llvmpipe|software|basic render/i.test(adapter)
+
+async function probeGpu(): Promise<Gpu> {
+  if (!globalThis.isSecureContext) return { ...NO_GPU, reason: 'WebGPU needs a secure page (https or localhost)' }
+  if (!('gpu' in navigator)) return { ...NO_GPU, reason: 'this browser has no WebGPU' }
+  try {
+    const adapter = await navigator.gpu.requestAdapter({ powerPreference: 'high-performance' })
+    if (!adapter) return { ...NO_GPU, reason: 'no GPU adapter was found' }
+    // Safari 26 ships adapters without `info`.
+    const info = (adapter as { info?: GPUAdapterInfo }).info
+    const name = [info?.vendor, info?.architecture, info?.device, info?.description].filter(Boolean).join(' ') || 'unnamed adapter'
+    return { available: true, adapter: name, shaderF16: adapter.features.has('shader-f16'), maxBufferBytes: adapter.limits.maxBufferSize, reason: '' }
+  } catch (error) {
+    return { ...NO_GPU, reason: `the GPU could not be opened: ${error instanceof Error ? error.message : String(error)}` }
+  }
+}
+
+async function probeStorage(): Promise<HardwareReport['storage']> {
+  const { usage, quota } = (await navigator.storage?.estimate?.().catch(() => null)) ?? {}
+  return usage === undefined || quota === undefined ? null : { usedBytes: usage, quotaBytes: quota }
+}
+
+function deviceMemoryBytes(): number | null {
+  const told = 'deviceMemory' in navigator ? navigator.deviceMemory : null
+  return typeof told === 'number' ? told * GIB : null
+}
+
+/** f16 where the GPU computes in it; f32 elsewhere: both give the checkpoint's own numbers. */
+const formatFor = (backend: Backend, gpu: Gpu): WeightFormat => (backend === 'webgpu' && gpu.shaderF16 ? 'f16' : 'f32')
+
+export async function probeHardware(): Promise<HardwareReport> {
+  const [webgpu, storage] = await Promise.all([probeGpu(), probeStorage()])
+  const memory = deviceMemoryBytes()
+  const backend: Backend = webgpu.available && !isSoftware(webgpu.adapter) ? 'webgpu' : 'wasm'
+  return {
+    webgpu,
+    storage,
+    crossOriginIsolated: globalThis.crossOriginIsolated,
+    cores: navigator.hardwareConcurrency || 1,
+    deviceMemoryBytes: memory,
+    backend,
+    weightFormat: formatFor(backend, webgpu),
+    suggestedMemoryBytes: memory === null ? UNKNOWN_MEMORY_BYTES : Math.round(memory * MEMORY_SHARE),
+  }
+}
+
+/** What the device offers for the wishes of its person; `simd` is served by `wasm` until its kernels exist. */
+export function capabilitiesFrom(report: HardwareReport, options: LendOptions): Capabilities {
+  const wanted = options.backend === 'auto' ? report.backend : options.backend
+  const backend: Backend = wanted === 'webgpu' && !report.webgpu.available ? 'wasm' : wanted === 'simd' ? 'wasm' : wanted
+  const weightFormat = options.weightFormat === 'auto' ? formatFor(backend, report.webgpu) : options.weightFormat
+  const gpu = report.webgpu.available ? report.webgpu.adapter : report.webgpu.reason
+  // Threads need shared memory, which only an isolated page has.
+  const threads = report.crossOriginIsolated ? Math.max(1, Math.min(options.threads, report.cores)) : 1
+  return { backend, weightFormat, memoryBytes: Math.round(options.memoryBytes), threads, hardware: `${gpu}; ${report.cores} cores`.slice(0, 400) }
+}
+
+const FORBIDDEN_IN_NAMES = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069<>]/gu
+
+/** A name that the roster accepts, made from whatever a person or a link gave. */
+export function displayName(wanted: string): string {
+  return wanted.replace(FORBIDDEN_IN_NAMES, '').trim().slice(0, MAX_NAME_CHARS) || 'Unnamed device'
+}
