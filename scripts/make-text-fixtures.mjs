@@ -10,15 +10,20 @@ const read = (...path) => JSON.parse(readFileSync(join(golden, ...path), 'utf8')
 const write = (path, value) => writeFileSync(join(target, path), `${JSON.stringify(value)}\n`)
 const every = (list, step) => list.filter((_, i) => i % step === 0)
 
-for (const folder of ['sampling', 'chat-templates/templates', 'tokenizers/llama2', 'tokenizers/smollm2']) mkdirSync(join(target, folder), { recursive: true })
+for (const folder of ['sampling', 'chat-templates/templates', 'tokenizers/llama2', 'tokenizers/smollm2'])
+  mkdirSync(join(target, folder), { recursive: true })
 const sampling = read('sampling', 'cases.json')
 write('sampling/cases.json', { ...sampling, cases: every(sampling.cases, 7) })
 for (const name of ['llama2', 'smollm2']) {
-  for (const file of ['tokenizer.json', 'tokenizer_config.json']) copyFileSync(join(golden, 'tokenizers', name, file), join(target, 'tokenizers', name, file))
+  for (const file of ['tokenizer.json', 'tokenizer_config.json'])
+    copyFileSync(join(golden, 'tokenizers', name, file), join(target, 'tokenizers', name, file))
   const cases = read('tokenizers', name, 'cases.json')
   write(`tokenizers/${name}/cases.json`, { ...cases, cases: every(cases.cases, 5) })
 }
 const templates = ['chatml', 'gemma', 'llama3', 'zephyr']
-for (const name of templates) copyFileSync(join(golden, 'chat-templates/templates', `${name}.jinja`), join(target, 'chat-templates/templates', `${name}.jinja`))
+for (const name of templates)
+  copyFileSync(join(golden, 'chat-templates/templates', `${name}.jinja`), join(target, 'chat-templates/templates', `${name}.jinja`))
 const chats = ['user', 'system_multi_turn', 'continue_assistant', 'unicode', 'quotes']
-write('chat-templates/cases.json', { cases: read('chat-templates', 'cases.json').cases.filter((one) => templates.includes(one.template) && chats.includes(one.name)) })
+write('chat-templates/cases.json', {
+  cases: read('chat-templates', 'cases.json').cases.filter((one) => templates.includes(one.template) && chats.includes(one.name)),
+})

@@ -1,0 +1,154 @@
+/** What `npm start` was asked for: arguments first, then the environment, then the default of options.json. */
+import os from 'node:os'
+import path from 'node:path'
+import { parseArgs } from 'node:util'
+import { backendSchema, strategySchema, type Backend, type Strategy } from '../protocol/cluster.ts'
+import { ClusterError } from '../protocol/errors.ts'
+import { isModelId, type ModelId } from '../protocol/ids.ts'
+import OPTION_TABLE from './options.json' with { type: 'json' }
+
+export type Options = {
+  readonly port: number
+  readonly host: string
+  /** Folder of this server's own files: models, keys, certificates. */
+  readonly home: string
+  /** Folder of models, one folder each, beside the embedded one. */
+  readonly modelsDir: string
+  readonly model: ModelId
+  /** Headless browser devices to open on this machine. */
+  readonly devices: number
+  /** Most devices in one ring. */
+  readonly maxDevices: number
+  /** What the headless devices run on. */
+  readonly backend: Backend | 'auto'
+  readonly placement: Strategy
+  readonly https: boolean
+  /** Keys of which an API request must carry one; empty = no key needed. */
+  readonly apiKeys: readonly string[]
+  /** Token that devices must carry to join; null = none needed. */
+  readonly joinToken: string | null
+  readonly localDevice: 'off' | 'withdraw' | 'stay'
+  /** Base URL of the hub that model ids refer to. */
+  readonly hfEndpoint: string
+  readonly hfToken: string | null
+  /** Never use the network for models. */
+  readonly offline: boolean
+  readonly redisUrl: string | null
+  /** Executable of the browser for headless devices, as found by the bootstrap; null = Playwright's own. */
+  readonly chromiumPath: string | null
+  /** Log level 0 to 9, or scopes separated by commas; empty = the default. */
+  readonly debug: string
+}
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** `option` as people write it: `--port`, or the name of a variable. */
+const refuse = (option: string, expected: string, came: string): never => {
+  throw new ClusterError('invalid_value', `${option} expects ${expected}, but got "${came}"; npm start -- --help lists all options`, {
+    detail: { param: option },
+  })
+}
+
+/** `--local-device` alone means the default mode and `--no-local-device` means off; parseArgs knows neither. */
+function spellOut(argument: string): string {
+  if (argument === '--local-device') return '--local-device=withdraw'
+  if (argument === '--no-local-device') return '--local-device=off'
+  return argument
+}
+
+/** Every value given for each option, in order. */
+function argumentsByName(argv: readonly string[]): ReadonlyMap<string, readonly string[]> {
+  const options = Object.fromEntries(
+    OPTION_TABLE.map((option) => [option.name, { type: 'argument' in option ? ('string' as const) : ('boolean' as const), multiple: true as const }]),
+  )
+  try {
+    const { values } = parseArgs({ args: argv.map(spellOut), options, strict: true, allowPositionals: false, allowNegative: true })
+    return new Map(
+      Object.entries(values).map(([name, given]) => [
+        name,
+        [given ?? []].flat().map((value) => (value === true ? '1' : value === false ? '0' : value)),
+      ]),
+    )
+  } catch (cause) {
+    const reason = cause instanceof Error ? (cause.message.split('. ')[0] ?? '') : String(cause)
+    throw new ClusterError('invalid_value', `${reason}; npm start -- --help lists all options`, { cause })
+  }
+}
+
+/** The values of one option: from the arguments, else its environment variable, else its default. Empty text counts as not given. */
+function valuesReader(argv: readonly string[], env: Environment): (name: string) => readonly string[] {
+  const given = argumentsByName(argv)
+  return (name) => {
+    const option = OPTION_TABLE.find((candidate) => candidate.name === name)
+    if (!option) throw new Error(`options.json has no option ${name}`)
+    const fromArguments = given.get(name) ?? []
+    if (fromArguments.length > 0) return fromArguments
+    const fallback = env[option.env] || option.default
+    return fallback === '' ? [] : [fallback]
+  }
+}
+
+function integer(name: string, text: string, min: number, max: number): number {
+  const value = Number(text)
+  if (/^\d+$/.test(text) && value >= min && value <= max) return value
+  return refuse(`--${name}`, `a whole number from ${min} to ${max}`, text)
+}
+
+function choice<Value extends string>(name: string, text: string, values: readonly Value[]): Value {
+  return values.find((value) => value === text) ?? refuse(`--${name}`, `one of ${values.join(', ')}`, text)
+}
+
+function flag(name: string, text: string): boolean {
+  return choice(name, text.toLowerCase(), ['1', 'true', 'yes', '0', 'false', 'no']).search(/^(1|true|yes)$/) === 0
+}
+
+/** The folder for a program's own files on this platform. */
+function dataFolder(env: Environment, platform: NodeJS.Platform, homeDir: string): string {
+  if (env['RINGLET_HOME']) return path.resolve(env['RINGLET_HOME'])
+  if (platform === 'darwin') return path.join(homeDir, 'Library/Application Support/Ringlet')
+  if (platform === 'win32') return path.join(env['LOCALAPPDATA'] ?? path.join(homeDir, 'AppData/Local'), 'Ringlet')
+  return path.join(env['XDG_DATA_HOME'] ?? path.join(homeDir, '.local/share'), 'ringlet')
+}
+
+const url = (name: string, text: string): string =>
+  URL.canParse(text) && /^https?:/.test(text) ? text.replace(/\/+$/, '') : refuse(name, 'an http or https URL', text)
+
+/**
+ * @param argv arguments after the program's name
+ * @throws {ClusterError} invalid_value; the message names the option, what it expects and what came
+ */
+export function parseOptions(
+  argv: readonly string[],
+  env: Environment,
+  platform: NodeJS.Platform = process.platform,
+  homeDir: string = os.homedir(),
+): Options {
+  const values = valuesReader(argv, env)
+  const last = (name: string): string => values(name).at(-1) ?? ''
+  const home = dataFolder(env, platform, homeDir)
+  const model = last('model')
+  return {
+    port: integer('port', last('port'), 0, 65535),
+    host: last('host'),
+    home,
+    modelsDir: path.resolve(last('models-dir') || path.join(home, 'models')),
+    model: isModelId(model) ? model : refuse('--model', 'a model id such as ember or org/name', model),
+    devices: integer('devices', last('devices'), 0, 64),
+    maxDevices: integer('max-devices', last('max-devices'), 1, 1024),
+    backend: choice('backend', last('backend'), ['auto', ...backendSchema.options]),
+    placement: choice('placement', last('placement'), strategySchema.options),
+    https: flag('https', last('https')),
+    apiKeys: values('api-key')
+      .flatMap((keys) => keys.split(','))
+      .map((key) => key.trim())
+      .filter((key) => key !== ''),
+    joinToken: last('join-token') || null,
+    localDevice: choice('local-device', last('local-device'), ['off', 'withdraw', 'stay']),
+    hfEndpoint: url('HF_ENDPOINT', env['HF_ENDPOINT'] || 'https://huggingface.co'),
+    hfToken: env['HF_TOKEN'] || null,
+    offline: env['RINGLET_OFFLINE'] === '1',
+    redisUrl: env['REDIS_URL'] || null,
+    chromiumPath: env['CHROMIUM_PATH'] || null,
+    debug: env['DEBUG'] ?? '',
+  }
+}

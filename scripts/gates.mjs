@@ -1,0 +1,62 @@
+/** The gates of `npm run check`: each a tool and its arguments, run from the repository's root with plain Node. */
+import { spawn } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+
+const ROOT = path.resolve(import.meta.dirname, '..')
+const FOLDERS = ['protocol', 'core', 'shaders', 'kernels', 'runtime', 'web', 'signal-server', 'api-gateway', 'tests', 'bench', 'scripts']
+
+/** The JavaScript file behind a package's command. */
+function binary(packageName, command) {
+  const folder = path.join(ROOT, 'node_modules', packageName)
+  const { bin } = JSON.parse(readFileSync(path.join(folder, 'package.json'), 'utf8'))
+  return path.join(folder, typeof bin === 'string' ? bin : bin[command])
+}
+
+const tsc = (name, project) => ({ name: `types: ${name}`, file: () => binary('typescript', 'tsc'), args: ['--project', project] })
+
+export const GATES = [
+  tsc('everything', 'tsconfig.json'),
+  tsc('protocol, core, shaders know no DOM and no Node', 'scripts/tsconfig/pure.json'),
+  tsc('runtime knows no DOM and no Node', 'scripts/tsconfig/runtime.json'),
+  tsc('pages know no Node', 'scripts/tsconfig/web.json'),
+  tsc('servers know no DOM', 'scripts/tsconfig/node.json'),
+  { name: 'lint', file: () => binary('oxlint', 'oxlint'), args: ['--type-aware', '--deny-warnings'] },
+  {
+    name: 'import arrows',
+    file: () => binary('dependency-cruiser', 'depcruise'),
+    args: ['--config', '.dependency-cruiser.mjs', ...FOLDERS.filter((folder) => existsSync(path.join(ROOT, folder)))],
+  },
+  { name: 'format', file: () => binary('prettier', 'prettier'), args: ['--check', '--log-level', 'warn', '.'] },
+  { name: 'unused code', file: () => binary('knip', 'knip'), args: ['--no-progress', '--no-config-hints'] },
+]
+
+/** Runs one gate. Resolves with its success, its output and how long it took. */
+export function runGate(gate) {
+  const started = performance.now()
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [gate.file(), ...gate.args], { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'] })
+    const output = []
+    child.stdout.on('data', (chunk) => output.push(chunk))
+    child.stderr.on('data', (chunk) => output.push(chunk))
+    const finish = (passed) =>
+      resolve({ name: gate.name, passed, output: Buffer.concat(output).toString('utf8').trim(), seconds: (performance.now() - started) / 1000 })
+    child.on('error', (error) => {
+      output.push(Buffer.from(error.message))
+      finish(false)
+    })
+    child.on('close', (code) => finish(code === 0))
+  })
+}
+
+/** Runs all gates one after the other, printing a line for each and the output of those that failed. */
+export async function runGates(print) {
+  const results = []
+  for (const gate of GATES) {
+    const result = await runGate(gate)
+    results.push(result)
+    print(`${result.passed ? 'ok    ' : 'FAILED'} ${result.name} (${result.seconds.toFixed(1)} s)`)
+    if (!result.passed) print(result.output.replace(/^/gm, '    '))
+  }
+  return results
+}
