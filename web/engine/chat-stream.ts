@@ -37,7 +37,7 @@ export async function* chatStream(request: ChatRequest, options: ChatStreamOptio
     const piece = stopIds.includes(event.tokenId) ? '' : detokenizer.push(event.tokenId)
     if (piece) yield { type: 'text', text: piece, completionTokens }
   }
-  const rest = detokenizer.flush()
+  const rest = detokenizer.end()
   if (rest) yield { type: 'text', text: rest, completionTokens }
   const decodeSeconds = (now() - started - firstTokenMs) / 1000
   const tokensPerSecond = completionTokens > 1 && decodeSeconds > 0 ? (completionTokens - 1) / decodeSeconds : 0

@@ -1,0 +1,168 @@
+/** The page's engine: a worker that computes, a host that holds sockets and links, and one state that elements render. */
+import { viewOf, type ClusterView } from '../../core/cluster/cluster-view.ts'
+import { eventQueue, type EventQueue } from '../../core/client/event-queue.ts'
+import { ClusterError, fromWireError, toClusterError, toWireError } from '../../protocol/errors.ts'
+import type { PeerRole } from '../../protocol/cluster.ts'
+import { PROTOCOL_VERSION } from '../../protocol/version.ts'
+import type { EngineToHost, HostToEngine, Port } from '../../runtime/peer-port.ts'
+import { createPeerHost, type PeerHost } from '../transport/peer-host.ts'
+import { createDeviceTracker } from './device-state.ts'
+import type { EngineToPage, PageToEngine } from './engine-messages.ts'
+import { openIdentity, type Identity } from './identity.ts'
+import type { ChatEvent, ChatRequest, Connection, LendOptions, PageEngine } from './page-engine.ts'
+import { capabilitiesFrom, displayName, probeHardware } from './probe.ts'
+
+export type PageEngineOptions = {
+  /** `device` on the contribute page: on the roster from the start, lending once it says so. */
+  readonly role: Extract<PeerRole, 'device' | 'client'>
+  readonly name: string
+  /** Join token or API key from the link, if any. */
+  readonly token: string | null
+}
+
+type Asking = { readonly events: EventQueue<ChatEvent> }
+
+/** Starts the worker and connects at once. */
+export function createPageEngine(options: PageEngineOptions): PageEngine {
+  const worker = new Worker(new URL('./engine-worker.ts', import.meta.url), { type: 'module', name: 'ringlet-engine' })
+  const channel = new MessageChannel()
+  worker.postMessage({ type: 'page-port' }, [channel.port2])
+  const page = channel.port1
+  const tell = (message: PageToEngine): void => page.postMessage(message)
+  const port: Port<EngineToHost, HostToEngine> = {
+    post: (message, transfer = []) => worker.postMessage(message, { transfer: [...transfer] }),
+    onMessage: (listener) => worker.addEventListener('message', (event: MessageEvent<EngineToHost>) => listener(event.data)),
+  }
+
+  const listeners = new Set<() => void>()
+  const changed = (): void => {
+    for (const listener of [...listeners]) listener()
+  }
+  const tracker = createDeviceTracker(() => performance.now())
+  const asking = new Map<number, Asking>()
+  const leaving = new Map<number, () => void>()
+  let connection: Connection = { state: 'connecting' }
+  let view: ClusterView = viewOf([], [], [])
+  let host: PeerHost | null = null
+  let name = displayName(options.name)
+  let counter = 0
+
+  function connect(identity: Identity): void {
+    host?.close()
+    host = createPeerHost({
+      url: location.origin,
+      hello: {
+        version: PROTOCOL_VERSION,
+        id: identity.id,
+        secret: identity.secret,
+        name,
+        role: options.role,
+        capabilities: null,
+        ...(options.token ? { token: options.token } : {}),
+      },
+      port,
+      onConnection: (next) => {
+        connection = next
+        changed()
+      },
+      onView: (next) => {
+        view = next
+        changed()
+      },
+    })
+  }
+  const identity = openIdentity()
+  void identity.then(connect)
+
+  function handle(message: EngineToPage): void {
+    switch (message.type) {
+      case 'device':
+        tracker.report(message)
+        changed()
+        return
+      case 'left':
+        leaving.get(message.ticket)?.()
+        leaving.delete(message.ticket)
+        return
+      case 'chat':
+        asking.get(message.ask)?.events.push(message.event)
+        return
+      case 'chat-failed':
+        asking.get(message.ask)?.events.fail(fromWireError(message.error))
+        return
+    }
+  }
+  page.addEventListener('message', (event: MessageEvent<EngineToPage>) => handle(event.data))
+  page.start()
+  worker.addEventListener('error', (event) => {
+    const error = new ClusterError('internal', `the engine stopped: ${event.message}`)
+    tracker.failed(toWireError(error))
+    for (const { events } of asking.values()) events.fail(error)
+    changed()
+  })
+
+  async function lend(wanted: LendOptions): Promise<void> {
+    tracker.starting()
+    changed()
+    try {
+      if (displayName(wanted.name) !== name) {
+        name = displayName(wanted.name)
+        connect(await identity)
+      }
+      const capabilities = capabilitiesFrom(await probeHardware(), wanted)
+      tracker.lends(capabilities)
+      tell({ type: 'lend', capabilities })
+    } catch (error) {
+      tracker.failed(toWireError(toClusterError(error)))
+      changed()
+    }
+  }
+
+  async function* ask(request: ChatRequest): AsyncGenerator<ChatEvent, void, undefined> {
+    counter += 1
+    const id = counter
+    const events = eventQueue<ChatEvent>()
+    const onAbort = (): void => {
+      tell({ type: 'cancel', ask: id })
+      events.fail(new ClusterError('cancelled', 'the answer was stopped'))
+    }
+    asking.set(id, { events })
+    request.signal.addEventListener('abort', onAbort, { once: true })
+    if (request.signal.aborted) onAbort()
+    const { signal: _, ...plain } = request
+    tell({ type: 'ask', ask: id, request: plain })
+    let done = false
+    try {
+      while (!done) {
+        const event = await events.next()
+        done = event.type === 'done'
+        yield event
+      }
+    } finally {
+      request.signal.removeEventListener('abort', onAbort)
+      asking.delete(id)
+      if (!done) tell({ type: 'cancel', ask: id })
+    }
+  }
+
+  return {
+    view: () => view,
+    connection: () => connection,
+    device: tracker.state,
+    onChange: (listener) => {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    probe: probeHardware,
+    lend,
+    pause: () => tell({ type: 'pause', paused: true }),
+    resume: () => tell({ type: 'pause', paused: false }),
+    leave: () =>
+      new Promise((resolve) => {
+        counter += 1
+        leaving.set(counter, resolve)
+        tell({ type: 'leave', ticket: counter })
+      }),
+    ask,
+  }
+}

@@ -1,0 +1,65 @@
+/** Follows what the engine reports of the device and adds what only time shows: download speed and time left. */
+import type { Capabilities } from '../../protocol/cluster.ts'
+import type { WireError } from '../../protocol/errors.ts'
+import type { EngineToPage } from './engine-messages.ts'
+import type { DeviceState } from './page-engine.ts'
+
+export const DEVICE_OFF: DeviceState = {
+  lending: 'off',
+  capabilities: null,
+  shards: [],
+  etaSeconds: null,
+  bytesPerSecond: null,
+  sequences: 0,
+  framesHandled: 0,
+  layerMs: null,
+  error: null,
+}
+
+type Sample = { readonly atMs: number; readonly bytes: number }
+/** Speed is measured over the last seconds, so that a stall shows and a burst does not promise too much. */
+const WINDOW_MS = 3_000
+
+export type DeviceTracker = {
+  readonly state: () => DeviceState
+  readonly starting: () => void
+  readonly lends: (capabilities: Capabilities) => void
+  readonly failed: (error: WireError) => void
+  readonly report: (message: Extract<EngineToPage, { type: 'device' }>) => void
+}
+
+/** `now` is monotonic, in milliseconds. */
+export function createDeviceTracker(now: () => number): DeviceTracker {
+  let state = DEVICE_OFF
+  let samples: readonly Sample[] = []
+
+  function speedOf(loadedBytes: number): number | null {
+    const atMs = now()
+    const last = samples.at(-1)
+    if (last && last.bytes > loadedBytes) samples = []
+    samples = [...samples.filter((sample) => atMs - sample.atMs <= WINDOW_MS), { atMs, bytes: loadedBytes }]
+    const first = samples[0]
+    return first && atMs > first.atMs ? ((loadedBytes - first.bytes) * 1000) / (atMs - first.atMs) : null
+  }
+
+  return {
+    state: () => state,
+    starting: () => {
+      state = { ...DEVICE_OFF, lending: 'starting' }
+    },
+    lends: (capabilities) => {
+      state = { ...state, capabilities }
+    },
+    failed: (error) => {
+      state = { ...state, lending: 'failed', error }
+    },
+    report: (message) => {
+      const loading = message.shards.find((shard) => shard.phase === 'downloading')
+      const bytesPerSecond = loading ? speedOf(loading.loadedBytes) : null
+      const left = loading ? loading.totalBytes - loading.loadedBytes : 0
+      const etaSeconds = bytesPerSecond && left > 0 ? left / bytesPerSecond : null
+      const { type: _, ...facts } = message
+      state = { ...state, ...facts, bytesPerSecond, etaSeconds, capabilities: message.lending === 'off' ? null : state.capabilities }
+    },
+  }
+}
