@@ -13,7 +13,7 @@ import type { ChatEvent, ChatRequest, Connection, LendOptions, PageEngine } from
 import { capabilitiesFrom, displayName, probeHardware } from './probe.ts'
 
 export type PageEngineOptions = {
-  /** `device` on the contribute page: on the roster from the start, lending once it says so. */
+  /** `device` on the contribute page: on the roster from the start, lending once its person says so. A client becomes one by lending. */
   readonly role: Extract<PeerRole, 'device' | 'client'>
   readonly name: string
   /** Join token or API key from the link, if any. */
@@ -45,6 +45,7 @@ export function createPageEngine(options: PageEngineOptions): PageEngine {
   let view: ClusterView = viewOf([], [], [])
   let host: PeerHost | null = null
   let name = displayName(options.name)
+  let role: PeerRole = options.role
   let counter = 0
 
   function connect(identity: Identity): void {
@@ -56,7 +57,7 @@ export function createPageEngine(options: PageEngineOptions): PageEngine {
         id: identity.id,
         secret: identity.secret,
         name,
-        role: options.role,
+        role,
         capabilities: null,
         ...(options.token ? { token: options.token } : {}),
       },
@@ -105,8 +106,9 @@ export function createPageEngine(options: PageEngineOptions): PageEngine {
     tracker.starting()
     changed()
     try {
-      if (displayName(wanted.name) !== name) {
+      if (displayName(wanted.name) !== name || role !== 'device') {
         name = displayName(wanted.name)
+        role = 'device'
         connect(await identity)
       }
       const capabilities = capabilitiesFrom(await probeHardware(), wanted)

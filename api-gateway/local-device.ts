@@ -1,0 +1,39 @@
+/** The server's own device: the same runner in a worker thread, so that the API answers before any browser joins. */
+import { Worker } from 'node:worker_threads'
+
+export type LocalDeviceOptions = {
+  /** Where the signal server listens, as this process reaches it. */
+  readonly url: string
+  readonly token: string | null
+  /** Folders of models: read from disk, not over the network. */
+  readonly modelFolders: readonly string[]
+  readonly memoryBytes: number
+  readonly threads: number
+  /** The certificate is the server's own: it proves nothing on loopback. */
+  readonly trustAnyCertificate: boolean
+}
+
+export type LocalDevice = { readonly close: () => Promise<void> }
+
+/** `onLog` gets what the device wants to say; `onExit` is called when the worker ends without being asked. */
+export function startLocalDevice(
+  options: LocalDeviceOptions,
+  onLog: (message: string, fields: Record<string, unknown>) => void,
+  onExit: (code: number) => void,
+): LocalDevice {
+  const worker = new Worker(new URL('./local-device-worker.ts', import.meta.url), { workerData: options })
+  let closing = false
+  worker.on('message', ({ message, fields }: { message: string; fields: Record<string, unknown> }) => onLog(message, fields))
+  worker.on('error', (error) => onLog('the local device failed', { cause: String(error) }))
+  worker.on('exit', (code) => {
+    if (!closing) onExit(code)
+  })
+  return {
+    close: async () => {
+      closing = true
+      const gone = new Promise((resolve) => worker.once('exit', resolve))
+      worker.postMessage('close')
+      await gone
+    },
+  }
+}
