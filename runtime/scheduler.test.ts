@@ -1,0 +1,55 @@
+import { expect, test } from 'vitest'
+import { sequenceId } from '../protocol/ids.ts'
+import { createScheduler } from './scheduler.ts'
+
+const id = (n: number) => sequenceId(n.toString(16).padStart(16, '0'))
+
+/** A scheduler whose first piece of work waits at a gate, so that the rest of the line can be set up before anything runs. */
+function gated() {
+  const scheduler = createScheduler()
+  const order: string[] = []
+  let open: () => void = () => undefined
+  scheduler.enqueue(id(0), 'decode', () => new Promise((resolve) => (open = resolve)))
+  const add = (sequence: number, kind: 'decode' | 'prefill', name: string): void =>
+    scheduler.enqueue(id(sequence), kind, async () => void order.push(name))
+  return { scheduler, order, add, open: () => open() }
+}
+
+test('runs one piece of work at a time, first come first served', async () => {
+  const { scheduler, order, add, open } = gated()
+  for (let i = 1; i <= 3; i++) add(i, 'decode', `d${i}`)
+  expect(order).toEqual([])
+  open()
+  await scheduler.idle()
+  expect(order).toEqual(['d1', 'd2', 'd3'])
+})
+
+test('decode steps go before prefill chunks, but prefill gets one turn in four', async () => {
+  const { scheduler, order, add, open } = gated()
+  for (let i = 0; i < 2; i++) add(9, 'prefill', `p${i}`)
+  for (let i = 1; i <= 7; i++) add(i, 'decode', `d${i}`)
+  open()
+  await scheduler.idle()
+  expect(order).toEqual(['d1', 'd2', 'p0', 'd3', 'd4', 'd5', 'p1', 'd6', 'd7'])
+})
+
+test('the last chunk of one token does not overtake the chunks before it', async () => {
+  const { scheduler, order, add, open } = gated()
+  add(1, 'prefill', 'chunk 0')
+  add(1, 'decode', 'chunk 1')
+  add(2, 'decode', 'other')
+  open()
+  await scheduler.idle()
+  expect(order.indexOf('chunk 0')).toBeLessThan(order.indexOf('chunk 1'))
+})
+
+test('dropped work never runs', async () => {
+  const { scheduler, order, add, open } = gated()
+  add(1, 'decode', 'kept')
+  add(2, 'prefill', 'dropped')
+  scheduler.drop(id(2))
+  expect(scheduler.waiting()).toBe(1)
+  open()
+  await scheduler.idle()
+  expect(order).toEqual(['kept'])
+})
