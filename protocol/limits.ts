@@ -8,6 +8,10 @@ export const MAX_FRAME_BYTES = 24 * 1024 * 1024
 export const LINK_HIGH_WATER_BYTES = 256 * 1024
 /** A waiting sender goes on once the buffer has fallen to this many bytes. */
 export const LINK_LOW_WATER_BYTES = 128 * 1024
+/** Bytes a link may send beyond what the reader has taken: bounds what a slow reader must hold, and throughput to this per round trip. */
+export const LINK_WINDOW_BYTES = 2 * 1024 * 1024
+/** One beat a link in this many milliseconds of silence; three unanswered close it. */
+export const LINK_BEAT_MS = 1_000
 /** No direct path after this many milliseconds: the relay takes over. */
 export const DIRECT_PATH_TIMEOUT_MS = 5_000
 /** Longest name a device may show, in characters. */

@@ -1,0 +1,142 @@
+import type { PeerId } from '../../protocol/ids.ts'
+import { LINK_BEAT_MS } from '../../protocol/limits.ts'
+import type { Clock } from './clock.ts'
+import { createInbox } from './inbox.ts'
+import type { Link } from './link.ts'
+import { createOutbox } from './outbox.ts'
+import type { RawChannel } from './raw-channel.ts'
+import { decodeSlice, encodeBeat, encodeCredit, type Slice } from './slices.ts'
+
+const MISSED_BEATS = 3
+/** Weight of a new round trip in the smoothed one: RFC 6298's 1/8 is for many samples, a beat gives one a second. */
+const RTT_WEIGHT = 0.25
+
+export type SlicedLinkOptions = {
+  readonly remote: PeerId
+  readonly channel: RawChannel
+  readonly clock: Clock
+  /** Default LINK_BEAT_MS. */
+  readonly beatMs?: number
+}
+
+/** Beats: one a period unless data flows both ways. A side that hears nothing for three periods takes the other for dead. */
+function createBeats(options: SlicedLinkOptions, isBusy: () => boolean, onDead: (reason: string) => void) {
+  const { clock, channel, beatMs = LINK_BEAT_MS } = options
+  let beat = 0
+  /** When the last beats left, by number modulo the length. */
+  const sentAt = new Float64Array(MISSED_BEATS + 1)
+  let missed = 0
+  let heard = false
+  let rttMs: number | null = null
+  let stopTimer = (): void => undefined
+
+  const ping = (): void => {
+    beat = (beat + 1) >>> 0
+    sentAt[beat % sentAt.length] = clock.now()
+    channel.send(encodeBeat('ping', beat))
+  }
+  const tick = (): void => {
+    missed = heard ? 0 : missed + 1
+    heard = false
+    if (missed >= MISSED_BEATS) return onDead(`no answer to ${MISSED_BEATS} beats`)
+    stopTimer = clock.timer(beatMs, tick)
+    if (!isBusy() || missed > 0) ping()
+  }
+  return {
+    start: (): void => {
+      stopTimer = clock.timer(beatMs, tick)
+      ping()
+    },
+    hear: (): void => void (heard = true),
+    pong: (number: number): void => {
+      if (number > beat || beat - number >= sentAt.length) return
+      const sample = clock.now() - (sentAt[number % sentAt.length] ?? 0)
+      rttMs = rttMs === null ? sample : rttMs + RTT_WEIGHT * (sample - rttMs)
+    },
+    rttMs: () => rttMs,
+    stop: (): void => stopTimer(),
+  }
+}
+
+/** A `Link` over a channel of small messages. Starts at once; the channel must be open. */
+export function createSlicedLink(options: SlicedLinkOptions): Link {
+  const { remote, channel, clock } = options
+  let bytesReceived = 0
+  let closedReason: string | null = null
+  let onClose: ((reason: string) => void) | null = null
+  let busyMark = { sent: 0, received: 0 }
+
+  const end = (reason: string): void => {
+    if (closedReason !== null) return
+    closedReason = reason
+    beats.stop()
+    outbox.close(reason)
+    channel.close()
+    onClose?.(reason)
+  }
+  const attempt = <T>(run: () => T): T | null => {
+    try {
+      return run()
+    } catch (thrown) {
+      end(thrown instanceof Error ? thrown.message : 'the channel failed')
+      return null
+    }
+  }
+  const outbox = createOutbox(channel, clock, end)
+  const inbox = createInbox((takenBytes) => attempt(() => channel.send(encodeCredit(takenBytes))))
+  const isBusy = (): boolean => {
+    const before = busyMark
+    busyMark = { sent: outbox.sentBytes(), received: bytesReceived }
+    return busyMark.sent > before.sent && busyMark.received > before.received
+  }
+  const beats = createBeats(options, isBusy, end)
+
+  /** Acts on a slice; gives the message that it completes. */
+  const handle = (slice: Slice): Uint8Array | null => {
+    switch (slice.type) {
+      case 'data':
+        bytesReceived += slice.payload.length
+        return inbox.accept(slice)
+      case 'ping':
+        channel.send(encodeBeat('pong', slice.beat))
+        return null
+      case 'pong':
+        beats.pong(slice.beat)
+        return null
+      case 'credit':
+        outbox.credit(slice.takenBytes)
+        return null
+      case 'abort':
+        inbox.abort(slice.message)
+        return null
+    }
+  }
+  channel.onMessage((bytes) => {
+    if (closedReason !== null) return
+    beats.hear()
+    const message = attempt(() => handle(decodeSlice(bytes)))
+    // Outside `attempt`: what a listener throws is its own fault, not the link's.
+    if (message) inbox.deliver(message)
+  })
+  channel.onLow(outbox.pump)
+  channel.onClose(end)
+  if (closedReason === null) attempt(beats.start)
+
+  return {
+    remote,
+    path: channel.path,
+    send: (message, sendOptions = {}) => outbox.send(message, sendOptions.deadlineMs),
+    onMessage: inbox.onMessage,
+    onClose: (listener) => {
+      onClose = listener
+      if (closedReason !== null) listener(closedReason)
+    },
+    stats: () => ({
+      rttMs: beats.rttMs(),
+      bytesSent: outbox.sentBytes(),
+      bytesReceived,
+      bufferedBytes: outbox.queuedBytes() + (closedReason === null ? channel.bufferedAmount() : 0),
+    }),
+    close: () => end('closed here'),
+  }
+}

@@ -1,0 +1,152 @@
+/**
+ * A peer's host: signaling and links on one side, the engine's port on the other. Platform-free: a page and Node differ in the
+ * socket and in whether there is a direct path.
+ */
+import type { ClusterView } from '../core/cluster/cluster-view.ts'
+import { createSignalClient, type SignalSocket, type SignalState } from '../core/cluster/signal-client.ts'
+import type { Clock } from '../core/link/clock.ts'
+import type { StartDirect } from '../core/link/direct-path.ts'
+import { createLinkHub } from '../core/link/link-hub.ts'
+import { IDLE_STATUS, type Capabilities, type LinkReport, type PeerStatus } from '../protocol/cluster.ts'
+import { toClusterError, toWireError, type WireError } from '../protocol/errors.ts'
+import type { PeerId } from '../protocol/ids.ts'
+import type { ClusterEvent, Hello } from '../protocol/signaling.ts'
+import type { EngineToHost, HostToEngine, Port } from './peer-port.ts'
+
+/** How often round trips and rates of links are looked at. */
+const REPORT_MS = 1_000
+
+export type PeerHostOptions = {
+  readonly socket: SignalSocket
+  readonly hello: Hello
+  readonly port: Port<EngineToHost, HostToEngine>
+  readonly clock: Clock
+  /** Uniform in [0, 1). */
+  readonly random: () => number
+  /** Null where there is no WebRTC: every link goes by relay. */
+  readonly startDirect: StartDirect | null
+  readonly onConnection: (state: SignalState) => void
+  /** The server refused something this peer sent. */
+  readonly onRefused?: (error: WireError) => void
+}
+
+export type PeerHost = {
+  readonly connection: () => SignalState
+  readonly view: () => ClusterView
+  readonly links: () => readonly LinkReport[]
+  /** Introduces the peer anew: a client that begins to lend becomes a device. Id and secret stay. */
+  readonly rename: (hello: Hello) => void
+  /** Says goodbye and closes every link. May be called twice. */
+  readonly leave: () => void
+}
+
+/** Bytes that may be transferred: alone in their buffer. */
+function transferable(bytes: Uint8Array): { readonly bytes: Uint8Array; readonly buffer: ArrayBuffer } {
+  const { buffer } = bytes
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === bytes.byteLength) return { bytes, buffer }
+  const copy = Uint8Array.from(bytes)
+  return { bytes: copy, buffer: copy.buffer }
+}
+
+export function createPeerHost(options: PeerHostOptions): PeerHost {
+  const { socket, hello, port, clock, random, startDirect, onConnection, onRefused = () => undefined } = options
+  let latest: { readonly status: Omit<PeerStatus, 'links'>; readonly capabilities: Capabilities | null } = { status: IDLE_STATUS, capabilities: hello.capabilities }
+  let stopTimer = (): void => undefined
+
+  const publish = (): void => signal.publish({ ...latest.status, links: [...hub.reports()] }, latest.capabilities)
+  const watchLinks = (): void => {
+    stopTimer = clock.timer(REPORT_MS, () => {
+      if (hub.reports().length > 0) publish()
+      watchLinks()
+    })
+  }
+
+  const reach = (peer: PeerId): 'direct' | 'relay' | 'unknown' => {
+    const entry = signal.view().peers.get(peer)
+    if (!entry) return 'unknown'
+    return entry.role === 'gateway' || entry.role === 'local-device' ? 'relay' : 'direct'
+  }
+
+  const handleEvent = (event: ClusterEvent): void => {
+    port.post({ type: 'cluster', event })
+    if (event.type === 'peer-left') hub.forget(event.id)
+  }
+
+  const signal = createSignalClient({
+    socket,
+    hello,
+    clock,
+    onState: (state) => {
+      if (state.state !== 'online') hub.signalingLost()
+      onConnection(state)
+    },
+    onWelcome: (welcome) => port.post({ type: 'welcome', self: hello.id, welcome }),
+    onEvent: handleEvent,
+    onNegotiation: (negotiation) => hub.handleNegotiation(negotiation),
+    onRelay: (from, packet) => {
+      try {
+        hub.handleRelay(from, packet)
+      } catch (thrown) {
+        onRefused(toWireError(toClusterError(thrown)))
+      }
+    },
+    onRefused,
+  })
+
+  const hub = createLinkHub({
+    self: hello.id,
+    clock,
+    random,
+    startDirect,
+    reach,
+    iceServers: signal.iceServers,
+    negotiate: signal.negotiate,
+    relay: signal.relay,
+    onFrame: (from, frame) => {
+      const { bytes, buffer } = transferable(frame)
+      port.post({ type: 'frame', from, bytes }, [buffer])
+    },
+    onPath: (peerId, path) => {
+      port.post({ type: 'link', peerId, path })
+      publish()
+    },
+  })
+
+  port.onMessage((message) => {
+    switch (message.type) {
+      case 'send': {
+        const { ticket, to, bytes } = message
+        const answer = (error: WireError | null): void => port.post({ type: 'sent', ticket, error })
+        hub.send(to, bytes).then(
+          () => answer(null),
+          (thrown: unknown) => answer(toWireError(toClusterError(thrown))),
+        )
+        return
+      }
+      case 'status':
+        latest = message
+        return publish()
+      case 'announce':
+        return signal.announce(message.placement)
+      case 'wish':
+        return signal.wish(message.wish)
+    }
+  })
+  watchLinks()
+  socket.connect()
+
+  return {
+    connection: signal.state,
+    view: signal.view,
+    links: hub.reports,
+    rename: (next) => {
+      latest = { ...latest, capabilities: next.capabilities }
+      signal.rename(next)
+    },
+    leave: () => {
+      stopTimer()
+      hub.close()
+      signal.leave()
+    },
+  }
+}

@@ -1,0 +1,42 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import { z } from 'zod'
+import type { WireError } from '../protocol/errors.ts'
+import type { PeerId } from '../protocol/ids.ts'
+import { helloSchema, type Hello } from '../protocol/signaling.ts'
+import { PROTOCOL_VERSION } from '../protocol/version.ts'
+
+/** Compares in time that tells nothing about where two secrets differ. */
+export const sameSecret = (a: string, b: string): boolean => {
+  const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
+  return timingSafeEqual(digest(a), digest(b))
+}
+
+/** The hello that may join, or why not. */
+export type Admission = (raw: unknown) => Hello | WireError
+export const isAdmitted = (outcome: Hello | WireError): outcome is Hello => 'version' in outcome
+
+type AdmissionOptions = {
+  readonly authorize: (hello: Hello) => WireError | null
+  /** Secret of the connected peer with this id. */
+  readonly holder: (id: PeerId) => string | null
+}
+
+const versionSchema = z.object({ version: z.number() })
+
+export function createAdmission({ authorize, holder }: AdmissionOptions): Admission {
+  return (raw) => {
+    // First the version: a hello of another one need not have the shape of ours.
+    const version = versionSchema.safeParse(raw)
+    if (version.success && version.data.version !== PROTOCOL_VERSION) {
+      return { code: 'protocol_version_mismatch', message: `this server speaks protocol version ${PROTOCOL_VERSION}, you speak ${version.data.version}; reload the page` }
+    }
+    const parsed = helloSchema.safeParse(raw)
+    if (!parsed.success) return { code: 'invalid_value', message: `refused hello: ${z.prettifyError(parsed.error).slice(0, 500)}` }
+    const hello = parsed.data
+    const refusal = authorize(hello)
+    if (refusal) return refusal
+    const secret = holder(hello.id)
+    if (secret !== null && !sameSecret(secret, hello.secret)) return { code: 'peer_id_taken', message: `another peer is connected as ${hello.id}` }
+    return hello
+  }
+}

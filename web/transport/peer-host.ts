@@ -1,0 +1,53 @@
+import { io, type Socket } from 'socket.io-client'
+import type { SignalState } from '../../core/cluster/signal-client.ts'
+import type { WireError } from '../../protocol/errors.ts'
+import type { Hello, PeerToServer, ServerToPeer } from '../../protocol/signaling.ts'
+import { createPeerHost, type PeerHost } from '../../runtime/peer-host.ts'
+import type { EngineToHost, HostToEngine, Port } from '../../runtime/peer-port.ts'
+import { systemClock } from '../../runtime/system-clock.ts'
+import { startWebRtc } from './webrtc-channel.ts'
+
+export type PagePeerHostOptions = {
+  /** Origin of the signal server; the page's own when absent. */
+  readonly url?: string
+  readonly hello: Hello
+  readonly port: Port<EngineToHost, HostToEngine>
+  readonly onConnection: (state: SignalState) => void
+  readonly onRefused?: (error: WireError) => void
+  /** Never shows this device's address to others: every link goes through the server. */
+  readonly relayOnly?: boolean
+}
+
+const isWebRtcSupported = (): boolean => typeof RTCPeerConnection === 'function' && typeof RTCDataChannel === 'function'
+
+/** This page as a peer. Leaves by itself when the page goes away. */
+export function createPagePeerHost(options: PagePeerHostOptions): PeerHost {
+  const { url = location.origin, hello, port, onConnection, onRefused, relayOnly = false } = options
+  const socket: Socket<{ [Name in keyof ServerToPeer]: (...args: readonly unknown[]) => void }, PeerToServer> = io(url, {
+    autoConnect: false,
+    forceNew: true,
+    // Polling first would cost an upgrade; behind a proxy without WebSocket it is what works.
+    transports: ['websocket', 'polling'],
+    tryAllTransports: true,
+    reconnectionDelay: 500,
+    reconnectionDelayMax: 5_000,
+  })
+  const host = createPeerHost({
+    socket,
+    hello,
+    port,
+    clock: systemClock,
+    random: Math.random,
+    startDirect: relayOnly || !isWebRtcSupported() ? null : startWebRtc,
+    onConnection,
+    ...(onRefused ? { onRefused } : {}),
+  })
+  addEventListener('pagehide', host.leave, { once: true })
+  return {
+    ...host,
+    leave: () => {
+      removeEventListener('pagehide', host.leave)
+      host.leave()
+    },
+  }
+}
