@@ -1,0 +1,39 @@
+import { open, readFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { ClusterError } from '../../protocol/errors.ts'
+import type { ModelSource } from '../../core/model/model-source.ts'
+
+const isMissing = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ENOENT'
+
+function pathIn(folder: string, file: string): string {
+  if (basename(file) !== file) throw new ClusterError('source_unavailable', `${file} is not the name of a file in a model's folder`)
+  return join(folder, file)
+}
+
+/** A checkpoint in a folder on disk. */
+export const folderSource = (folder: string): ModelSource => ({
+  label: folder,
+  readText: async (file) => {
+    try {
+      return await readFile(pathIn(folder, file), 'utf8')
+    } catch (cause) {
+      if (isMissing(cause)) return null
+      throw new ClusterError('source_unavailable', `${file} of ${folder} could not be read`, { cause })
+    }
+  },
+  readRange: async (file, start, end, { signal, onBytes } = {}) => {
+    if (signal?.aborted) throw new ClusterError('cancelled', `reading ${file} was cancelled`)
+    const handle = await open(pathIn(folder, file)).catch((cause: unknown) => {
+      throw new ClusterError('source_unavailable', `${file} of ${folder} could not be opened`, { cause })
+    })
+    try {
+      const bytes = new Uint8Array(end - start)
+      const { bytesRead } = await handle.read(bytes, 0, bytes.length, start)
+      if (bytesRead < bytes.length) throw new ClusterError('bad_checkpoint', `${file} of ${folder} ends before byte ${end}`)
+      onBytes?.(bytesRead)
+      return bytes
+    } finally {
+      await handle.close()
+    }
+  },
+})

@@ -1,0 +1,47 @@
+/** ONNX graphs of a model's parts: any range of layers, and the head. */
+import { architectureOf } from '../arch/registry.ts'
+import type { LayerRange } from '../cluster/sizing.ts'
+import type { ModelDescription } from '../model/model-description.ts'
+import { graphWords, SEQLENS, TOTAL_LENGTH } from './blocks.ts'
+import { checkEmitOptions, type EmitOptions } from './emit-options.ts'
+import { graphBuilder, nameOf, type EmittedGraph } from './graph-builder.ts'
+import * as ops from './ops.ts'
+
+export const HIDDEN = 'hidden'
+
+/**
+ * Decoder layers [startLayer, endLayer): `hidden` [1, tokens, hiddenSize] and a past cache a layer in, hidden states and present caches out.
+ * The first output is the hidden states, residual added; the caches follow by name (`cacheNames`).
+ * @throws {ClusterError} unsupported_backend, unsupported_model, bad_checkpoint: refuses rather than be wrong
+ */
+export function emitLayers(model: ModelDescription, range: LayerRange, options: EmitOptions): EmittedGraph {
+  checkEmitOptions(options)
+  const architecture = architectureOf(model.config.modelType)
+  const g = graphBuilder(model.tensors, options)
+  const words = graphWords(g)
+  const { hiddenSize } = model.config
+  let x: Parameters<typeof nameOf>[1] = { name: g.input({ name: HIDDEN, type: options.floatType, dims: [1, 'tokens', hiddenSize] }) }
+  g.input({ name: SEQLENS, type: 'int32', dims: [1] })
+  g.input({ name: TOTAL_LENGTH, type: 'int32', dims: [1] })
+  for (let layer = range.startLayer; layer < range.endLayer; layer++) x = architecture.layer(words, x, model.config, layer)
+  const hidden = nameOf(g, x)
+  g.output({ name: hidden, type: options.floatType, dims: [1, 'tokens', hiddenSize] })
+  const graph = g.finish(`layers ${range.startLayer} to ${range.endLayer}`)
+  // The caches were declared as the layers were stated; the hidden states come first for the runner's convenience.
+  return { ...graph, outputs: [...graph.outputs.slice(-1), ...graph.outputs.slice(0, -1)] }
+}
+
+/**
+ * Final norm and head: `hidden` [1, rows, hiddenSize] → logits [1, rows, vocabSize], f32. Only rows that are sampled or asked for are fed.
+ * @throws {ClusterError} as `emitLayers`
+ */
+export function emitHead(model: ModelDescription, options: EmitOptions): EmittedGraph {
+  checkEmitOptions(options)
+  const { hiddenSize, vocabSize } = model.config
+  const g = graphBuilder(model.tensors, options)
+  const x = { name: g.input({ name: HIDDEN, type: options.floatType, dims: [1, 'rows', hiddenSize] }) }
+  const logits = nameOf(g, architectureOf(model.config.modelType).head(graphWords(g), x, model.config))
+  const name = options.floatType === 'f16' ? ops.castToF32(g, '/logits', logits) : logits
+  g.output({ name, type: 'f32', dims: [1, 'rows', vocabSize] })
+  return g.finish('head')
+}

@@ -1,0 +1,62 @@
+import { architectureOf } from '../arch/registry.ts'
+import type { LayerRange } from '../cluster/sizing.ts'
+import type { ModelDescription } from '../model/model-description.ts'
+import type { Backend, WeightFormat } from '../../protocol/cluster.ts'
+import { ClusterError } from '../../protocol/errors.ts'
+import { emitHead, emitLayers } from './emit.ts'
+import type { EmitOptions } from './emit-options.ts'
+import { plannedBytes, type FloatType, type WeightPlan } from './weight-plan.ts'
+
+export type HeldBytesOptions = {
+  readonly backend: Backend
+  readonly weightFormat: WeightFormat
+  /** Rows of the rotary tables; the model's own context when absent. */
+  readonly contextLength?: number
+  /** f16 where the device computes in it; decides the size of int4's scales. */
+  readonly floatType?: FloatType
+}
+
+/** Bytes of one layer by itself and of the tables it shares with others of the shard. */
+type LayerBytes = { readonly own: number; readonly shared: ReadonlyMap<string, number> }
+/** Placement asks for many ranges of one model; a layer's plan never changes. */
+const known = new WeakMap<ModelDescription, Map<string, LayerBytes>>()
+
+function layerBytes(model: ModelDescription, layer: number, options: EmitOptions): LayerBytes {
+  const layers = known.get(model) ?? new Map<string, LayerBytes>()
+  known.set(model, layers)
+  const key = `${layer} ${options.backend} ${options.weightFormat} ${options.floatType} ${options.contextLength}`
+  const held = layers.get(key)
+  if (held) return held
+  const { weights } = emitLayers(model, { startLayer: layer, endLayer: layer + 1 }, options)
+  const isShared = (plan: WeightPlan): boolean => plan.recipe === 'rope'
+  const own = weights.filter((plan) => !isShared(plan)).reduce((sum, plan) => sum + plannedBytes(plan), 0)
+  const bytes = { own, shared: new Map(weights.filter(isShared).map((plan) => [plan.tensors[0]?.name ?? '', plannedBytes(plan)])) }
+  layers.set(key, bytes)
+  return bytes
+}
+
+/**
+ * Bytes of weights that a shard truly holds, from the same plans that build them: layers, rotary tables, the embedding table as
+ * stored on the first shard, norm and head on the last.
+ * @throws {ClusterError} unsupported_backend
+ */
+export function heldWeightBytes(model: ModelDescription, range: LayerRange, held: HeldBytesOptions): number {
+  const { backend, weightFormat } = held
+  if (backend === 'simd') throw new ClusterError('unsupported_backend', 'the simd backend does not exist yet; supported are webgpu and wasm')
+  const floatType = held.floatType ?? (weightFormat === 'f16' ? 'f16' : 'f32')
+  const options = { backend, weightFormat, floatType, contextLength: held.contextLength ?? model.contextLength }
+  const shared = new Map<string, number>()
+  let bytes = 0
+  for (let layer = range.startLayer; layer < range.endLayer; layer++) {
+    const one = layerBytes(model, layer, options)
+    bytes += one.own
+    for (const [name, size] of one.shared) shared.set(name, size)
+  }
+  for (const size of shared.values()) bytes += size
+  if (range.startLayer === 0) {
+    const table = model.tensors.get(architectureOf(model.config.modelType).embedding(model.config).weight.tensor)
+    bytes += table ? table.end - table.start : 0
+  }
+  if (range.endLayer === model.config.numLayers) bytes += emitHead(model, options).weights.reduce((sum, plan) => sum + plannedBytes(plan), 0)
+  return bytes
+}

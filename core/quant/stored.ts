@@ -1,0 +1,32 @@
+/** Tensor bytes as a checkpoint stores them, decoded. Little-endian throughout, as safetensors is and every engine's typed arrays are. */
+import type { StoredType } from '../model/safetensors.ts'
+import { bf16ToF32Array, f16ToF32Array } from './float16.ts'
+
+/** A copy only where the view is not aligned for its element. */
+function aligned(bytes: Uint8Array, elementBytes: number): Uint8Array {
+  return bytes.byteOffset % elementBytes === 0 ? bytes : bytes.slice()
+}
+
+export function asFloat32(bytes: Uint8Array): Float32Array {
+  const view = aligned(bytes, 4)
+  return new Float32Array(view.buffer, view.byteOffset, view.byteLength >> 2)
+}
+
+export function asUint16(bytes: Uint8Array): Uint16Array {
+  const view = aligned(bytes, 2)
+  return new Uint16Array(view.buffer, view.byteOffset, view.byteLength >> 1)
+}
+
+export const bytesOf = (array: ArrayBufferView): Uint8Array => new Uint8Array(array.buffer, array.byteOffset, array.byteLength)
+
+/** Stored elements as float32, exactly. For f32 the result may share the input's memory. */
+export function decodeStored(bytes: Uint8Array, type: StoredType): Float32Array {
+  switch (type) {
+    case 'f32':
+      return asFloat32(bytes)
+    case 'f16':
+      return f16ToF32Array(asUint16(bytes))
+    case 'bf16':
+      return bf16ToF32Array(asUint16(bytes))
+  }
+}

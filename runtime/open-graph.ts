@@ -1,0 +1,99 @@
+/** From an emitted graph to a session: reads the weights it names, builds them, hands them over. */
+import type { EmittedGraph } from '../core/graph/graph-builder.ts'
+import { externalPath } from '../core/graph/onnx.ts'
+import { buildWeights, plannedBytes, sourcesOf, type StoredTensor, type WeightPlan } from '../core/graph/weight-plan.ts'
+import type { ModelSource } from '../core/model/model-source.ts'
+import { readTensors } from '../core/model/read-tensors.ts'
+import type { TensorIndex, TensorLocation } from '../core/model/safetensors.ts'
+import { ClusterError } from '../protocol/errors.ts'
+import type { Ort } from './ort.ts'
+
+type Session = Awaited<ReturnType<Ort['InferenceSession']['create']>>
+export type SessionOptions = NonNullable<Parameters<Ort['InferenceSession']['create']>[1]>
+type ExternalData = { path: string; data: Uint8Array }
+
+export type OpenedGraph = {
+  readonly session: Session
+  /** Name of the output that is not a cache. */
+  readonly output: string
+  /** Bytes of the weights in it. */
+  readonly heldBytes: number
+}
+
+export type WeightReading = {
+  readonly source: ModelSource
+  readonly tensors: TensorIndex
+  readonly onBytes: (count: number) => void
+  readonly signal?: AbortSignal
+}
+
+/** Stored bytes a group of plans is read in: bounds what is in memory beside the built weights. */
+const READ_BYTES = 64 * 1024 * 1024
+
+const locationsOf = (plans: readonly WeightPlan[], tensors: TensorIndex): ReadonlyMap<string, TensorLocation> =>
+  new Map(
+    plans.flatMap(sourcesOf).flatMap((ref) => {
+      const location = tensors.get(ref.tensor)
+      return location ? [[ref.tensor, location] as const] : []
+    }),
+  )
+
+const storedBytes = (locations: ReadonlyMap<string, TensorLocation>): number => [...locations.values()].reduce((sum, { start, end }) => sum + end - start, 0)
+
+/** Stored bytes that the graph's weights take on the wire. */
+export const bytesToRead = (graph: EmittedGraph, tensors: TensorIndex): number => storedBytes(locationsOf(graph.weights, tensors))
+
+/** Plans in the order of their layers, in groups that are read together. */
+function groupPlans(plans: readonly WeightPlan[], tensors: TensorIndex): readonly (readonly WeightPlan[])[] {
+  const groups: WeightPlan[][] = []
+  let filled = Infinity
+  for (const plan of plans) {
+    const bytes = storedBytes(locationsOf([plan], tensors))
+    if (filled + bytes > READ_BYTES) {
+      groups.push([])
+      filled = 0
+    }
+    groups.at(-1)?.push(plan)
+    filled += bytes
+  }
+  return groups
+}
+
+async function buildExternalData(graph: EmittedGraph, reading: WeightReading): Promise<ExternalData[]> {
+  const external: ExternalData[] = []
+  for (const group of groupPlans(graph.weights, reading.tensors)) {
+    const locations = locationsOf(group, reading.tensors)
+    const bytes = await readTensors(reading.source, locations, reading)
+    const lookup = (tensor: string): StoredTensor => {
+      const [location, stored] = [locations.get(tensor), bytes.get(tensor)]
+      if (!location?.type || !stored) throw new ClusterError('bad_checkpoint', `tensor ${tensor} was not read`)
+      return { type: location.type, shape: location.shape, bytes: stored }
+    }
+    for (const plan of group) {
+      for (const built of buildWeights(plan, lookup)) external.push({ path: externalPath(built.name), data: detach(built.bytes) })
+    }
+  }
+  return external
+}
+
+/** A weight that is a view into a read run would keep the whole run alive until the session exists. */
+const detach = (bytes: Uint8Array): Uint8Array => (bytes.byteLength === bytes.buffer.byteLength ? bytes : bytes.slice())
+
+/** @throws {ClusterError} source_unavailable, bad_checkpoint, cancelled; unsupported_backend when ORT refuses the graph; not_enough_memory */
+export async function openGraph(ort: Ort, graph: EmittedGraph, reading: WeightReading, options: SessionOptions, onCompile: () => void): Promise<OpenedGraph> {
+  const [output] = graph.outputs
+  if (!output) throw new Error('a graph without outputs')
+  const externalData = await buildExternalData(graph, reading)
+  if (reading.signal?.aborted) throw new ClusterError('cancelled', 'loading the shard was cancelled')
+  onCompile()
+  try {
+    const session = await ort.InferenceSession.create(graph.modelBytes, { ...options, externalData })
+    return { session, output: output.name, heldBytes: graph.weights.reduce((sum, plan) => sum + plannedBytes(plan), 0) }
+  } catch (cause) {
+    const text = String(cause)
+    if (/bad_alloc|out of memory|allocation failed|memory access out of bounds/i.test(text)) {
+      throw new ClusterError('not_enough_memory', 'the device ran out of memory while loading its layers', { cause })
+    }
+    throw new ClusterError('unsupported_backend', `the runtime refused the graph of these layers: ${text.slice(0, 300)}`, { cause })
+  }
+}

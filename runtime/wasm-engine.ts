@@ -1,0 +1,86 @@
+/** Layers and head on ONNX Runtime's WASM provider. It has no I/O binding: caches go in and come out of each run. */
+import { cacheNames, SEQLENS, TOTAL_LENGTH } from '../core/graph/blocks.ts'
+import { HIDDEN } from '../core/graph/emit.ts'
+import type { ModelConfig } from '../core/model/config.ts'
+import { f16ToF32Array, f32ToF16Array } from '../core/quant/float16.ts'
+import { bytesOf } from '../core/quant/stored.ts'
+import { ClusterError } from '../protocol/errors.ts'
+import type { Engine, HiddenRows } from './engine.ts'
+import type { Ort } from './ort.ts'
+import type { OpenedGraph } from './open-graph.ts'
+
+type Tensor = InstanceType<Ort['Tensor']>
+/** Past tensors by input name. Each run replaces them; rows beyond the valid length are junk that attention ignores. */
+export type WasmCache = Map<string, Tensor>
+
+export type WasmEngineOptions = {
+  readonly ort: Ort
+  readonly config: ModelConfig
+  readonly layers: readonly number[]
+  readonly body: OpenedGraph
+  readonly head: OpenedGraph | null
+}
+
+const noRows = (): never => {
+  throw new Error('no rows: runLayers comes first')
+}
+
+function floatData(tensor: Tensor | undefined): Float32Array {
+  if (tensor?.data instanceof Float32Array) return tensor.data
+  throw new Error('a graph output is not f32')
+}
+
+export function wasmEngine({ ort, config, layers, body, head }: WasmEngineOptions): Engine<WasmCache> {
+  const { hiddenSize, numKvHeads, headDim, vocabSize } = config
+  let rows: Float32Array | null = null
+
+  async function runHead(values: Float32Array): Promise<Float32Array> {
+    if (!head) throw new ClusterError('invalid_value', 'this shard has no head')
+    const hidden = new ort.Tensor('float32', values, [1, values.length / hiddenSize, hiddenSize])
+    return floatData((await head.session.run({ [HIDDEN]: hidden }))[head.output])
+  }
+
+  return {
+    openCache: () => {
+      const cache: WasmCache = new Map()
+      for (const layer of layers) {
+        const { pastKey, pastValue } = cacheNames(layer)
+        for (const name of [pastKey, pastValue]) cache.set(name, new ort.Tensor('float32', new Float32Array(0), [1, numKvHeads, 0, headDim]))
+      }
+      return cache
+    },
+    closeCache: (cache) => cache.clear(),
+    runLayers: async (cache, hidden, position, count) => {
+      const total = position + count
+      const results = await body.session.run({
+        ...Object.fromEntries(cache),
+        [HIDDEN]: new ort.Tensor('float32', valuesOf(hidden), [1, count, hiddenSize]),
+        [SEQLENS]: new ort.Tensor('int32', Int32Array.of(total - 1), [1]),
+        [TOTAL_LENGTH]: new ort.Tensor('int32', Int32Array.of(total), [1]),
+      })
+      for (const layer of layers) {
+        const names = cacheNames(layer)
+        const [key, value] = [results[names.presentKey], results[names.presentValue]]
+        if (!key || !value) throw new Error(`layer ${layer} gave no cache`)
+        cache.set(names.pastKey, key).set(names.pastValue, value)
+      }
+      rows = floatData(results[body.output])
+    },
+    readHidden: (numberType) => {
+      const values = rows ?? noRows()
+      return Promise.resolve(bytesOf(numberType === 'f16' ? f32ToF16Array(values) : values))
+    },
+    runHead: async () => {
+      const logits = await runHead((rows ?? noRows()).slice(-hiddenSize))
+      return { vocabSize, shortlist: null, readLogits: () => Promise.resolve(logits) }
+    },
+    runAllLogits: () => runHead(rows ?? noRows()),
+    dispose: async () => {
+      rows = null
+      await body.session.release()
+      await head?.session.release()
+    },
+  }
+}
+
+const valuesOf = (hidden: HiddenRows): Float32Array => (hidden.numberType === 'f32' ? hidden.values : f16ToF32Array(hidden.halves))

@@ -1,0 +1,186 @@
+/**
+ * Layers and head on ONNX Runtime's native WebGPU provider, on a device that our kernels share. Hidden states stay on the GPU
+ * between layers and head; a cache is one buffer a layer and side, fed as past and fetched as present, so that nothing is copied.
+ */
+import { cacheNames, SEQLENS, TOTAL_LENGTH } from '../core/graph/blocks.ts'
+import { HIDDEN } from '../core/graph/emit.ts'
+import type { FloatType } from '../core/graph/weight-plan.ts'
+import type { ModelConfig } from '../core/model/config.ts'
+import { f16ToF32Array, f32ToF16Array } from '../core/quant/float16.ts'
+import { asFloat32, asUint16, bytesOf } from '../core/quant/stored.ts'
+import type { HeadOutput } from '../core/text/head-output.ts'
+import { ClusterError } from '../protocol/errors.ts'
+import type { Engine, HiddenRows } from './engine.ts'
+import { createGpuMemory, type GpuMemory, type GrowingBuffer } from './gpu-memory.ts'
+import type { OpenedGraph, SessionOptions } from './open-graph.ts'
+import type { Ort } from './ort.ts'
+
+/** Our kernels, compiled on the device that ORT runs on. */
+export type RunnerKernels = {
+  /** Entries of a shortlist. */
+  readonly shortlistSize: number
+  /** `logits` f32 [vocabSize] → `output`: ids u32 [shortlistSize], logits f32 [shortlistSize], log-sum-exp f32. Highest first. */
+  readonly topK: (encoder: GPUCommandEncoder, logits: GPUBuffer, vocabSize: number, output: GPUBuffer) => void
+  /** `input` f32 [count] → `output` f16 [count], rounded to nearest even. */
+  readonly packF16: (encoder: GPUCommandEncoder, input: GPUBuffer, count: number, output: GPUBuffer) => void
+}
+export type RunnerGpu = { readonly device: GPUDevice; readonly kernels: RunnerKernels }
+
+type Tensor = InstanceType<Ort['Tensor']>
+export type WebgpuCache = {
+  readonly buffers: readonly GPUBuffer[]
+  /** By name of the past input and of the present output: the same tensors. */
+  readonly pasts: Readonly<Record<string, Tensor>>
+  readonly presents: Readonly<Record<string, Tensor>>
+  /** Resolves to what the device said to the allocation. */
+  readonly allocated: Promise<GPUError | null>
+}
+
+export type WebgpuEngineOptions = {
+  readonly ort: Ort
+  readonly gpu: RunnerGpu
+  readonly config: ModelConfig
+  readonly floatType: FloatType
+  readonly layers: readonly number[]
+  readonly body: OpenedGraph
+  readonly head: OpenedGraph | null
+}
+
+/** @throws {ClusterError} unsupported_backend */
+export function gpuOf(gpu: RunnerGpu | undefined): RunnerGpu {
+  if (gpu) return gpu
+  throw new ClusterError('unsupported_backend', 'the webgpu backend needs a GPU device')
+}
+
+/** Own device, outputs left on the GPU, and no node on the CPU: a graph that would fall back is refused at creation. */
+export const webgpuSessionOptions = (gpu: RunnerGpu | undefined): SessionOptions => ({
+  executionProviders: [{ name: 'webgpu', device: gpuOf(gpu).device, validationMode: 'disabled' }],
+  preferredOutputLocation: 'gpu-buffer',
+  extra: { session: { disable_cpu_ep_fallback: '1' } },
+})
+
+const ELEMENT_BYTES = { f32: 4, f16: 2 } as const
+const ORT_TYPE = { f32: 'float32', f16: 'float16' } as const
+/** Rows of logits computed at once when all are asked for. */
+const LOGIT_ROWS = 16
+
+/** Rows in the graph's float type. */
+function encodeRows(hidden: HiddenRows, type: FloatType): Float32Array | Uint16Array {
+  if (type === 'f32') return hidden.numberType === 'f32' ? hidden.values : f16ToF32Array(hidden.halves)
+  return hidden.numberType === 'f16' ? hidden.halves : f32ToF16Array(hidden.values)
+}
+
+type Scratch = { readonly input: GrowingBuffer; readonly rows: GrowingBuffer; readonly packed: GrowingBuffer; readonly headInput: GrowingBuffer; readonly logits: GrowingBuffer; readonly shortlist: GrowingBuffer }
+
+function openWebgpuCache({ ort, config, floatType, layers }: WebgpuEngineOptions, memory: GpuMemory, maxTokens: number): WebgpuCache {
+  const dims = [1, config.numKvHeads, maxTokens, config.headDim]
+  const bytes = config.numKvHeads * maxTokens * config.headDim * ELEMENT_BYTES[floatType]
+  const pasts: Record<string, Tensor> = {}
+  const presents: Record<string, Tensor> = {}
+  const { buffers, allocated } = memory.allocate(layers.flatMap((layer) => [`kv.${layer}.key`, `kv.${layer}.value`]), bytes)
+  layers.forEach((layer, i) => {
+    const names = cacheNames(layer)
+    for (const [past, present, buffer] of [[names.pastKey, names.presentKey, buffers[2 * i]], [names.pastValue, names.presentValue, buffers[2 * i + 1]]] as const) {
+      if (!buffer) throw new Error('a cache without a buffer')
+      const tensor = ort.Tensor.fromGpuBuffer(buffer, { dataType: ORT_TYPE[floatType], dims })
+      pasts[past] = tensor
+      presents[present] = tensor
+    }
+  })
+  return { buffers, pasts, presents, allocated }
+}
+
+export function webgpuEngine(options: WebgpuEngineOptions): Engine<WebgpuCache> {
+  const { ort, gpu, config, floatType, body, head } = options
+  const { hiddenSize, vocabSize } = config
+  const memory = createGpuMemory(gpu.device)
+  const scratch: Scratch = {
+    input: memory.growing('runner.input'),
+    rows: memory.growing('runner.rows'),
+    packed: memory.growing('runner.packed'),
+    headInput: memory.growing('runner.head_input'),
+    logits: memory.growing('runner.logits'),
+    shortlist: memory.growing('runner.shortlist'),
+  }
+  const rowBytes = hiddenSize * ELEMENT_BYTES[floatType]
+  let count = 0
+
+  const onGpu = (buffer: GPUBuffer, type: FloatType, dims: readonly number[]): Tensor => ort.Tensor.fromGpuBuffer(buffer, { dataType: ORT_TYPE[type], dims })
+
+  async function runLayers(cache: WebgpuCache, hidden: HiddenRows, position: number, tokens: number): Promise<void> {
+    if (await cache.allocated) throw new ClusterError('not_enough_memory', 'the GPU has no memory left for the KV cache of another sequence')
+    const [input, rows] = [scratch.input.atLeast(tokens * rowBytes), scratch.rows.atLeast(tokens * rowBytes)]
+    memory.write(input, bytesOf(encodeRows(hidden, floatType)))
+    const total = position + tokens
+    const dims = [1, tokens, hiddenSize]
+    const feeds = {
+      ...cache.pasts,
+      [HIDDEN]: onGpu(input, floatType, dims),
+      [SEQLENS]: new ort.Tensor('int32', Int32Array.of(total - 1), [1]),
+      [TOTAL_LENGTH]: new ort.Tensor('int32', Int32Array.of(total), [1]),
+    }
+    await body.session.run(feeds, { ...cache.presents, [body.output]: onGpu(rows, floatType, dims) })
+    count = tokens
+  }
+
+  /** Logits of rows [start, start + rows) of the last run, on the GPU. */
+  async function runHeadOver(start: number, rows: number): Promise<GPUBuffer> {
+    if (!head) throw new ClusterError('invalid_value', 'this shard has no head')
+    const [input, logits] = [scratch.headInput.atLeast(rows * rowBytes), scratch.logits.atLeast(rows * vocabSize * 4)]
+    memory.encode((encoder) => encoder.copyBufferToBuffer(scratch.rows.atLeast(0), start * rowBytes, input, 0, rows * rowBytes))
+    await head.session.run({ [HIDDEN]: onGpu(input, floatType, [1, rows, hiddenSize]) }, { [head.output]: onGpu(logits, 'f32', [1, rows, vocabSize]) })
+    return logits
+  }
+
+  async function readHidden(numberType: 'f16' | 'f32'): Promise<Uint8Array> {
+    const rows = scratch.rows.atLeast(0)
+    if (numberType === floatType) return memory.read(rows, count * rowBytes)
+    if (numberType === 'f32') return bytesOf(f16ToF32Array(asUint16(await memory.read(rows, count * rowBytes))))
+    const elements = count * hiddenSize
+    const packed = scratch.packed.atLeast(elements * 2)
+    memory.encode((encoder) => gpu.kernels.packF16(encoder, rows, elements, packed))
+    return memory.read(packed, elements * 2)
+  }
+
+  async function runHead(): Promise<HeadOutput> {
+    const logits = await runHeadOver(count - 1, 1)
+    const size = Math.min(gpu.kernels.shortlistSize, vocabSize)
+    const bytes = (2 * gpu.kernels.shortlistSize + 1) * 4
+    const output = scratch.shortlist.atLeast(bytes)
+    memory.encode((encoder) => gpu.kernels.topK(encoder, logits, vocabSize, output))
+    const result = await memory.read(output, bytes)
+    const words = bytes / 4
+    const floats = new Float32Array(result.buffer, result.byteOffset, words)
+    const half = (words - 1) / 2
+    return {
+      vocabSize,
+      shortlist: { ids: new Int32Array(result.buffer, result.byteOffset, size), logits: floats.slice(half, half + size), logSumExp: floats[words - 1] ?? NaN },
+      readLogits: async () => asFloat32(await memory.read(logits, vocabSize * 4)),
+    }
+  }
+
+  async function runAllLogits(): Promise<Float32Array> {
+    const all = new Float32Array(count * vocabSize)
+    for (let start = 0; start < count; start += LOGIT_ROWS) {
+      const rows = Math.min(LOGIT_ROWS, count - start)
+      all.set(asFloat32(await memory.read(await runHeadOver(start, rows), rows * vocabSize * 4)), start * vocabSize)
+    }
+    return all
+  }
+
+  return {
+    openCache: (maxTokens) => openWebgpuCache(options, memory, maxTokens),
+    closeCache: (cache) => {
+      for (const buffer of cache.buffers) buffer.destroy()
+    },
+    runLayers,
+    readHidden,
+    runHead,
+    runAllLogits,
+    dispose: async () => {
+      await body.session.release()
+      await head?.session.release()
+      memory.destroy()
+    },
+  }
+}

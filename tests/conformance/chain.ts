@@ -1,0 +1,92 @@
+/** Shards of one model behind each other in one process: what a ring does, without the ring. */
+import { sequenceId, type SequenceId } from '../../protocol/ids.ts'
+import { loadShard, type LoadShardOptions } from '../../runtime/load-shard.ts'
+import type { HandoffType, ShardInput, ShardOutput, ShardRunner, ShardWant } from '../../runtime/shard-runner.ts'
+
+/** All that loading needs beside the range. */
+export type ChainOptions = Omit<LoadShardOptions, 'startLayer' | 'endLayer'>
+
+export type Chain = {
+  readonly runners: readonly ShardRunner[]
+  readonly open: (sequence: SequenceId, maxTokens: number) => void
+  readonly run: (sequence: SequenceId, position: number, ids: readonly number[], want: ShardWant) => Promise<ShardOutput>
+  readonly release: (sequence: SequenceId) => void
+  readonly dispose: () => Promise<void>
+}
+
+let nextSequence = 1
+export const newSequence = (): SequenceId => sequenceId((nextSequence++).toString(16).padStart(16, '0'))
+
+/** @param cuts first layers of the shards after the first; empty for the whole model */
+export async function loadChain(options: ChainOptions, cuts: readonly number[], handoff: HandoffType = 'f32'): Promise<Chain> {
+  const bounds = [0, ...cuts, options.model.config.numLayers]
+  const runners: ShardRunner[] = []
+  for (const [i, startLayer] of bounds.slice(0, -1).entries()) {
+    runners.push(await loadShard({ ...options, startLayer, endLayer: bounds[i + 1] ?? 0 }))
+  }
+  async function run(sequence: SequenceId, position: number, ids: readonly number[], want: ShardWant): Promise<ShardOutput> {
+    let input: ShardInput = { type: 'tokens', ids }
+    let output: ShardOutput = { type: 'none' }
+    for (const [i, runner] of runners.entries()) {
+      const isLast = i === runners.length - 1
+      output = await runner.run({ sequence, position, count: ids.length, input, want: isLast ? want : { type: 'hidden', numberType: handoff } })
+      if (!isLast && output.type === 'hidden') input = { type: 'hidden', numberType: handoff, bytes: output.bytes }
+    }
+    return output
+  }
+  return {
+    runners,
+    open: (sequence, maxTokens) => runners.forEach((runner) => runner.open(sequence, maxTokens)),
+    run,
+    release: (sequence) => runners.forEach((runner) => runner.release(sequence)),
+    dispose: async () => {
+      for (const runner of runners) await runner.dispose()
+    },
+  }
+}
+
+/** Index of the largest; the lowest among equals. */
+export function argmax(values: Float32Array): number {
+  let best = 0
+  for (let i = 1; i < values.length; i++) if ((values[i] ?? -Infinity) > (values[best] ?? -Infinity)) best = i
+  return best
+}
+
+/** Logits at the last row of a run that wanted the head. */
+export async function headLogits(output: ShardOutput): Promise<Float32Array> {
+  if (output.type !== 'head') throw new Error(`a run gave ${output.type} where the head was wanted`)
+  return (await output.head.readLogits()).slice()
+}
+
+/**
+ * Greedy continuation. The prompt is run in chunks of `chunk` tokens.
+ * @param onLogits sees the logits that chose each id
+ */
+export async function greedy(
+  chain: Chain,
+  promptIds: readonly number[],
+  options: { readonly maxTokens: number; readonly stopIds: readonly number[]; readonly chunk: number; readonly onLogits?: (logits: Float32Array) => void },
+): Promise<number[]> {
+  const sequence = newSequence()
+  chain.open(sequence, promptIds.length + options.maxTokens)
+  try {
+    const ids: number[] = []
+    let [position, pending] = [0, promptIds]
+    for (;;) {
+      const chunk = pending.slice(0, options.chunk)
+      pending = pending.slice(chunk.length)
+      const output = await chain.run(sequence, position, chunk, pending.length > 0 ? { type: 'none' } : { type: 'head' })
+      position += chunk.length
+      if (pending.length > 0) continue
+      const logits = await headLogits(output)
+      options.onLogits?.(logits)
+      const id = output.type === 'head' && output.head.shortlist ? (output.head.shortlist.ids[0] ?? -1) : argmax(logits)
+      ids.push(id)
+      if (ids.length === options.maxTokens || options.stopIds.includes(id)) return ids
+      pending = [id]
+    }
+  } finally {
+    chain.release(sequence)
+  }
+}
+

@@ -1,0 +1,143 @@
+/** One golden case on one backend: whole, split at every cut and in three, chunked, token by token, rewound, interleaved. */
+import { describeModel } from '../../core/model/model-description.ts'
+import { asFloat32 } from '../../core/quant/stored.ts'
+import type { ShardOutput } from '../../runtime/shard-runner.ts'
+import { greedy, loadChain, newSequence, type Chain, type ChainOptions } from './chain.ts'
+import { readGolden, type Golden } from './golden.ts'
+
+export type Check = { readonly name: string; readonly maxError: number; readonly bound: number; readonly passed: boolean }
+/** Told but not judged. */
+export type Observation = { readonly name: string; readonly value: string }
+export type CaseReport = { readonly checks: readonly Check[]; readonly observations: readonly Observation[] }
+export type CaseOptions = Omit<ChainOptions, 'model' | 'contextLength' | 'weightFormat'>
+
+const CHUNK_TOKENS = 7
+
+export function maxError(a: Float32Array, b: Float32Array): number {
+  if (a.length !== b.length || a.length === 0) return Infinity
+  let largest = 0
+  for (let i = 0; i < a.length; i++) {
+    const error = Math.abs((a[i] ?? NaN) - (b[i] ?? NaN))
+    // NaN compares false: count it as infinitely wrong.
+    largest = error <= largest ? largest : error >= 0 ? error : Infinity
+  }
+  return largest
+}
+
+const within = (name: string, error: number, bound: number): Check => ({ name, maxError: error, bound, passed: error <= bound })
+const equalIds = (name: string, ids: readonly number[], expected: readonly number[]): Check => {
+  const different = expected.filter((id, i) => ids[i] !== id).length + Math.max(0, ids.length - expected.length)
+  return within(name, different, 0)
+}
+
+function floatsOf(output: ShardOutput): Float32Array {
+  if (output.type === 'hidden') return asFloat32(output.bytes)
+  if (output.type === 'all-logits') return output.logits
+  throw new Error(`a run gave ${output.type}`)
+}
+
+/** Runs the whole prompt at once. */
+async function promptRun(chain: Chain, ids: readonly number[], want: 'hidden' | 'all-logits'): Promise<Float32Array> {
+  const sequence = newSequence()
+  chain.open(sequence, ids.length)
+  try {
+    return floatsOf(await chain.run(sequence, 0, ids, want === 'hidden' ? { type: 'hidden', numberType: 'f32' } : { type: 'all-logits' }))
+  } finally {
+    chain.release(sequence)
+  }
+}
+
+/** Decodes the golden continuation in chunks and then token by token, checking ids and the logits behind each. */
+async function greedyChecks(chain: Chain, golden: Golden, label: string): Promise<Check[]> {
+  const expected = golden.ids('greedy_ids')
+  const rows: Float32Array[] = []
+  const ids = await greedy(chain, golden.ids('input_ids'), { maxTokens: expected.length, stopIds: [], chunk: CHUNK_TOKENS, onLogits: (logits) => rows.push(logits) })
+  const logits = golden.floats('greedy_logits')
+  const width = logits.length / expected.length
+  const error = Math.max(...rows.map((row, i) => maxError(row, logits.subarray(i * width, (i + 1) * width))))
+  return [equalIds(`${label}: greedy ids`, ids, expected), within(`${label}: greedy logits`, error, golden.atol.float32)]
+}
+
+/** A cache that is rewound gives what a fresh one gives; a neighbour sequence in between changes nothing. */
+async function rewindCheck(chain: Chain, golden: Golden): Promise<Check> {
+  const ids = golden.ids('input_ids')
+  const cut = Math.floor(ids.length / 2)
+  const [sequence, neighbour] = [newSequence(), newSequence()]
+  chain.open(sequence, ids.length)
+  chain.open(neighbour, ids.length)
+  try {
+    await chain.run(sequence, 0, [...ids].reverse(), { type: 'none' })
+    await chain.run(sequence, 0, ids.slice(0, cut), { type: 'none' })
+    await chain.run(neighbour, 0, [...ids].reverse(), { type: 'none' })
+    const logits = floatsOf(await chain.run(sequence, cut, ids.slice(cut), { type: 'all-logits' }))
+    return within('rewound and interleaved: logits', maxError(logits, golden.floats('logits').slice(-logits.length)), golden.atol.float32)
+  } finally {
+    chain.release(sequence)
+    chain.release(neighbour)
+  }
+}
+
+async function withChain<Result>(options: ChainOptions, cuts: readonly number[], use: (chain: Chain) => Promise<Result>, handoff: 'f16' | 'f32' = 'f32'): Promise<Result> {
+  const chain = await loadChain(options, cuts, handoff)
+  try {
+    return await use(chain)
+  } finally {
+    await chain.dispose()
+  }
+}
+
+async function wholeChecks(options: ChainOptions, golden: Golden): Promise<Check[]> {
+  return withChain(options, [], async (chain) => {
+    const ids = golden.ids('input_ids')
+    const last = options.model.config.numLayers - 1
+    const checks = [
+      within('whole: last hidden states', maxError(await promptRun(chain, ids, 'hidden'), golden.floats(`hidden_after_layer_${last}`)), golden.atol.float32),
+      within('whole: logits', maxError(await promptRun(chain, ids, 'all-logits'), golden.floats('logits')), golden.atol.float32),
+      ...(await greedyChecks(chain, golden, 'whole')),
+      await rewindCheck(chain, golden),
+    ]
+    return chain.runners.some((runner) => runner.openSequences() > 0) ? [...checks, within('released sequences stay open', 1, 0)] : checks
+  })
+}
+
+async function splitChecks(options: ChainOptions, golden: Golden, cuts: readonly number[]): Promise<Check[]> {
+  const label = `split at ${cuts.join(', ')}`
+  return withChain(options, cuts, async (chain) => {
+    const ids = golden.ids('input_ids')
+    const [first] = chain.runners
+    if (!first) throw new Error('a chain without runners')
+    const hidden = await promptRun({ ...chain, run: (sequence, position, tokens, want) => first.run({ sequence, position, count: tokens.length, input: { type: 'tokens', ids: tokens }, want }) }, ids, 'hidden')
+    return [
+      within(`${label}: hidden states at the cut`, maxError(hidden, golden.floats(`hidden_after_layer_${(cuts[0] ?? 1) - 1}`)), golden.atol.float32),
+      within(`${label}: logits`, maxError(await promptRun(chain, ids, 'all-logits'), golden.floats('logits')), golden.atol.float32),
+      ...(await greedyChecks(chain, golden, label)),
+    ]
+  })
+}
+
+/** Bit for bit or how far: a split model against the whole one, and what halves on the wire cost. */
+async function observe(options: ChainOptions, golden: Golden, cut: number): Promise<Observation[]> {
+  const ids = golden.ids('input_ids')
+  const logits = (chain: Chain): Promise<Float32Array> => promptRun(chain, ids, 'all-logits')
+  const whole = await withChain(options, [], logits)
+  const split = await withChain(options, [cut], logits)
+  const halves = await withChain(options, [cut], logits, 'f16')
+  return [
+    { name: `split at ${cut} against whole, f32 hand-off`, value: maxError(whole, split) === 0 ? 'exact' : maxError(whole, split).toExponential(2) },
+    { name: `split at ${cut} against whole, f16 hand-off`, value: maxError(whole, halves).toExponential(2) },
+  ]
+}
+
+/** @throws {ClusterError} unsupported_model, unsupported_backend: the case is refused, not failed */
+export async function runCase(options: CaseOptions): Promise<CaseReport> {
+  const model = await describeModel(options.source)
+  const golden = await readGolden(options.source)
+  const contextLength = golden.ids('input_ids').length + golden.ids('greedy_ids').length
+  const chain: ChainOptions = { ...options, model, contextLength, weightFormat: 'f32' }
+  const { numLayers } = model.config
+  const twoWay = Array.from({ length: numLayers - 1 }, (_, i) => [i + 1])
+  const threeWay = numLayers > 2 ? [[1, numLayers - 1]] : []
+  const checks = await wholeChecks(chain, golden)
+  for (const cuts of [...twoWay, ...threeWay]) checks.push(...(await splitChecks(chain, golden, cuts)))
+  return { checks, observations: await observe(chain, golden, Math.ceil(numLayers / 2)) }
+}
