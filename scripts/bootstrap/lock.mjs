@@ -17,8 +17,9 @@ function tryTake(file) {
     if (error.code !== 'EEXIST') throw error
   }
   const age = Date.now() - (statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? Date.now())
-  if (age > STALE_MS) rmSync(file, { force: true })
-  return false
+  if (age <= STALE_MS) return false
+  rmSync(file, { force: true })
+  return tryTake(file)
 }
 
 /**

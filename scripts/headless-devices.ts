@@ -1,0 +1,126 @@
+/** Devices without a person: pages of one headless browser, each in a context of its own, joined to a cluster. */
+import { existsSync } from 'node:fs'
+import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core'
+import type { Backend } from '../protocol/cluster.ts'
+
+export type HeadlessOptions = {
+  readonly count: number
+  /** Base URL of the server, for example `http://127.0.0.1:8080`. */
+  readonly url: string
+  /** Browser to run; null = Playwright's own. */
+  readonly executablePath?: string | null
+  readonly backend?: Backend | 'auto'
+  /** WASM threads of each device. Default 1: devices of one machine share its cores. */
+  readonly threads?: number
+  /** Memory that each device lends, in MiB. Default: what the page suggests. */
+  readonly memoryMiB?: number
+  readonly joinToken?: string | null
+  /** Chromium flags beside the usual ones. */
+  readonly flags?: readonly string[]
+  /** Lines for people: a page that crashed, and what became of it. */
+  readonly say?: (line: string) => void
+}
+
+export type HeadlessDevices = {
+  /** The pages as they are now; a page that crashed has been replaced. */
+  readonly pages: () => readonly Page[]
+  readonly browser: Browser
+  /** May be called twice. */
+  readonly close: () => Promise<void>
+}
+
+const FLAGS = [
+  '--no-sandbox',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  // A software adapter (SwiftShader) where there is no GPU.
+  '--enable-unsafe-webgpu',
+  // Pages of one window hide each other, and Chromium slows hidden pages down.
+  '--disable-background-timer-throttling',
+  '--disable-renderer-backgrounding',
+  '--disable-backgrounding-occluded-windows',
+]
+/** Without a GPU Chromium's GPU process only fails and restarts; Linux shows by its device files whether there is one. */
+const hasGpu = (): boolean => process.platform !== 'linux' || existsSync('/dev/dri/renderD128') || existsSync('/dev/nvidiactl')
+/** A page that crashes this often in a row is left alone: something is wrong that another restart does not mend. */
+const MAX_RESTARTS = 3
+
+function pageUrl(options: HeadlessOptions, index: number): string {
+  const { backend = 'auto', threads = 1, memoryMiB, joinToken } = options
+  const url = new URL('/contribute', options.url)
+  const query = {
+    auto: '1',
+    name: `Device ${index + 1}`,
+    backend,
+    threads: String(threads),
+    ...(memoryMiB ? { memory: String(memoryMiB) } : {}),
+    ...(joinToken ? { token: joinToken } : {}),
+  }
+  for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value)
+  return url.href
+}
+
+/** Opens the page of one device and opens it again when its renderer crashes. Returns the page as it is now. */
+async function openDevice(context: BrowserContext, options: HeadlessOptions, index: number, isClosed: () => boolean): Promise<() => Page> {
+  const say = options.say ?? (() => {})
+  const open = async (): Promise<Page> => {
+    const page = await context.newPage()
+    page.on('crash', () => void restart(page))
+    page.on('pageerror', (error) => say(`Device ${index + 1}: ${error.message}`))
+    await page.goto(pageUrl(options, index), { waitUntil: 'domcontentloaded' })
+    return page
+  }
+  let restarts = 0
+  let current = await open()
+  const restart = async (crashed: Page): Promise<void> => {
+    if (isClosed()) return
+    restarts++
+    if (restarts > MAX_RESTARTS) return say(`Device ${index + 1} crashed ${restarts} times and stays away`)
+    say(`Device ${index + 1} crashed; opening it again`)
+    try {
+      await crashed.close()
+      current = await open()
+    } catch (error) {
+      if (!isClosed()) say(`Device ${index + 1} could not be opened again: ${error instanceof Error ? error.message : String(error)}`)
+    }
+  }
+  return () => current
+}
+
+/**
+ * Starts one browser with `count` devices. Resolves when every page has loaded; joining goes on by itself.
+ * @throws {Error} when the browser does not start or the server does not answer
+ */
+export async function launchDevices(options: HeadlessOptions): Promise<HeadlessDevices> {
+  const { executablePath = null, flags = [], say = () => {} } = options
+  // The owner decides when devices end: on a signal it closes them after its streams.
+  const keepSignals = { handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: false }
+  const browser = await chromium.launch({
+    ...(executablePath ? { executablePath } : {}),
+    args: [...FLAGS, ...(hasGpu() ? [] : ['--disable-gpu']), ...flags],
+    ...keepSignals,
+  })
+  let closed = false
+  const close = async (): Promise<void> => {
+    closed = true
+    await browser.close()
+  }
+  browser.on('disconnected', () => {
+    if (!closed) say('The browser of the headless devices ended')
+  })
+  try {
+    const devices: (() => Page)[] = []
+    for (let index = 0; index < options.count; index++) {
+      // A server with a certificate of its own is known to nobody; these pages only ever visit it.
+      const context = await browser.newContext({ ignoreHTTPSErrors: options.url.startsWith('https:') })
+      devices.push(await openDevice(context, options, index, () => closed))
+    }
+    return { pages: () => devices.map((page) => page()), browser, close }
+  } catch (cause) {
+    await close()
+    throw cause
+  }
+}

@@ -1,0 +1,26 @@
+/** A vitest reporter that writes one line of JSON for each test to the file named by RINGLET_TEST_RESULTS. */
+import { writeFileSync } from 'node:fs'
+
+const messageOf = (error) => error?.stack ?? error?.message ?? String(error)
+
+function rowOf(file, test) {
+  const { state, errors } = test.result()
+  const name = `${file} > ${test.fullName}`
+  if (state === 'passed') return { name, state }
+  if (state === 'failed') return { name, state, reason: (errors ?? []).map((error) => error.message).join('\n') }
+  // A test that never ran is not a success: only a deliberate skip counts as one.
+  if (state === 'pending') return { name, state: 'failed', reason: 'did not run' }
+  return { name, state: 'skipped', reason: test.result().note ?? 'no reason given' }
+}
+
+export default class VitestResults {
+  onTestRunEnd(modules, unhandledErrors) {
+    const rows = modules.flatMap((module) => {
+      const file = module.relativeModuleId
+      const loading = module.errors().map((error) => ({ name: `${file} (loading)`, state: 'failed', reason: messageOf(error) }))
+      return [...loading, ...[...module.children.allTests()].map((test) => rowOf(file, test))]
+    })
+    const unhandled = unhandledErrors.map((error) => ({ name: 'an error outside any test', state: 'failed', reason: messageOf(error) }))
+    writeFileSync(process.env.RINGLET_TEST_RESULTS, JSON.stringify([...rows, ...unhandled]))
+  }
+}
