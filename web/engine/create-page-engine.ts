@@ -1,11 +1,13 @@
 /** The page's engine: a worker that computes, a host that holds sockets and links, and one state that elements render. */
-import { viewOf, type ClusterView } from '../../core/cluster/cluster-view.ts'
+import { EMPTY_VIEW } from '../../core/cluster/cluster-view.ts'
 import { eventQueue, type EventQueue } from '../../core/client/event-queue.ts'
 import { ClusterError, fromWireError, toClusterError, toWireError } from '../../protocol/errors.ts'
 import type { PeerRole } from '../../protocol/cluster.ts'
+import type { Hello } from '../../protocol/signaling.ts'
 import { PROTOCOL_VERSION } from '../../protocol/version.ts'
+import type { PeerHost } from '../../runtime/peer-host.ts'
 import type { EngineToHost, HostToEngine, Port } from '../../runtime/peer-port.ts'
-import { createPeerHost, type PeerHost } from '../transport/peer-host.ts'
+import { createPagePeerHost } from '../transport/peer-host.ts'
 import { createDeviceTracker } from './device-state.ts'
 import type { EngineToPage, PageToEngine } from './engine-messages.ts'
 import { openIdentity, type Identity } from './identity.ts'
@@ -29,51 +31,44 @@ export function createPageEngine(options: PageEngineOptions): PageEngine {
   worker.postMessage({ type: 'page-port' }, [channel.port2])
   const page = channel.port1
   const tell = (message: PageToEngine): void => page.postMessage(message)
-  const port: Port<EngineToHost, HostToEngine> = {
-    post: (message, transfer = []) => worker.postMessage(message, { transfer: [...transfer] }),
-    onMessage: (listener) => worker.addEventListener('message', (event: MessageEvent<EngineToHost>) => listener(event.data)),
-  }
-
   const listeners = new Set<() => void>()
   const changed = (): void => {
     for (const listener of [...listeners]) listener()
+  }
+  const port: Port<EngineToHost, HostToEngine> = {
+    post: (message, transfer = []) => {
+      worker.postMessage(message, { transfer: [...transfer] })
+      // The host has its new view by the time it tells the engine.
+      if (message.type === 'welcome' || message.type === 'cluster') changed()
+    },
+    onMessage: (listener) => worker.addEventListener('message', (event: MessageEvent<EngineToHost>) => listener(event.data)),
   }
   const tracker = createDeviceTracker(() => performance.now())
   const asking = new Map<number, Asking>()
   const leaving = new Map<number, () => void>()
   let connection: Connection = { state: 'connecting' }
-  let view: ClusterView = viewOf([], [], [])
   let host: PeerHost | null = null
   let name = displayName(options.name)
   let role: PeerRole = options.role
   let counter = 0
 
-  function connect(identity: Identity): void {
-    host?.close()
-    host = createPeerHost({
-      url: location.origin,
-      hello: {
-        version: PROTOCOL_VERSION,
-        id: identity.id,
-        secret: identity.secret,
-        name,
-        role,
-        capabilities: null,
-        ...(options.token ? { token: options.token } : {}),
-      },
-      port,
-      onConnection: (next) => {
-        connection = next
-        changed()
-      },
-      onView: (next) => {
-        view = next
-        changed()
-      },
-    })
-  }
+  const helloOf = (identity: Identity): Hello => ({
+    version: PROTOCOL_VERSION,
+    id: identity.id,
+    secret: identity.secret,
+    name,
+    role,
+    capabilities: null,
+    ...(options.token ? { token: options.token } : {}),
+  })
   const identity = openIdentity()
-  void identity.then(connect)
+  void identity.then((known) => {
+    const onConnection = (next: Connection): void => {
+      connection = next
+      changed()
+    }
+    host = createPagePeerHost({ hello: helloOf(known), port, onConnection })
+  })
 
   function handle(message: EngineToPage): void {
     switch (message.type) {
@@ -109,7 +104,7 @@ export function createPageEngine(options: PageEngineOptions): PageEngine {
       if (displayName(wanted.name) !== name || role !== 'device') {
         name = displayName(wanted.name)
         role = 'device'
-        connect(await identity)
+        host?.rename(helloOf(await identity))
       }
       const capabilities = capabilitiesFrom(await probeHardware(), wanted)
       tracker.lends(capabilities)
@@ -148,7 +143,7 @@ export function createPageEngine(options: PageEngineOptions): PageEngine {
   }
 
   return {
-    view: () => view,
+    view: () => host?.view() ?? EMPTY_VIEW,
     connection: () => connection,
     device: tracker.state,
     onChange: (listener) => {

@@ -10,6 +10,7 @@ import { ClusterError, toClusterError, toWireError, type WireError } from '../..
 import type { Capabilities } from '../../protocol/cluster.ts'
 import type { PeerId } from '../../protocol/ids.ts'
 import { createDevice } from '../../runtime/device.ts'
+import { systemClock as clock } from '../../runtime/system-clock.ts'
 import { openPortNetwork, type PortNetwork } from '../../runtime/port-network.ts'
 import type { EngineToHost, HostToEngine, Port } from '../../runtime/peer-port.ts'
 import type { RingNode } from '../../runtime/ring-node.ts'
@@ -18,13 +19,6 @@ import type { EngineToPage, PageToEngine } from './engine-messages.ts'
 import { openShardInBrowser } from './open-shard.ts'
 import { log } from './log.ts'
 
-const clock = {
-  now: () => performance.now(),
-  timer: (delayMs: number, callback: () => void) => {
-    const handle = setTimeout(callback, delayMs)
-    return () => clearTimeout(handle)
-  },
-}
 const randomId = (): string => crypto.getRandomValues(new BigUint64Array(1))[0]?.toString(16).padStart(16, '0') ?? ''
 
 const hostPort: Port<HostToEngine, EngineToHost> = {

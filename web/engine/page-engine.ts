@@ -32,6 +32,7 @@ export type LendOptions = {
   readonly backend: Backend | 'auto'
   readonly weightFormat: WeightFormat | 'auto'
   readonly memoryBytes: number
+  /** WASM threads; 0 = choose by the number of cores. */
   readonly threads: number
 }
 

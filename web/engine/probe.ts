@@ -58,6 +58,9 @@ export async function probeHardware(): Promise<HardwareReport> {
   }
 }
 
+/** One core stays free for the page and its owner; beyond 8 threads small matrices gain nothing. */
+const defaultThreads = (cores: number): number => Math.min(8, cores - 1)
+
 /** What the device offers for the wishes of its person; `simd` is served by `wasm` until its kernels exist. */
 export function capabilitiesFrom(report: HardwareReport, options: LendOptions): Capabilities {
   const wanted = options.backend === 'auto' ? report.backend : options.backend
@@ -65,7 +68,7 @@ export function capabilitiesFrom(report: HardwareReport, options: LendOptions): 
   const weightFormat = options.weightFormat === 'auto' ? formatFor(backend, report.webgpu) : options.weightFormat
   const gpu = report.webgpu.available ? report.webgpu.adapter : report.webgpu.reason
   // Threads need shared memory, which only an isolated page has.
-  const threads = report.crossOriginIsolated ? Math.max(1, Math.min(options.threads, report.cores)) : 1
+  const threads = report.crossOriginIsolated ? Math.max(1, Math.min(options.threads || defaultThreads(report.cores), report.cores)) : 1
   return { backend, weightFormat, memoryBytes: Math.round(options.memoryBytes), threads, hardware: `${gpu}; ${report.cores} cores`.slice(0, 400) }
 }
 
