@@ -22,6 +22,8 @@ const home = (library, folders) => ({
   to: { path: `(^|/)node_modules/${library}/` },
 })
 
+/** The gateway is a peer too: its transport carries the peer host that pages and the local device use. */
+const GATEWAY_TRANSPORT = '^api-gateway/transport/'
 /** Files that put a whole server together: the only ones in the gateway that may reach into other programs. */
 const COMPOSITION = '^api-gateway/(main|serve|local-device[^/]*)\\.ts$'
 
@@ -48,7 +50,14 @@ export default {
     arrow('runtime', ['core', 'protocol']),
     arrow('web', ['runtime', 'core', 'protocol', 'shaders', 'kernels']),
     arrow('signal-server', ['protocol']),
-    arrow('api-gateway', ['protocol', 'core'], { except: [COMPOSITION] }),
+    arrow('api-gateway', ['protocol', 'core'], { except: [COMPOSITION, GATEWAY_TRANSPORT] }),
+    {
+      name: 'gateway-transport-imports-no-program',
+      severity: 'error',
+      comment: 'api-gateway/transport may import protocol, core and runtime',
+      from: { path: GATEWAY_TRANSPORT, pathNot: [TEST] },
+      to: { path: '^(shaders|kernels|web|signal-server|tests|bench|scripts)/' },
+    },
     {
       name: 'gateway-composition-imports-no-page',
       severity: 'error',

@@ -46,3 +46,20 @@ declare class URL {
 
 declare function structuredClone<T>(value: T): T
 declare function queueMicrotask(callback: () => void): void
+
+/** What a `fetch` that was passed in answers. */
+interface Response {
+  readonly ok: boolean
+  readonly status: number
+  readonly headers: { get(name: string): string | null }
+  readonly body: {
+    getReader(): {
+      read(): Promise<{ done: false; value: Uint8Array<ArrayBuffer> } | { done: true; value?: undefined }>
+      cancel(reason?: unknown): Promise<void>
+    }
+    cancel(reason?: unknown): Promise<void>
+  } | null
+  text(): Promise<string>
+  json(): Promise<unknown>
+  arrayBuffer(): Promise<ArrayBuffer>
+}

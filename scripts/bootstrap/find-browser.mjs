@@ -23,10 +23,13 @@ const THIS_MACHINE = {
   },
 }
 
+/** Joins paths as `platform` writes them, which need not be the platform of this process. */
+const joining = (platform) => (platform === 'win32' ? (...parts) => path.win32.join(...parts) : (...parts) => path.posix.join(...parts))
+
 function onPath({ platform, env }) {
   const windows = platform === 'win32'
   const folders = (env.PATH ?? env.Path ?? '').split(windows ? ';' : ':').filter((folder) => folder !== '')
-  const join = windows ? path.win32.join : path.posix.join
+  const join = joining(platform)
   const names = windows ? ['chrome.exe', 'msedge.exe', 'chromium.exe'] : NAMES
   return names.flatMap((name) => folders.map((folder) => join(folder, name)))
 }
@@ -54,7 +57,7 @@ function playwrightCache({ platform, env, homeDir }) {
 
 /** Playwright's folders are `chromium-<revision>/<platform folder>/<executable>`; the newest whole browser first, then the newest shell. */
 function playwrightPlaces(machine) {
-  const join = machine.platform === 'win32' ? path.win32.join : path.posix.join
+  const join = joining(machine.platform)
   const cache = playwrightCache(machine)
   const inside = {
     linux: [['chrome'], ['chrome-headless-shell'], ['headless_shell']],
