@@ -1,6 +1,5 @@
 /** A real signal server on a free port, and peers that join it from Node. */
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { io, type Socket } from 'socket.io-client'
 import { createSignalClient, type SignalClient, type SignalClientOptions, type SignalState } from '../../core/cluster/signal-client.ts'
 import { peerId, type PeerId } from '../../protocol/ids.ts'
@@ -15,7 +14,8 @@ export async function startSignalServer(options: Omit<SignalServerOptions, 'http
   const httpServer = createServer((_, response) => void response.writeHead(404).end())
   const server = createSignalServer({ ...options, httpServer })
   await new Promise<void>((resolve) => httpServer.listen(port, '127.0.0.1', resolve))
-  const address = httpServer.address() as AddressInfo
+  const address = httpServer.address()
+  if (address === null || typeof address === 'string') throw new Error('the signal server has no port')
   return {
     url: `http://127.0.0.1:${address.port}`,
     port: address.port,
