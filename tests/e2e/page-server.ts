@@ -1,0 +1,45 @@
+/** Builds the pages over the played cluster and serves them as the gateway does: own origin, isolation headers, strict CSP. */
+import { createReadStream, existsSync, statSync } from 'node:fs'
+import { createServer } from 'node:http'
+import path from 'node:path'
+import { build } from 'vite'
+import { pagesConfig } from '../../vite.config.ts'
+
+const ROOT = path.resolve(import.meta.dirname, '../..')
+const TYPES: Readonly<Record<string, string>> = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.webmanifest': 'application/manifest+json', '.wasm': 'application/wasm' }
+/** No inline script, no foreign host; `wasm-unsafe-eval` is what compiling WebAssembly is called. */
+const HEADERS = {
+  'Content-Security-Policy':
+    "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self' blob:; connect-src 'self'; img-src 'self' data: blob:; frame-ancestors 'none'; object-src 'none'; base-uri 'none'",
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+}
+
+export type PageServer = { readonly url: string; readonly close: () => Promise<void> }
+
+export async function startPageServer(): Promise<PageServer> {
+  const folder = path.join(ROOT, 'test-results/.pages')
+  const config = pagesConfig(path.join(ROOT, 'tests/fixtures/ui'), folder)
+  // ORT's files are not used here and are large.
+  await build({ ...config, plugins: [], configFile: false, logLevel: 'error' })
+  const server = createServer((request, response) => {
+    const { pathname } = new URL(request.url ?? '/', 'http://localhost')
+    if (pathname === '/v1/models') {
+      response.writeHead(200, { ...HEADERS, 'Content-Type': 'application/json' })
+      return response.end(JSON.stringify({ object: 'list', data: [{ id: 'ember' }, { id: 'org/other-model' }] }))
+    }
+    const asked = path.join(folder, path.normalize(pathname))
+    const file = asked.startsWith(folder) && existsSync(asked) && statSync(asked).isFile() ? asked : path.join(folder, 'index.html')
+    response.writeHead(200, { ...HEADERS, 'Content-Type': TYPES[path.extname(file)] ?? 'application/octet-stream' })
+    createReadStream(file).pipe(response)
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('the server has no port')
+  const close = () =>
+    new Promise<void>((resolve) => {
+      server.closeAllConnections()
+      server.close(() => resolve())
+    })
+  return { url: `http://127.0.0.1:${address.port}`, close }
+}

@@ -1,0 +1,132 @@
+import { LitElement, css, html } from 'lit'
+import type { ClusterView } from '../../core/cluster/cluster-view.ts'
+import type { Placement } from '../../protocol/cluster.ts'
+import type { PeerId } from '../../protocol/ids.ts'
+import type { PageEngine } from '../engine/page-engine.ts'
+import { deviceRows } from './device-rows.ts'
+import './device-table.ts'
+import './join-card.ts'
+import { countOf } from './quantities.ts'
+import { redrawOn } from './redraw-on.ts'
+import { modelName, placementPhrase } from './ring-summary.ts'
+import './ring-topology.ts'
+import { sharedStyles } from './shared-styles.ts'
+import { layoutTopology } from './topology-layout.ts'
+
+/**
+ * The cluster as a picture and as a table, live.
+ *
+ * @property engine - what the page knows
+ */
+export class ClusterPage extends LitElement {
+  static override properties = { engine: { attribute: false } }
+  declare engine: PageEngine | null
+
+  static override styles = [
+    sharedStyles,
+    css`
+      .columns {
+        display: grid;
+        grid-template-columns: repeat(auto-fit, minmax(min(100%, 22rem), 1fr));
+        align-items: start;
+        gap: 1.25rem;
+        margin-top: 1.75rem;
+      }
+      .stack {
+        display: grid;
+        gap: 1.25rem;
+        min-width: 0;
+      }
+      .wide {
+        margin-top: 1.25rem;
+      }
+      .legend {
+        margin-top: 0.75rem;
+        text-align: center;
+      }
+      ul {
+        margin-top: 0.7rem;
+        padding-left: 1.1rem;
+      }
+      li + li {
+        margin-top: 0.4rem;
+      }
+      li {
+        overflow-wrap: anywhere;
+      }
+      h2 + device-table {
+        margin-top: 0.9rem;
+      }
+    `,
+  ]
+
+  constructor() {
+    super()
+    this.engine = null
+    redrawOn(this, (redraw) => this.engine?.onChange(redraw) ?? (() => undefined))
+  }
+
+  /** Where another device joins; a token in this page's own address is part of the invitation. */
+  private joinUrl(): string {
+    const url = new URL('/contribute', location.origin)
+    const token = new URLSearchParams(location.search).get('token')
+    if (token !== null) url.searchParams.set('token', token)
+    return url.href
+  }
+
+  private picture(view: ClusterView, placement: Placement | null, self: PeerId | null) {
+    const state = placement ? placementPhrase(view, placement) : null
+    return html`<section class="card" aria-labelledby=${`ring-${placement?.model ?? 'none'}`}>
+      <h2 id=${`ring-${placement?.model ?? 'none'}`}>${placement ? modelName(placement.model) : 'No ring yet'}</h2>
+      <p class="muted small" role="status">${state?.text ?? 'Nobody holds layers. Lend a device, and the ring forms by itself.'}</p>
+      <ring-topology
+        .topology=${layoutTopology(view, placement, self)}
+        .heading=${placement ? modelName(placement.model) : 'No ring'}
+        .subheading=${placement && placement.shards.length > 0 ? countOf(placement.numLayers, 'layer') : ''}
+      ></ring-topology>
+      <p class="legend muted small" aria-hidden="true">Thick arcs: memory held of what is lent. Times: there and back.</p>
+    </section>`
+  }
+
+  private explanation(placement: Placement) {
+    if (placement.explanation.length === 0 && !placement.problem) return null
+    return html`<section class="card small" aria-labelledby=${`why-${placement.model}`}>
+      <h2 id=${`why-${placement.model}`}>Why ${modelName(placement.model)} lies this way</h2>
+      ${placement.problem ? html`<p>${placement.problem.message}</p>` : null}
+      <ul>
+        ${placement.explanation.map((sentence) => html`<li>${sentence}</li>`)}
+      </ul>
+    </section>`
+  }
+
+  protected override render() {
+    const engine = this.engine
+    if (!engine) return null
+    const view = engine.view()
+    const connection = engine.connection()
+    const self = connection.state === 'online' ? connection.self : null
+    const placements = [...view.placements.values()]
+    return html`<div class="page">
+      <h1>The cluster</h1>
+      <p class="lead">Each device holds some layers. A word travels once around the ring, through every device, for every token of an answer.</p>
+      <div class="columns">
+        <div class="stack">${(placements.length > 0 ? placements : [null]).map((placement) => this.picture(view, placement, self))}</div>
+        <div class="stack">
+          <join-card .url=${this.joinUrl()}></join-card>
+          ${placements.map((placement) => this.explanation(placement))}
+        </div>
+      </div>
+      <section class="card wide" aria-labelledby="all">
+        <h2 id="all">${countOf(view.peers.size, 'peer')}</h2>
+        <device-table .rows=${deviceRows(view, self)}></device-table>
+      </section>
+    </div>`
+  }
+}
+customElements.define('cluster-page', ClusterPage)
+
+declare global {
+  interface HTMLElementTagNameMap {
+    'cluster-page': ClusterPage
+  }
+}

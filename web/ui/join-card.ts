@@ -1,0 +1,101 @@
+import { LitElement, css, html, svg } from 'lit'
+import { encode } from 'uqr'
+import { copyText } from './copy-text.ts'
+import { buttonStyles, sharedStyles } from './shared-styles.ts'
+
+const LOCAL_HOSTS = ['localhost', '127.0.0.1', '[::1]']
+
+/** A QR code's dark modules as one SVG path, one unit a module. */
+function qrPath(text: string): { readonly size: number; readonly path: string } {
+  const { size, data } = encode(text, { ecc: 'M', border: 2 })
+  const path = data.flatMap((row, y) => row.flatMap((isDark, x) => (isDark ? [`M${x} ${y}h1v1h-1z`] : []))).join('')
+  return { size, path }
+}
+
+/**
+ * The link that adds a device, to copy and to scan.
+ *
+ * @property url - where a device joins
+ */
+export class JoinCard extends LitElement {
+  static override properties = { url: {}, copied: { state: true } }
+  declare url: string
+  declare copied: boolean
+
+  static override styles = [
+    sharedStyles,
+    buttonStyles,
+    css`
+      .inside {
+        display: grid;
+        grid-template-columns: auto minmax(0, 1fr);
+        gap: 1.1rem;
+        align-items: start;
+        margin-top: 0.9rem;
+      }
+      .qr {
+        width: 8.5rem;
+        border: 1px solid var(--line);
+        border-radius: 10px;
+        background: #fff;
+      }
+      code {
+        display: block;
+        padding: 0.45rem 0.7rem;
+        border-radius: 8px;
+        background: var(--sunken);
+        font: 0.82rem/1.5 var(--mono);
+        overflow-wrap: anywhere;
+        user-select: all;
+      }
+      button {
+        margin-top: 0.6rem;
+      }
+      .hint {
+        margin-top: 0.8rem;
+      }
+    `,
+  ]
+
+  constructor() {
+    super()
+    this.url = ''
+    this.copied = false
+  }
+
+  private async copy(): Promise<void> {
+    this.copied = await copyText(this.url)
+    if (this.copied) setTimeout(() => (this.copied = false), 1600)
+  }
+
+  private hint(): string | null {
+    const { hostname, protocol } = new URL(this.url)
+    if (LOCAL_HOSTS.includes(hostname)) return 'This address works on this machine only: open it in more tabs. For other devices start Ringlet with --host and --https.'
+    if (protocol !== 'https:') return 'Over plain http other devices get neither GPU nor storage from their browser. Start Ringlet with --https.'
+    return null
+  }
+
+  protected override render() {
+    if (this.url === '') return null
+    const { size, path } = qrPath(this.url)
+    const hint = this.hint()
+    return html`<section class="card" aria-labelledby="join">
+      <h2 id="join">Add a device</h2>
+      <div class="inside">
+        <svg class="qr" viewBox="0 0 ${size} ${size}" role="img" aria-label="QR code of the join link" shape-rendering="crispEdges">${svg`<path fill="#111" d=${path}></path>`}</svg>
+        <div>
+          <code>${this.url}</code>
+          <button @click=${() => void this.copy()}>${this.copied ? 'Copied' : 'Copy link'}</button>
+        </div>
+      </div>
+      ${hint === null ? null : html`<p class="hint muted small">${hint}</p>`}
+    </section>`
+  }
+}
+customElements.define('join-card', JoinCard)
+
+declare global {
+  interface HTMLElementTagNameMap {
+    'join-card': JoinCard
+  }
+}

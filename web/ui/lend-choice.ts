@@ -1,0 +1,58 @@
+/** What a device starts to lend with: found hardware, a link's wishes, and sensible limits. */
+import type { HardwareReport, LendOptions } from '../engine/page-engine.ts'
+import type { LendQuery } from './lend-query.ts'
+
+const MEGABYTE = 1024 ** 2
+const SMALLEST_PLEDGE_BYTES = 64 * MEGABYTE
+/** Largest memory that a page's WASM engine can address. */
+const WASM_LIMIT_BYTES = 4096 * MEGABYTE
+/** More threads than this contend for memory more than they compute. */
+const MOST_THREADS = 8
+
+/** Ends and step of the memory slider, in bytes. */
+export function memoryRange(report: HardwareReport): { readonly min: number; readonly max: number; readonly step: number } {
+  const told = report.deviceMemoryBytes ?? 2 * report.suggestedMemoryBytes
+  const max = report.backend === 'webgpu' ? told : Math.min(told, WASM_LIMIT_BYTES)
+  return { min: SMALLEST_PLEDGE_BYTES, max: Math.max(max, report.suggestedMemoryBytes, SMALLEST_PLEDGE_BYTES), step: SMALLEST_PLEDGE_BYTES }
+}
+
+/** One core stays free for the page; without isolation there is no shared memory and so one thread. */
+export const automaticThreads = (report: HardwareReport): number => (report.crossOriginIsolated ? Math.max(1, Math.min(MOST_THREADS, report.cores - 1)) : 1)
+
+/** Threads of 0 = automatic. A form holds these; `lendOptions` makes them definite. */
+export type LendChoice = Omit<LendOptions, 'threads'> & { readonly threads: number }
+
+export function firstChoice(report: HardwareReport, query: LendQuery, name: string): LendChoice {
+  return {
+    name: query.name ?? name,
+    backend: query.backend === 'simd' ? 'wasm' : query.backend,
+    weightFormat: query.weightFormat,
+    // A link may ask for less or more than the slider offers; its owner knows the device.
+    memoryBytes: query.memoryBytes ?? report.suggestedMemoryBytes,
+    threads: query.threads,
+  }
+}
+
+export const lendOptions = (report: HardwareReport, choice: LendChoice): LendOptions => ({ ...choice, threads: choice.threads > 0 ? choice.threads : automaticThreads(report) })
+
+/** What was found, one line a fact: heading, what it is, and whether it is good news. */
+export function hardwareFacts(report: HardwareReport, formatBytes: (bytes: number) => string): readonly { readonly label: string; readonly text: string; readonly isGood: boolean }[] {
+  const { webgpu, storage } = report
+  const gpu = webgpu.available ? `${webgpu.adapter}, buffers up to ${formatBytes(webgpu.maxBufferBytes)}, 16-bit floats: ${webgpu.shaderF16 ? 'yes' : 'no'}` : `None: ${webgpu.reason}`
+  return [
+    { label: 'GPU', text: gpu, isGood: webgpu.available },
+    { label: 'Processor', text: report.cores === 1 ? '1 core' : `${report.cores} cores`, isGood: true },
+    { label: 'Threads', text: report.crossOriginIsolated ? 'available (the page is isolated)' : 'one only: the page is not isolated from other sites', isGood: report.crossOriginIsolated },
+    {
+      label: 'Memory',
+      text: report.deviceMemoryBytes === null ? 'the browser does not tell' : `${formatBytes(report.deviceMemoryBytes)}${report.deviceMemoryBytes >= 8 * 1024 ** 3 ? ' or more' : ''}`,
+      isGood: true,
+    },
+    {
+      label: 'Storage',
+      text: storage ? `${formatBytes(Math.max(0, storage.quotaBytes - storage.usedBytes))} free, ${formatBytes(storage.usedBytes)} used` : 'none: weights are downloaded on each visit',
+      isGood: storage !== null,
+    },
+    { label: 'Will compute with', text: `${{ webgpu: 'WebGPU', simd: 'SIMD', wasm: 'WASM' }[report.backend]}, weights as ${report.weightFormat}`, isGood: true },
+  ]
+}

@@ -1,0 +1,71 @@
+/** What a lending device is doing, in words and as progress. */
+import type { ShardReport } from '../../protocol/cluster.ts'
+import type { DeviceState } from '../engine/page-engine.ts'
+import { countOf, formatBytes, formatLayers, formatSeconds } from './quantities.ts'
+import { modelName } from './ring-summary.ts'
+
+/** The way from joining to serving, in order. */
+export const LEND_STEPS = ['Join', 'Download', 'Compile', 'Warm up', 'Serve'] as const
+const STEP_OF: Record<ShardReport['phase'], number> = { waiting: 1, downloading: 1, compiling: 2, 'warming-up': 3, ready: 4, failed: 1 }
+
+export type LendPhase = {
+  readonly headline: string
+  readonly detail: string
+  /** Index into LEND_STEPS of what happens now; earlier steps are done. */
+  readonly step: number
+  /** Bytes where they are known, `moving` where only the end is known, null where nothing is under way. */
+  readonly progress: { readonly loadedBytes: number; readonly totalBytes: number } | 'moving' | null
+}
+
+const shardName = (shard: ShardReport): string => `${formatLayers(shard.startLayer, shard.endLayer)} of ${modelName(shard.model)}`
+/** Shards that a device holds, for people. */
+export const shardNames = (shards: readonly ShardReport[]): string => shards.map(shardName).join(', ')
+
+/** `12.3 MB of 40 MB · 3.1 MB/s · 9 s left` */
+function downloadDetail(shard: ShardReport, device: DeviceState): string {
+  const parts = [`${formatBytes(shard.loadedBytes)} of ${formatBytes(shard.totalBytes)}`]
+  if (device.bytesPerSecond !== null) parts.push(`${formatBytes(device.bytesPerSecond)}/s`)
+  if (device.etaSeconds !== null) parts.push(`${formatSeconds(device.etaSeconds)} left`)
+  return parts.join(' · ')
+}
+
+function loadingPhase(shard: ShardReport, device: DeviceState): LendPhase {
+  const step = STEP_OF[shard.phase]
+  switch (shard.phase) {
+    case 'downloading':
+      return { headline: `Downloading ${shardName(shard)}`, detail: downloadDetail(shard, device), step, progress: { loadedBytes: shard.loadedBytes, totalBytes: shard.totalBytes } }
+    case 'compiling':
+      return { headline: `Compiling ${shardName(shard)}`, detail: 'Making the layers ready for this device.', step, progress: 'moving' }
+    case 'warming-up':
+      return { headline: `Warming up ${shardName(shard)}`, detail: 'A first run, so that the first question does not wait.', step, progress: 'moving' }
+    case 'failed':
+      return { headline: `Could not load ${shardName(shard)}`, detail: shard.error?.message ?? '', step, progress: null }
+    case 'waiting':
+    case 'ready':
+      return { headline: `Waiting to load ${shardName(shard)}`, detail: 'Another step comes first.', step, progress: 'moving' }
+  }
+}
+
+/** The phase to show for a device's state. */
+export function lendPhase(device: DeviceState): LendPhase {
+  const loading = device.shards.find((shard) => shard.state !== 'ready')
+  switch (device.lending) {
+    case 'off':
+      return { headline: 'Not lending', detail: '', step: 0, progress: null }
+    case 'starting':
+      return { headline: 'Joining the cluster…', detail: 'Starting the engine on this device.', step: 0, progress: 'moving' }
+    case 'failed':
+      return { headline: 'This device could not join', detail: device.error?.message ?? '', step: 0, progress: null }
+    case 'paused':
+      return { headline: 'Paused', detail: 'This device takes no layers until you resume.', step: device.shards.length > 0 && !loading ? 4 : 1, progress: null }
+    case 'on':
+      if (loading) return loadingPhase(loading, device)
+      if (device.shards.length === 0) return { headline: 'Joined, no layers yet', detail: 'The device is ready. It gets layers when a model needs it.', step: 1, progress: null }
+      return {
+        headline: `Serving ${shardNames(device.shards)}`,
+        detail: device.sequences > 0 ? `Computing ${countOf(device.sequences, 'conversation')} right now.` : 'Waiting for questions.',
+        step: 4,
+        progress: null,
+      }
+  }
+}

@@ -1,0 +1,191 @@
+import { LitElement, css, html } from 'lit'
+import type { DeviceState } from '../engine/page-engine.ts'
+import './error-note.ts'
+import { LEND_STEPS, lendPhase, shardNames, type LendPhase } from './lend-phase.ts'
+import { countOf, formatBytes, formatMilliseconds, percentOf } from './quantities.ts'
+import { buttonStyles, sharedStyles } from './shared-styles.ts'
+
+/**
+ * What the lending device does now: the phase with its progress, figures of its work, pause and leave.
+ *
+ * @property device - its state
+ * @fires pause - takes no layers until resumed
+ * @fires resume - ends the pause
+ * @fires leave - gives everything back
+ */
+export class LendStatus extends LitElement {
+  static override properties = { device: { attribute: false } }
+  declare device: DeviceState | null
+
+  static override styles = [
+    sharedStyles,
+    buttonStyles,
+    css`
+      .headline {
+        font-size: 1.2rem;
+        font-weight: 620;
+        line-height: 1.3;
+        letter-spacing: -0.01em;
+        overflow-wrap: anywhere;
+      }
+      .detail {
+        min-height: 1.5em;
+        margin-top: 0.25rem;
+        overflow-wrap: anywhere;
+      }
+      progress {
+        display: block;
+        width: 100%;
+        height: 0.5rem;
+        margin-top: 0.8rem;
+        border: 0;
+        border-radius: 99px;
+        background: var(--sunken);
+        overflow: hidden;
+        appearance: none;
+      }
+      progress::-webkit-progress-bar {
+        background: var(--sunken);
+      }
+      progress::-webkit-progress-value {
+        border-radius: 99px;
+        background: var(--accent);
+        transition: width 0.25s linear;
+      }
+      progress::-moz-progress-bar {
+        background: var(--accent);
+      }
+      progress:indeterminate {
+        background: linear-gradient(90deg, var(--sunken) 25%, var(--accent) 50%, var(--sunken) 75%) 0 0 / 300% 100%;
+        animation: slide 1.6s linear infinite;
+      }
+      progress:indeterminate::-webkit-progress-bar {
+        background: transparent;
+      }
+      @keyframes slide {
+        from {
+          background-position: 150% 0;
+        }
+        to {
+          background-position: -150% 0;
+        }
+      }
+      ol {
+        display: flex;
+        flex-wrap: wrap;
+        gap: 0.3rem 1.1rem;
+        margin: 1.1rem 0 0;
+        list-style: none;
+        color: var(--muted);
+        font-size: 0.875rem;
+      }
+      li::before {
+        content: '○';
+        margin-right: 0.35rem;
+      }
+      li.done::before {
+        content: '✓';
+        color: var(--good);
+      }
+      li[aria-current] {
+        color: var(--ink);
+        font-weight: 600;
+      }
+      li[aria-current]::before {
+        content: '●';
+        color: var(--accent);
+      }
+      dl {
+        display: grid;
+        grid-template-columns: repeat(auto-fit, minmax(8.5rem, 1fr));
+        gap: 1rem;
+        margin-top: 1.4rem;
+        padding-top: 1.2rem;
+        border-top: 1px solid var(--line);
+      }
+      dt {
+        color: var(--muted);
+        font-size: 0.82rem;
+      }
+      dd {
+        font-weight: 600;
+        font-variant-numeric: tabular-nums;
+        overflow-wrap: anywhere;
+      }
+      .actions {
+        display: flex;
+        flex-wrap: wrap;
+        gap: 0.6rem;
+        margin-top: 1.4rem;
+      }
+      error-note {
+        margin-top: 1rem;
+      }
+      @media (prefers-reduced-motion: reduce) {
+        progress:indeterminate {
+          animation-duration: 6s;
+        }
+      }
+    `,
+  ]
+
+  constructor() {
+    super()
+    this.device = null
+  }
+
+  private progress(phase: LendPhase) {
+    if (phase.progress === null) return null
+    if (phase.progress === 'moving') return html`<progress aria-label=${phase.headline}></progress>`
+    const { loadedBytes, totalBytes } = phase.progress
+    return html`<progress aria-label=${phase.headline} max="100" value=${percentOf(loadedBytes, totalBytes)}></progress>`
+  }
+
+  private figures(device: DeviceState) {
+    const held = device.shards.reduce((total, shard) => total + shard.heldBytes, 0)
+    const facts: readonly (readonly [string, string])[] = [
+      ['Layers', shardNames(device.shards) || 'none yet'],
+      ['Conversations now', String(device.sequences)],
+      ['Work done', countOf(device.framesHandled, 'frame')],
+      ['Time a layer', device.layerMs === null ? 'not measured yet' : formatMilliseconds(device.layerMs)],
+      ['Memory held', `${formatBytes(held)} of ${formatBytes(device.capabilities?.memoryBytes ?? 0)}`],
+      ['Computes with', device.capabilities ? `${{ webgpu: 'WebGPU', simd: 'SIMD', wasm: 'WASM' }[device.capabilities.backend]}, ${device.capabilities.weightFormat}, ${countOf(device.capabilities.threads, 'thread')}` : '–'],
+    ]
+    return html`<dl>${facts.map(([label, text]) => html`<div><dt>${label}</dt><dd>${text}</dd></div>`)}</dl>`
+  }
+
+  private actions(device: DeviceState) {
+    const fire = (type: string) => () => this.dispatchEvent(new CustomEvent(type))
+    return html`<div class="actions">
+      ${device.lending === 'paused' ? html`<button class="primary" @click=${fire('resume')}>Resume</button>` : null}
+      ${device.lending === 'on' ? html`<button @click=${fire('pause')}>Pause</button>` : null}
+      <button @click=${fire('leave')}>Leave</button>
+    </div>`
+  }
+
+  protected override render() {
+    const device = this.device
+    if (!device) return null
+    const phase = lendPhase(device)
+    return html`<section class="card" aria-labelledby="doing">
+      <h2 id="doing" class="visually-hidden">What this device is doing</h2>
+      <p class="headline" role="status">${phase.headline}</p>
+      <p class="detail muted figures">${phase.detail}</p>
+      ${this.progress(phase)}
+      <ol aria-label="Steps">
+        ${LEND_STEPS.map((step, index) =>
+          index === phase.step ? html`<li aria-current="step">${step}</li>` : html`<li class=${index < phase.step ? 'done' : ''}>${step}${index < phase.step ? html`<span class="visually-hidden"> (done)</span>` : null}</li>`,
+        )}
+      </ol>
+      <error-note .error=${device.error}></error-note>
+      ${this.figures(device)} ${this.actions(device)}
+    </section>`
+  }
+}
+customElements.define('lend-status', LendStatus)
+
+declare global {
+  interface HTMLElementTagNameMap {
+    'lend-status': LendStatus
+  }
+}

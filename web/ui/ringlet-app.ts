@@ -1,0 +1,233 @@
+import { LitElement, css, html, nothing } from 'lit'
+import type { PageEngine } from '../engine/page-engine.ts'
+import './chat-page.ts'
+import type { ChatSession } from './chat-session.ts'
+import './cluster-page.ts'
+import './contribute-page.ts'
+import { phraseError } from './error-phrase.ts'
+import './models-page.ts'
+import { PAGES, pageAt, type Page } from './page-path.ts'
+import { redrawOn } from './redraw-on.ts'
+import './ring-mark.ts'
+import { sharedStyles } from './shared-styles.ts'
+
+/** A page's address with the token of the current one, so that a reload there is still invited. */
+function withInvitation(address: string): string {
+  const url = new URL(address)
+  const token = new URLSearchParams(location.search).get('token')
+  if (token !== null) url.searchParams.set('token', token)
+  return url.href
+}
+
+/**
+ * The frame around the pages: name, navigation, connection. Moving between pages loads nothing anew, so a device that
+ * lends goes on lending and an answer goes on being written.
+ *
+ * @property engine - what the pages talk to
+ * @property session - the conversation
+ */
+export class RingletApp extends LitElement {
+  static override properties = { engine: { attribute: false }, session: { attribute: false }, page: { state: true } }
+  declare engine: PageEngine | null
+  declare session: ChatSession | null
+  declare private page: Page
+
+  static override styles = [
+    sharedStyles,
+    css`
+      :host {
+        --header-height: 3.6rem;
+      }
+      header {
+        position: sticky;
+        top: 0;
+        z-index: 2;
+        background: color-mix(in oklab, var(--ground) 88%, transparent);
+        backdrop-filter: blur(12px);
+        border-bottom: 1px solid var(--line);
+      }
+      .bar {
+        display: flex;
+        align-items: center;
+        justify-content: space-between;
+        gap: 0.5rem;
+        max-width: 68rem;
+        height: calc(var(--header-height) - 1px);
+        margin: 0 auto;
+        padding: 0 clamp(0.6rem, 4vw, 2rem);
+      }
+      .name {
+        display: inline-flex;
+        align-items: center;
+        gap: 0.55rem;
+        color: var(--ink);
+        font-size: 1.12rem;
+        font-weight: 670;
+        letter-spacing: -0.02em;
+        text-decoration: none;
+      }
+      ul {
+        display: flex;
+        gap: 0.15rem;
+        list-style: none;
+      }
+      nav a {
+        position: relative;
+        display: block;
+        padding: 0.35rem clamp(0.45rem, 2vw, 0.8rem);
+        border-radius: 8px;
+        color: var(--muted);
+        font-size: 0.94rem;
+        font-weight: 520;
+        text-decoration: none;
+      }
+      nav a:hover {
+        color: var(--ink);
+      }
+      nav a[aria-current] {
+        background: var(--sunken);
+        color: var(--ink);
+      }
+      .lending {
+        position: absolute;
+        top: 0.3rem;
+        right: 0.15rem;
+        width: 0.5rem;
+        height: 0.5rem;
+        border-radius: 50%;
+        background: var(--good);
+      }
+      .banner {
+        padding: 0.5rem 1rem;
+        background: var(--warn-soft);
+        color: var(--ink);
+        font-size: 0.9rem;
+        text-align: center;
+        overflow-wrap: anywhere;
+      }
+      .banner.refused {
+        background: var(--bad-soft);
+      }
+      main:focus {
+        outline: none;
+      }
+      .skip {
+        position: absolute;
+        left: -100rem;
+      }
+      .skip:focus {
+        left: 0.5rem;
+        top: 0.5rem;
+        z-index: 3;
+        padding: 0.4rem 0.8rem;
+        background: var(--surface);
+      }
+      @media (max-width: 26rem) {
+        .name span {
+          display: none;
+        }
+      }
+    `,
+  ]
+
+  constructor() {
+    super()
+    this.engine = null
+    this.session = null
+    this.page = pageAt(location.pathname)
+    redrawOn(this, (redraw) => this.engine?.onChange(redraw) ?? (() => undefined))
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback()
+    this.addEventListener('click', this.onClick)
+    addEventListener('popstate', this.onHistory)
+    this.nameDocument()
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback()
+    this.removeEventListener('click', this.onClick)
+    removeEventListener('popstate', this.onHistory)
+  }
+
+  private readonly onHistory = (): void => this.show(pageAt(location.pathname))
+
+  /** Links to our own pages change the page without loading it. */
+  private readonly onClick = (event: MouseEvent): void => {
+    if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return
+    const link = event.composedPath().find((target) => target instanceof HTMLAnchorElement)
+    if (!link || link.target !== '' || link.origin !== location.origin || !PAGES.some((entry) => entry.path === link.pathname)) return
+    event.preventDefault()
+    if (link.href !== location.href) history.pushState(null, '', withInvitation(link.href))
+    this.show(pageAt(link.pathname))
+    void this.updateComplete.then(() => {
+      scrollTo({ top: 0 })
+      // Focus follows to the new page, as it would after loading one.
+      this.renderRoot.querySelector('main')?.focus({ preventScroll: true })
+    })
+  }
+
+  private show(page: Page): void {
+    this.page = page
+    this.nameDocument()
+  }
+
+  private nameDocument(): void {
+    document.title = `${PAGES.find((entry) => entry.page === this.page)?.title ?? 'Chat'} · Ringlet`
+  }
+
+  private banner() {
+    const connection = this.engine?.connection()
+    if (connection?.state === 'offline') return html`<div class="banner" role="status">Not connected to the cluster: ${connection.reason} Trying again…</div>`
+    if (connection?.state !== 'refused') return null
+    const phrase = phraseError(connection.error)
+    return html`<div class="banner refused" role="alert"><strong>${phrase.title}</strong> ${phrase.advice}</div>`
+  }
+
+  private content() {
+    switch (this.page) {
+      case 'chat':
+        return html`<chat-page .engine=${this.engine} .session=${this.session}></chat-page>`
+      case 'contribute':
+        return html`<contribute-page .engine=${this.engine}></contribute-page>`
+      case 'cluster':
+        return html`<cluster-page .engine=${this.engine}></cluster-page>`
+      case 'models':
+        return html`<models-page .engine=${this.engine}></models-page>`
+    }
+  }
+
+  protected override render() {
+    const isLending = this.engine?.device().lending === 'on'
+    return html`
+      <a class="skip" href="#main" @click=${(event: Event) => (event.preventDefault(), this.renderRoot.querySelector('main')?.focus())}>Skip to content</a>
+      <header>
+        <div class="bar">
+          <a class="name" href="/" aria-label="Ringlet"><ring-mark></ring-mark><span>Ringlet</span></a>
+          <nav aria-label="Pages">
+            <ul>
+              ${PAGES.map(
+                ({ page, path, label }) =>
+                  html`<li>
+                    <a href=${path} aria-current=${page === this.page ? 'page' : nothing}
+                      >${label}${page === 'contribute' && isLending ? html`<span class="lending"></span><span class="visually-hidden"> (lending now)</span>` : null}</a
+                    >
+                  </li>`,
+              )}
+            </ul>
+          </nav>
+        </div>
+      </header>
+      ${this.banner()}
+      <main id="main" tabindex="-1">${this.content()}</main>
+    `
+  }
+}
+customElements.define('ringlet-app', RingletApp)
+
+declare global {
+  interface HTMLElementTagNameMap {
+    'ringlet-app': RingletApp
+  }
+}

@@ -1,0 +1,166 @@
+/** Rules that several elements adopt: boxes, buttons, cards, fields, text for screen readers only. */
+import { css } from 'lit'
+
+export const sharedStyles = css`
+  *,
+  *::before,
+  *::after {
+    box-sizing: border-box;
+  }
+  :host {
+    display: block;
+  }
+  [hidden] {
+    display: none !important;
+  }
+  h1,
+  h2,
+  h3,
+  p,
+  dl,
+  dd,
+  ul,
+  ol {
+    margin: 0;
+    padding: 0;
+  }
+  h1 {
+    font-size: clamp(1.5rem, 1.2rem + 1.5vw, 2rem);
+    line-height: 1.2;
+    font-weight: 650;
+    letter-spacing: -0.02em;
+    text-wrap: balance;
+  }
+  h2 {
+    font-size: 1.02rem;
+    line-height: 1.35;
+    font-weight: 620;
+    letter-spacing: -0.005em;
+  }
+  a {
+    color: var(--accent);
+    text-underline-offset: 0.18em;
+    text-decoration-thickness: 1px;
+  }
+  :focus-visible {
+    outline: 2px solid var(--accent);
+    outline-offset: 2px;
+    border-radius: 6px;
+  }
+  .muted {
+    color: var(--muted);
+  }
+  .small {
+    font-size: 0.875rem;
+    line-height: 1.5;
+  }
+  .figures {
+    font-variant-numeric: tabular-nums;
+  }
+  .page {
+    max-width: 68rem;
+    margin: 0 auto;
+    padding: clamp(1.25rem, 4vw, 2.75rem) clamp(1rem, 4vw, 2rem) 3rem;
+  }
+  .lead {
+    max-width: 42rem;
+    margin-top: 0.6rem;
+    color: var(--muted);
+    text-wrap: pretty;
+  }
+  .card {
+    background: var(--surface);
+    border: 1px solid var(--line);
+    border-radius: var(--radius);
+    padding: clamp(1rem, 3vw, 1.5rem);
+    box-shadow: var(--shadow);
+    min-width: 0;
+  }
+  .visually-hidden {
+    position: absolute;
+    width: 1px;
+    height: 1px;
+    margin: -1px;
+    overflow: hidden;
+    clip-path: inset(50%);
+    white-space: nowrap;
+  }
+`
+
+export const buttonStyles = css`
+  button,
+  .button {
+    display: inline-flex;
+    align-items: center;
+    justify-content: center;
+    gap: 0.45rem;
+    min-height: 2.5rem;
+    padding: 0.4rem 1rem;
+    border: 1px solid var(--line);
+    border-radius: 10px;
+    background: var(--surface);
+    color: var(--ink);
+    font: inherit;
+    font-size: 0.94rem;
+    font-weight: 550;
+    text-decoration: none;
+    cursor: pointer;
+    transition: background-color 0.12s, border-color 0.12s;
+  }
+  button:hover:not(:disabled),
+  .button:hover {
+    background: var(--sunken);
+  }
+  button:disabled {
+    opacity: 0.5;
+    cursor: default;
+  }
+  button.primary,
+  .button.primary {
+    border-color: transparent;
+    background: var(--accent);
+    color: var(--accent-ink);
+  }
+  button.primary:hover:not(:disabled),
+  .button.primary:hover {
+    background: color-mix(in oklab, var(--accent) 88%, var(--ink));
+  }
+  button.plain {
+    min-height: 2rem;
+    padding: 0.2rem 0.55rem;
+    border-color: transparent;
+    background: transparent;
+    color: var(--muted);
+    font-size: 0.875rem;
+    font-weight: 500;
+  }
+  button.plain:hover:not(:disabled) {
+    background: var(--sunken);
+    color: var(--ink);
+  }
+`
+
+export const fieldStyles = css`
+  label,
+  .label {
+    font-size: 0.92rem;
+    font-weight: 560;
+  }
+  input[type='text'],
+  input[type='number'],
+  select {
+    width: 100%;
+    min-height: 2.6rem;
+    padding: 0.4rem 0.75rem;
+    border: 1px solid color-mix(in oklab, var(--line), var(--muted) 25%);
+    border-radius: 10px;
+    background: var(--ground);
+    color: var(--ink);
+    font: inherit;
+  }
+  input[type='range'] {
+    width: 100%;
+    margin: 0.35rem 0;
+    accent-color: var(--accent);
+  }
+`

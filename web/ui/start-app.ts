@@ -1,0 +1,12 @@
+/** Puts the app on the page. The one place that knows the browser's storage and clock. */
+import type { PageEngine } from '../engine/page-engine.ts'
+import { createChatSession } from './chat-session.ts'
+import './ringlet-app.ts'
+
+/** Shows the page of the current URL; everything it knows comes from `engine`. */
+export function startApp(engine: PageEngine): void {
+  const app = document.createElement('ringlet-app')
+  app.engine = engine
+  app.session = createChatSession(engine, localStorage, () => performance.now())
+  document.body.append(app)
+}
