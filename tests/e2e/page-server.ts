@@ -26,7 +26,8 @@ export async function startPageServer(): Promise<PageServer> {
     const { pathname } = new URL(request.url ?? '/', 'http://localhost')
     if (pathname === '/v1/models') {
       response.writeHead(200, { ...HEADERS, 'Content-Type': 'application/json' })
-      return response.end(JSON.stringify({ object: 'list', data: [{ id: 'ember' }, { id: 'org/other-model' }] }))
+      response.end(JSON.stringify({ object: 'list', data: [{ id: 'ember' }, { id: 'org/other-model' }] }))
+      return
     }
     const asked = path.join(folder, path.normalize(pathname))
     const file = asked.startsWith(folder) && existsSync(asked) && statSync(asked).isFile() ? asked : path.join(folder, 'index.html')
