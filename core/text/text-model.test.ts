@@ -33,7 +33,7 @@ test('ember’s sample conversations give its prompt ids, its answers give their
 })
 
 test('reads context, vocabulary and ends of answers: generation_config wins over config', async () => {
-  expect(await loadText(emberSource())).toMatchObject({ contextLength: 1024, vocabSize: 4096, eosIds: [2, 0] })
+  expect(await loadText(emberSource())).toMatchObject({ contextLength: 1024, vocabSize: 4096, eosIds: [2, 0], defaultSampling: { temperature: 0, topP: 1, topK: 0 } })
   expect(await loadText(emberSource({ 'generation_config.json': null }))).toMatchObject({ eosIds: [2] })
 })
 

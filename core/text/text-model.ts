@@ -1,9 +1,11 @@
 /** Everything about a model that concerns text: tokens, chat format, where answers end. Read from its small files. */
 import { z } from 'zod'
 import { ClusterError } from '../../protocol/errors.ts'
+import type { Sampling } from '../../protocol/ring.ts'
 import type { ModelSource } from '../model/model-source.ts'
 import { createChatTemplate, type ChatTemplate, type ChatTurn } from './chat-template.ts'
 import type { Detokenizer, DetokenizerOptions } from './detokenizer.ts'
+import { defaultSampling, generationSamplingSchema } from './sampling-defaults.ts'
 import { createTokenizer, type Tokenizer } from './tokenizer.ts'
 
 export type EncodeChatOptions = {
@@ -24,6 +26,8 @@ export type TextModel = {
   readonly contextLength: number
   /** Rows of the output head; ids from here on do not exist. */
   readonly vocabSize: number
+  /** What applies where a request does not say. */
+  readonly defaultSampling: Omit<Sampling, 'seed'>
 }
 
 const oneOrMany = z.union([z.number().int(), z.array(z.number().int())]).nullish()
@@ -34,7 +38,7 @@ const configSchema = z.looseObject({
   eos_token_id: oneOrMany,
   text_config: z.looseObject({ vocab_size: positive.optional(), max_position_embeddings: positive.optional(), eos_token_id: oneOrMany }).optional(),
 })
-const generationSchema = z.looseObject({ eos_token_id: oneOrMany })
+const generationSchema = generationSamplingSchema.extend({ eos_token_id: oneOrMany })
 const namedToken = z.union([z.string(), z.looseObject({ content: z.string() }).transform((token) => token.content)]).nullish()
 const tokenizerConfigSchema = z.looseObject({
   bos_token: namedToken,
@@ -84,6 +88,7 @@ export async function loadText(source: ModelSource, signal?: AbortSignal): Promi
     ...textFunctions(tokenizer, template, contextLength),
     eosIds,
     contextLength,
+    defaultSampling: defaultSampling(generation ?? {}),
     vocabSize: outer.vocab_size ?? inner?.vocab_size ?? tokenizer.vocabSize,
   }
 }

@@ -1,0 +1,115 @@
+/** POST /v1/completions: OpenAI's text dialect, translated to a job and back. */
+import { randomUUID } from 'node:crypto'
+import { z } from 'zod'
+import type { TextModel } from '../../core/text/text-model.ts'
+import { ClusterError } from '../../protocol/errors.ts'
+import type { ModelId } from '../../protocol/ids.ts'
+import { openAiErrorBody } from '../http/error-response.ts'
+import type { ChoiceResult, StreamWriter } from '../jobs/serve-job.ts'
+import { choiceCount, usageOf, type TextJob, type Usage } from '../jobs/text-job.ts'
+import type { Envelope } from './openai-chat-answer.ts'
+import { FOREIGN_FIELDS, isFalse, never, parseFields, refuseUnsupported, samplingFields, samplingOf, stopsOf, streamOptionsOf } from './openai-fields.ts'
+
+const DEFAULT_MAX_TOKENS = 16
+const MAX_PROMPTS = 128
+const UNSUPPORTED = {
+  ...FOREIGN_FIELDS,
+  suffix: (value: unknown) => value === '', best_of: (value: unknown) => value === 1, logprobs: never,
+  response_format: (value: unknown) => typeof value === 'object' && value !== null && 'type' in value && value.type === 'text', echo: () => true, prompt_embeds: never,
+  top_logprobs: never, tools: isFalse,
+} as const
+
+const ids = z.array(z.number().int().min(0)).min(1)
+const bodySchema = z.looseObject({
+  ...samplingFields,
+  model: z.unknown().optional(),
+  prompt: z.union([z.string().min(1), z.array(z.string().min(1)).min(1).max(MAX_PROMPTS), ids, z.array(ids).min(1).max(MAX_PROMPTS)], 'expected a text, token ids, or a list of either, not empty'),
+  echo: z.boolean().nullish(),
+})
+export type CompletionRequest = z.infer<typeof bodySchema> & { readonly streaming: ReturnType<typeof streamOptionsOf> }
+
+/** @throws {ClusterError} invalid_value, unsupported_field */
+export function parseCompletionRequest(body: Readonly<Record<string, unknown>>): CompletionRequest {
+  const fields = parseFields(bodySchema, body)
+  refuseUnsupported(body, UNSUPPORTED)
+  return { ...fields, streaming: streamOptionsOf(fields) }
+}
+
+/** The prompts one by one, each a text or token ids. */
+export function promptsOf({ prompt }: CompletionRequest): readonly (string | readonly number[])[] {
+  if (typeof prompt === 'string') return [prompt]
+  const isIds = (list: typeof prompt): list is number[] => typeof list[0] === 'number'
+  return isIds(prompt) ? [prompt] : prompt
+}
+
+/** @throws {ClusterError} invalid_value for an id that the vocabulary does not have */
+export function checkIds(promptIds: readonly number[], vocabSize: number): void {
+  const outside = promptIds.find((id) => id >= vocabSize)
+  if (outside !== undefined) throw new ClusterError('invalid_value', `prompt: ${outside} is not a token id below ${vocabSize}`, { detail: { param: 'prompt' } })
+}
+
+export function completionJob(request: CompletionRequest, model: ModelId, text: TextModel, prompts: readonly (readonly number[])[]): TextJob {
+  return {
+    model,
+    text,
+    prompts,
+    choicesPerPrompt: request.n ?? 1,
+    sampling: samplingOf(request, text),
+    stops: stopsOf(request.stop),
+    maxTokens: request.max_tokens ?? DEFAULT_MAX_TOKENS,
+    continuesText: true,
+  }
+}
+
+export const newCompletionId = (): string => `cmpl-${randomUUID().replaceAll('-', '')}`
+
+/** What echo puts before each choice: the text of its prompt. */
+export function echoes(request: CompletionRequest, job: TextJob): readonly string[] {
+  const prompts = promptsOf(request)
+  return Array.from({ length: choiceCount(job) }, (_, choice) => {
+    const prompt = prompts[Math.floor(choice / job.choicesPerPrompt)] ?? ''
+    return request.echo ? (typeof prompt === 'string' ? prompt : job.text.decode(prompt)) : ''
+  })
+}
+
+const choiceOf = (index: number, text: string, finish: string | null): object => ({ index, text, logprobs: null, finish_reason: finish })
+
+export function completionBody(envelope: Envelope, job: TextJob, before: readonly string[], results: readonly ChoiceResult[]): object {
+  const tokens = results.reduce((total, result) => total + result.tokens, 0)
+  return {
+    ...envelope,
+    object: 'text_completion',
+    choices: results.map(({ text, reason }, index) => choiceOf(index, (before[index] ?? '') + text, reason)),
+    usage: usageOf(job, tokens),
+  }
+}
+
+export function completionStreamWriter(envelope: Envelope, job: TextJob, before: readonly string[], { streaming }: CompletionRequest): StreamWriter {
+  const tokens = new Map<number, number>()
+  const usage = (): Usage => usageOf(job, [...tokens.values()].reduce((total, count) => total + count, 0))
+  const chunk = (choices: readonly object[]): object => ({
+    ...envelope,
+    object: 'text_completion',
+    choices,
+    ...(streaming.everyChunk ? { usage: usage() } : streaming.includeUsage ? { usage: null } : {}),
+  })
+  return {
+    event: (stream, event) => {
+      if (event.type === 'progress') return
+      const isFirst = !tokens.has(event.choice)
+      tokens.set(event.choice, event.tokens)
+      const echo = isFirst ? (before[event.choice] ?? '') : ''
+      if (echo !== '') stream.event(chunk([choiceOf(event.choice, echo, null)]))
+      if (event.type === 'finish') stream.event(chunk([choiceOf(event.choice, '', event.reason)]))
+      else if (event.text !== '') stream.event(chunk([choiceOf(event.choice, event.text, null)]))
+    },
+    finish: (stream) => {
+      if (streaming.includeUsage) stream.event({ ...chunk([]), usage: usage() })
+      stream.event('[DONE]')
+    },
+    error: (stream, error) => {
+      stream.event(openAiErrorBody(error))
+      stream.event('[DONE]')
+    },
+  }
+}

@@ -1,0 +1,100 @@
+/** The HTTP side of Ringlet: API, files of models, pages. Everything that it needs is passed in; it opens no port. */
+import express, { type ErrorRequestHandler, type Express, type RequestHandler } from 'express'
+import type { ServerOptions } from 'node:http'
+import { ClusterError } from '../protocol/errors.ts'
+import type { ModelId } from '../protocol/ids.ts'
+import type { CompletionBackend } from './completion-backend.ts'
+import { checkApiKey } from './http/api-key.ts'
+import { fromHttpError, sendOpenAiError } from './http/error-response.ts'
+import { jsonBody } from './http/json-body.ts'
+import { checkHost, checkOrigin, type HostPolicy } from './http/origins.ts'
+import { identifyAndLog } from './http/request-log.ts'
+import { createRunningJobs } from './jobs/running-jobs.ts'
+import type { Log } from './log.ts'
+import { createMetrics } from './metrics.ts'
+import type { ModelCatalog } from './model-catalog.ts'
+import type { PromptEncoder } from './prompt-encoder.ts'
+import { clusterRoutes, type PlacementWishes } from './routes/cluster.ts'
+import { completionRoutes } from './routes/completions.ts'
+import { healthRoutes } from './routes/health.ts'
+import { modelFileRoutes, type ModelBytes } from './routes/model-files.ts'
+import { modelRoutes } from './routes/models.ts'
+import { isolate, pageRoutes } from './routes/pages.ts'
+
+export type GatewayOptions = {
+  readonly backend: CompletionBackend
+  readonly models: ModelCatalog
+  readonly encoder: PromptEncoder
+  readonly wishes: PlacementWishes
+  /** What /ready asks about. */
+  readonly defaultModel: ModelId | null
+  readonly auth: { readonly apiKeys: readonly string[] }
+  readonly hosts: HostPolicy
+  /** Foreign origins whose pages may call, for example `https://chat.example`. */
+  readonly origins: readonly string[]
+  readonly log: Log
+  /** Folder of the built pages; null = API only. */
+  readonly staticDir: string | null
+  readonly weightOrigins: readonly string[]
+  readonly maxBodyBytes?: number
+  readonly onModelBytes?: (bytes: ModelBytes) => void
+}
+
+const DEFAULT_MAX_BODY_BYTES = 8 * 1024 * 1024
+
+/** For `http.createServer`: Node's own limits let a client hold a socket for minutes by sending slowly (faults.md 23). */
+export const HTTP_LIMITS = { headersTimeout: 15_000, requestTimeout: 60_000, connectionsCheckingInterval: 5_000, maxHeaderSize: 16 * 1024 } as const satisfies ServerOptions
+
+/** What needs a key when keys are set. */
+const KEYED_PATHS = ['/v1', '/chat/completions', '/metrics']
+const METHODS: Readonly<Record<string, readonly string[]>> = {
+  '/v1/chat/completions': ['POST'], '/chat/completions': ['POST'], '/v1/completions': ['POST'], '/v1/models': ['GET'], '/v1/cluster': ['GET'],
+  '/v1/cluster/placements': ['POST'], '/health': ['GET'], '/ready': ['GET'], '/metrics': ['GET'],
+}
+const OUT_OF_SCOPE = ['images', 'audio', 'files', 'batches', 'fine_tuning', 'assistants', 'threads', 'vector_stores', 'moderations', 'realtime', 'rerank', 'infill', 'uploads', 'videos']
+
+function routeNotFound(path: string): ClusterError {
+  const name = /^\/v1\/([a-z_]+)/.exec(path)?.[1]
+  if (name !== undefined && OUT_OF_SCOPE.includes(name)) {
+    return new ClusterError('route_not_found', `/v1/${name} is out of scope: this server answers with text from a language model only`)
+  }
+  return new ClusterError('route_not_found', `there is nothing at ${path.slice(0, 200)}; the API is under /v1`)
+}
+
+const endOfRoutes: RequestHandler = (request, response, next) => {
+  const methods = METHODS[request.path]
+  if (!methods) return next(routeNotFound(request.path))
+  response.setHeader('allow', methods.join(', '))
+  next(new ClusterError('method_not_allowed', `${request.path} takes ${methods.join(' and ')}, not ${request.method}`))
+}
+
+const answerErrors = (log: Log): ErrorRequestHandler => (thrown: unknown, _request, response, _next) => {
+  const error = fromHttpError(thrown)
+  if (error.code === 'internal') log.error({ err: error.cause ?? error, request: response.getHeader('x-request-id') }, 'a request failed')
+  // The stream has begun: its own writer has told the error, or the client is gone.
+  if (response.headersSent) response.destroy()
+  else sendOpenAiError(response, error)
+}
+
+export function createGateway(options: GatewayOptions): Express {
+  const { backend, models, log } = options
+  const metrics = createMetrics(backend)
+  const app = express()
+  app.disable('x-powered-by')
+  app.set('etag', false)
+  app.set('query parser', 'simple')
+  app.use(identifyAndLog(log), isolate, checkHost(options.hosts), checkOrigin(options.origins))
+  app.use(healthRoutes(backend, options.defaultModel))
+  app.use(KEYED_PATHS, checkApiKey(options.auth.apiKeys))
+  const readBody = jsonBody(options.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES)
+  app.post(['/v1/chat/completions', '/chat/completions', '/v1/completions', '/v1/cluster/placements'], readBody)
+  app.use(completionRoutes({ backend, models, encoder: options.encoder, running: createRunningJobs(), metrics, log }))
+  app.use(modelRoutes(models))
+  app.use(clusterRoutes(backend.view, models, options.wishes))
+  app.get('/metrics', async (_request, response) => void response.type(metrics.contentType).send(await metrics.render()))
+  app.use(modelFileRoutes(models, options.onModelBytes))
+  if (options.staticDir !== null) app.use(pageRoutes({ staticDir: options.staticDir, weightOrigins: options.weightOrigins }))
+  app.use(endOfRoutes)
+  app.use(answerErrors(log))
+  return app
+}

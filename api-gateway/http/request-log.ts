@@ -1,0 +1,17 @@
+import type { RequestHandler } from 'express'
+import { randomUUID } from 'node:crypto'
+import type { Log } from '../log.ts'
+
+/** Gives every answer an id and logs one line when it is over. */
+export function identifyAndLog(log: Log): RequestHandler {
+  return (request, response, next) => {
+    const id = `req_${randomUUID().replaceAll('-', '')}`
+    response.setHeader('x-request-id', id)
+    const start = performance.now()
+    response.once('close', () => {
+      const milliseconds = Math.round(performance.now() - start)
+      log.debug({ request: id, method: request.method, path: request.path.slice(0, 200), status: response.statusCode, complete: response.writableFinished, milliseconds }, 'request')
+    })
+    next()
+  }
+}

@@ -1,0 +1,87 @@
+/** Runs a job for one HTTP exchange: cancels with the client, counts, and hands events to the dialect. */
+import type { Response } from 'express'
+import { ClusterError, toClusterError } from '../../protocol/errors.ts'
+import type { CompletionBackend } from '../completion-backend.ts'
+import { sendOpenAiError } from '../http/error-response.ts'
+import { createEventStream, type EventStream } from '../http/sse.ts'
+import type { Log } from '../log.ts'
+import type { Metrics } from '../metrics.ts'
+import { runJob } from './run-job.ts'
+import type { RunningJobs } from './running-jobs.ts'
+import { choiceCount, type JobEvent, type TextJob } from './text-job.ts'
+
+export type JobContext = { readonly backend: CompletionBackend; readonly running: RunningJobs; readonly metrics: Metrics; readonly log: Log }
+
+/** After this many milliseconds without a first event the stream opens anyway; until then an error keeps its own HTTP status. */
+const OPEN_AFTER_MS = 10_000
+
+async function* observed(id: string, job: TextJob, response: Response, context: JobContext): AsyncGenerator<JobEvent, void, undefined> {
+  const { backend, running, metrics } = context
+  const abort = new AbortController()
+  const onClose = (): void => {
+    if (!response.writableFinished) abort.abort(new ClusterError('cancelled', 'the client went away'))
+  }
+  response.once('close', onClose)
+  if (response.destroyed) onClose()
+  const remove = running.add(id, (reason) => abort.abort(reason))
+  const observation = metrics.observeJob(job)
+  try {
+    for await (const event of runJob(job, backend, abort.signal)) {
+      observation.event(event)
+      yield event
+    }
+  } catch (error) {
+    observation.failed(toClusterError(error))
+    throw abort.signal.aborted && abort.signal.reason instanceof ClusterError ? abort.signal.reason : error
+  } finally {
+    observation.end()
+    remove()
+    response.off('close', onClose)
+  }
+}
+
+export type ChoiceResult = { readonly text: string; readonly reason: 'stop' | 'length'; readonly tokens: number }
+
+/** All choices when they are done. @throws {ClusterError} */
+export async function collectJob(id: string, job: TextJob, response: Response, context: JobContext): Promise<readonly ChoiceResult[]> {
+  const texts = Array.from({ length: choiceCount(job) }, () => '')
+  const ends: (Omit<ChoiceResult, 'text'> | undefined)[] = texts.map(() => undefined)
+  for await (const event of observed(id, job, response, context)) {
+    if (event.type === 'text') texts[event.choice] += event.text
+    if (event.type === 'finish') ends[event.choice] = { reason: event.reason, tokens: event.tokens }
+  }
+  return texts.map((text, choice) => ({ text, ...(ends[choice] ?? { reason: 'length', tokens: 0 }) }))
+}
+
+/** How a dialect writes its stream. Each function may send any number of events. */
+export type StreamWriter = {
+  readonly event: (stream: EventStream, event: JobEvent) => void
+  readonly finish: (stream: EventStream) => void
+  readonly error: (stream: EventStream, error: ClusterError) => void
+}
+
+/** Streams until the end or an error event. An error before the first event is thrown, so that it gets its HTTP status. */
+export async function streamJob(id: string, job: TextJob, response: Response, context: JobContext, writer: StreamWriter): Promise<void> {
+  const stream = createEventStream(response)
+  const opening = setTimeout(stream.open, OPEN_AFTER_MS)
+  response.once('close', () => clearTimeout(opening))
+  try {
+    for await (const event of observed(id, job, response, context)) {
+      stream.open()
+      writer.event(stream, event)
+    }
+    writer.finish(stream)
+  } catch (thrown) {
+    const error = toClusterError(thrown)
+    if (error.code === 'internal') context.log.error({ err: error.cause, id }, 'a stream failed')
+    if (response.destroyed) return
+    if (!stream.isOpen()) {
+      sendOpenAiError(response, error)
+      return
+    }
+    writer.error(stream, error)
+  } finally {
+    clearTimeout(opening)
+  }
+  stream.end()
+}

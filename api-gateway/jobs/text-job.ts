@@ -1,0 +1,35 @@
+/** What every dialect is translated into: prompts of token ids, how to sample, when to stop. */
+import type { TextModel } from '../../core/text/text-model.ts'
+import type { ModelId } from '../../protocol/ids.ts'
+import type { FinishReason, Sampling } from '../../protocol/ring.ts'
+
+export type TextJob = {
+  readonly model: ModelId
+  readonly text: TextModel
+  /** Token ids of each prompt. Choices are numbered prompt by prompt: `choice = prompt * choicesPerPrompt + k`. */
+  readonly prompts: readonly (readonly number[])[]
+  readonly choicesPerPrompt: number
+  readonly sampling: Sampling
+  /** Texts that end an answer and are not part of it. */
+  readonly stops: readonly string[]
+  /** Tokens an answer may have; null = what the context leaves. */
+  readonly maxTokens: number | null
+  /** The answer goes on after the prompt's text, so a first space belongs to it. */
+  readonly continuesText: boolean
+}
+
+export type JobEvent =
+  | { readonly type: 'progress'; readonly choice: number; readonly processed: number; readonly total: number }
+  /** `text` may be empty: a token that completes no character. `tokens` counts the choice's tokens so far. */
+  | { readonly type: 'text'; readonly choice: number; readonly text: string; readonly tokens: number }
+  | { readonly type: 'finish'; readonly choice: number; readonly reason: FinishReason; readonly tokens: number }
+
+export type Usage = { readonly prompt_tokens: number; readonly completion_tokens: number; readonly total_tokens: number; readonly prompt_tokens_details: { readonly cached_tokens: number } }
+
+export const choiceCount = (job: TextJob): number => job.prompts.length * job.choicesPerPrompt
+
+/** Prompts count once, however many choices each has. */
+export function usageOf(job: TextJob, completionTokens: number): Usage {
+  const promptTokens = job.prompts.reduce((total, ids) => total + ids.length, 0)
+  return { prompt_tokens: promptTokens, completion_tokens: completionTokens, total_tokens: promptTokens + completionTokens, prompt_tokens_details: { cached_tokens: 0 } }
+}

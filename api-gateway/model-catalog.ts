@@ -1,0 +1,83 @@
+/** The models that this server has files of: `name` or `org/name` below one of its folders. */
+import { readdir } from 'node:fs/promises'
+import path from 'node:path'
+import type { ModelSource } from '../core/model/model-source.ts'
+import { loadText, type TextModel } from '../core/text/text-model.ts'
+import { ClusterError } from '../protocol/errors.ts'
+import { isModelId, type ModelId } from '../protocol/ids.ts'
+import { checkpointTime, folderSource } from './folder-source.ts'
+
+export type ModelEntry = {
+  readonly id: ModelId
+  /** Seconds since 1970. */
+  readonly created: number
+  readonly ownedBy: string
+  readonly folder: string
+}
+
+export type ModelCatalog = {
+  readonly list: () => Promise<readonly ModelEntry[]>
+  /** @throws {ClusterError} model_not_found; `name` may be anything a client sent */
+  readonly find: (name: unknown) => Promise<ModelEntry>
+  /** Loaded once and kept. @throws {ClusterError} source_unavailable, bad_checkpoint, unsupported_model */
+  readonly text: (entry: ModelEntry) => Promise<TextModel>
+}
+
+async function foldersIn(folder: string): Promise<readonly string[]> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch(() => [])
+  return entries.filter((entry) => entry.isDirectory() || entry.isSymbolicLink()).map((entry) => entry.name)
+}
+
+async function entriesIn(root: string): Promise<readonly ModelEntry[]> {
+  const found: ModelEntry[] = []
+  const add = async (name: string): Promise<boolean> => {
+    const folder = path.join(root, name)
+    const created = isModelId(name) ? await checkpointTime(folder) : null
+    if (created === null || !isModelId(name)) return false
+    found.push({ id: name, created, ownedBy: 'ringlet', folder })
+    return true
+  }
+  for (const name of await foldersIn(root)) {
+    if (await add(name)) continue
+    for (const inner of await foldersIn(path.join(root, name))) await add(`${name}/${inner}`)
+  }
+  return found
+}
+
+const notFound = (name: unknown): ClusterError => {
+  const message =
+    typeof name === 'string' && name !== ''
+      ? `the model ${JSON.stringify(name.slice(0, 100))} does not exist here; GET /v1/models lists what does`
+      : 'the request names no model; set `model` to one that GET /v1/models lists'
+  return new ClusterError('model_not_found', message, { detail: { param: 'model' } })
+}
+
+/** @param folders searched in order; the first that has a name wins */
+export function createModelCatalog(folders: readonly string[], openSource: (entry: ModelEntry) => ModelSource = (entry) => folderSource(entry.folder)): ModelCatalog {
+  const texts = new Map<ModelId, Promise<TextModel>>()
+  const list = async (): Promise<readonly ModelEntry[]> => {
+    const all = (await Promise.all(folders.map(entriesIn))).flat()
+    return all.filter((entry, at) => all.findIndex((other) => other.id === entry.id) === at).sort((a, b) => (a.id < b.id ? -1 : 1))
+  }
+  return {
+    list,
+    find: async (name) => {
+      if (!isModelId(name)) throw notFound(name)
+      for (const root of folders) {
+        const folder = path.join(root, name)
+        const created = await checkpointTime(folder)
+        if (created !== null) return { id: name, created, ownedBy: 'ringlet', folder }
+      }
+      throw notFound(name)
+    },
+    text: (entry) => {
+      const known = texts.get(entry.id)
+      if (known) return known
+      const loading = loadText(openSource(entry))
+      texts.set(entry.id, loading)
+      // A failed load is tried again by the next request.
+      loading.catch(() => texts.delete(entry.id))
+      return loading
+    },
+  }
+}

@@ -1,0 +1,90 @@
+/** State of the cluster as JSON, and wishes for placements. */
+import { Router } from 'express'
+import { z } from 'zod'
+import { placementState, shardState, type ClusterView } from '../../core/cluster/cluster-view.ts'
+import { strategySchema, type LinkPath, type Placement, type Shard, type Strategy } from '../../protocol/cluster.ts'
+import { ClusterError } from '../../protocol/errors.ts'
+import { isModelId, type ModelId } from '../../protocol/ids.ts'
+import { parseFields } from '../dialects/openai-fields.ts'
+import type { ModelCatalog } from '../model-catalog.ts'
+
+export type PlacementRequest = { readonly model: ModelId; readonly strategy: Strategy; readonly minDevices: number; readonly maxDevices: number }
+/** How wishes reach the cluster. */
+export type PlacementWishes = {
+  readonly ask: (request: PlacementRequest) => Promise<void> | void
+  readonly drop: (model: ModelId) => Promise<void> | void
+}
+
+const devices = z.number().int().min(1).max(1024)
+const requestSchema = z.object({ model: z.unknown().optional(), strategy: strategySchema.default('memory-weighted'), minDevices: devices.default(1), maxDevices: devices.default(1024) })
+
+/** How frames go from `shard` to the next one of its lap, as either end reports it; null before they have met. */
+function pathToNext(view: ClusterView, placement: Placement, shard: Shard): LinkPath | null {
+  const next = placement.shards[(placement.shards.indexOf(shard) + 1) % placement.shards.length]
+  if (!next || next.peerId === shard.peerId) return 'local'
+  const reported = (from: string, to: string): LinkPath | undefined =>
+    [...view.peers.values()].find((peer) => peer.id === from)?.status.links.find((link) => link.peerId === to)?.path
+  return reported(shard.peerId, next.peerId) ?? reported(next.peerId, shard.peerId) ?? null
+}
+
+/** Milliseconds of compute in one lap, once every device has measured a layer. */
+function predictedLapMs(view: ClusterView, { shards }: Placement): number | null {
+  const times = shards.map((shard) => {
+    const layerMs = view.peers.get(shard.peerId)?.status.layerMs
+    return layerMs === null || layerMs === undefined ? null : layerMs * (shard.endLayer - shard.startLayer)
+  })
+  return shards.length === 0 || times.includes(null) ? null : times.reduce<number>((total, time) => total + (time ?? 0), 0)
+}
+
+export function clusterJson(view: ClusterView): object {
+  const peers = [...view.peers.values()].sort((a, b) => a.joined - b.joined)
+  return {
+    peers: peers.map(({ id, name, role, capabilities, status }) => ({
+      id,
+      name,
+      role,
+      backend: capabilities?.backend ?? null,
+      memoryBytes: capabilities?.memoryBytes ?? 0,
+      state: status.state,
+      layerMs: status.layerMs,
+      layers: status.shards.map(({ model, startLayer, endLayer }) => ({ model, startLayer, endLayer })),
+      links: status.links,
+      sequences: status.sequences,
+    })),
+    placements: [...view.placements.values()].map((placement) => ({
+      model: placement.model,
+      epoch: placement.epoch,
+      strategy: placement.strategy,
+      numLayers: placement.numLayers,
+      contextLength: placement.contextLength,
+      state: placementState(view, placement),
+      shards: placement.shards.map((shard) => ({ ...shard, path: pathToNext(view, placement, shard), state: shardState(view, placement, shard) })),
+      spares: placement.spares.map((peerId) => ({ peerId, startLayer: null, endLayer: null, warm: false })),
+      predictedLapMs: predictedLapMs(view, placement),
+      // Nobody measures whole laps yet; null says so.
+      observedLapMs: null,
+      explanation: placement.explanation,
+      problem: placement.problem,
+    })),
+  }
+}
+
+export function clusterRoutes(view: () => ClusterView, models: ModelCatalog, wishes: PlacementWishes): Router {
+  const router = Router()
+  router.get('/v1/cluster', (_request, response) => void response.json(clusterJson(view())))
+  router.post('/v1/cluster/placements', async (request, response) => {
+    const { model, ...fields } = parseFields(requestSchema, request.body)
+    if (fields.minDevices > fields.maxDevices) throw new ClusterError('invalid_value', 'minDevices is larger than maxDevices', { detail: { param: 'minDevices' } })
+    const wish = { model: (await models.find(model)).id, ...fields }
+    await wishes.ask(wish)
+    response.status(202).json(wish)
+  })
+  router.delete('/v1/cluster/placements/*model', async (request, response) => {
+    const model = [request.params.model].flat().join('/')
+    const isPlaced = isModelId(model) && (view().wishes.has(model) || view().placements.has(model))
+    if (!isPlaced) throw new ClusterError('model_not_found', 'that model is not placed; GET /v1/cluster lists what is', { detail: { param: 'model' } })
+    await wishes.drop(model)
+    response.json({ model, dropped: true })
+  })
+  return router
+}

@@ -1,0 +1,89 @@
+/** A backend without a ring: it "samples" what a script says. For tests of the gateway. */
+import { viewOf, type ClusterView } from '../../core/cluster/cluster-view.ts'
+import type { CompletionEvent, CompletionRequest } from '../../core/client/ring-client.ts'
+import type { CompletionBackend } from '../../api-gateway/completion-backend.ts'
+import { IDLE_STATUS, type PeerEntry, type Placement } from '../../protocol/cluster.ts'
+import { ClusterError } from '../../protocol/errors.ts'
+import { modelId, peerId } from '../../protocol/ids.ts'
+
+const DEVICE = peerId('device-one')
+const EMBER = modelId('ember')
+const LAYERS = { startLayer: 0, endLayer: 8 } as const
+
+const PLACEMENT: Placement = {
+  model: EMBER, source: '/models/ember', epoch: 3, strategy: 'memory-weighted', announcer: DEVICE, numLayers: 8, contextLength: 1024, handoff: 'f32',
+  shards: [{ peerId: DEVICE, ...LAYERS, first: true, last: true }], spares: [], explanation: ['one device holds it all'], problem: null,
+}
+const PEER: PeerEntry = {
+  id: DEVICE, name: 'Test device', role: 'device', joined: 1,
+  capabilities: { backend: 'wasm', weightFormat: 'f32', memoryBytes: 1e9, threads: 1, hardware: 'none' },
+  status: {
+    ...IDLE_STATUS, state: 'serving', layerMs: 2,
+    shards: [{ model: EMBER, epoch: 3, ...LAYERS, state: 'ready', phase: 'ready', loadedBytes: 1, totalBytes: 1, heldBytes: 1 }],
+  },
+}
+export const READY_VIEW: ClusterView = viewOf([PEER], [], [PLACEMENT])
+
+export type Script = {
+  /** Ids to give, then the first stop id. Default: the prompt backwards. */
+  readonly answer?: (request: CompletionRequest) => readonly number[]
+  /** Awaited before each token. */
+  readonly beforeToken?: (index: number, request: CompletionRequest) => Promise<unknown>
+  /** Thrown before the token of this index. */
+  readonly failure?: { readonly index: number; readonly error: ClusterError }
+  readonly view?: ClusterView
+  /** Why nothing serves. */
+  readonly notServing?: ClusterError
+}
+
+export type ScriptedBackend = CompletionBackend & {
+  readonly requests: readonly CompletionRequest[]
+  /** Completions that have begun and not ended. */
+  readonly active: () => number
+  /** Milliseconds (performance.now) at which each completion saw its signal abort. */
+  readonly aborts: readonly number[]
+}
+
+const untilAborted = (signal: AbortSignal): { promise: Promise<never>; stop: () => void } => {
+  let stop = (): void => undefined
+  const promise = new Promise<never>((_, reject) => {
+    const onAbort = (): void => reject(new ClusterError('cancelled', 'the request was cancelled'))
+    stop = () => signal.removeEventListener('abort', onAbort)
+    if (signal.aborted) onAbort()
+    signal.addEventListener('abort', onAbort, { once: true })
+  })
+  promise.catch(() => undefined)
+  return { promise, stop }
+}
+
+export function scriptedBackend(script: Script = {}): ScriptedBackend {
+  const requests: CompletionRequest[] = []
+  const aborts: number[] = []
+  let active = 0
+
+  async function* complete(request: CompletionRequest): AsyncGenerator<CompletionEvent, void, undefined> {
+    requests.push(request)
+    if (script.notServing) throw script.notServing
+    active++
+    const aborted = untilAborted(request.signal)
+    const onAbort = (): void => void aborts.push(performance.now())
+    request.signal.addEventListener('abort', onAbort, { once: true })
+    try {
+      if (script.failure?.index !== 0) yield { type: 'progress', processed: request.promptIds.length, total: request.promptIds.length }
+      const ids = [...(script.answer?.(request) ?? [...request.promptIds].reverse()), request.stopIds[0] ?? 0]
+      for (const [index, tokenId] of ids.entries()) {
+        if (script.failure?.index === index) throw script.failure.error
+        await Promise.race([script.beforeToken?.(index, request) ?? new Promise(setImmediate), aborted.promise])
+        const finish = request.stopIds.includes(tokenId) ? 'stop' : index + 1 === request.maxTokens ? 'length' : null
+        yield { type: 'token', index, tokenId, finish }
+        if (finish) return
+      }
+    } finally {
+      aborted.stop()
+      request.signal.removeEventListener('abort', onAbort)
+      active--
+    }
+  }
+
+  return { complete, serving: () => script.notServing ?? PLACEMENT, view: () => script.view ?? READY_VIEW, requests, aborts, active: () => active }
+}
