@@ -6,7 +6,16 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { GATES, runGate } from './gates.mjs'
 
 const REPOSITORY = path.resolve(import.meta.dirname, '..')
-const SETTINGS = ['.dependency-cruiser.mjs', '.oxlintrc.json', 'tsconfig.base.json', 'tsconfig.json', 'scripts/tsconfig', 'protocol/globals.d.ts', 'runtime/globals.d.ts', 'runtime/web-assembly.d.ts']
+const SETTINGS = [
+  '.dependency-cruiser.mjs',
+  '.oxlintrc.json',
+  'tsconfig.base.json',
+  'tsconfig.json',
+  'scripts/tsconfig',
+  'protocol/globals.d.ts',
+  'runtime/globals.d.ts',
+  'runtime/web-assembly.d.ts',
+]
 let root = ''
 beforeEach(() => {
   root = mkdtempSync(path.join(os.tmpdir(), 'ringlet-gates-'))
