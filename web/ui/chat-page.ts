@@ -142,6 +142,17 @@ export class ChatPage extends LitElement {
         margin-bottom: 0.6rem;
       }
       @media (max-width: 40rem) {
+        .empty {
+          padding: 1rem 0 1.5rem;
+        }
+        .empty ring-mark {
+          width: 3.5rem;
+          height: 3.5rem;
+          margin-bottom: 0.75rem;
+        }
+        .suggestions button:last-child {
+          display: none;
+        }
         .keys {
           display: none;
         }

@@ -101,7 +101,7 @@ export class ContributePage extends LitElement {
   private privacy() {
     return html`<section class="card privacy small" aria-labelledby="privacy">
       <h2 id="privacy">Who sees what</h2>
-      <p><strong>On your side:</strong> no code of other people runs here, only this page’s own. It gets no access to your files, and it uses no more memory than you lend.</p>
+      <p><strong>On your side:</strong> no code of other people runs here, only this page’s own. It has no access to your files, and the layers it gets fit into the memory you lend.</p>
       <p><strong>On theirs:</strong> your device computes parts of other people’s chats, and its owner could rebuild their words from what passes through. In the same way other devices of a ring could read yours.</p>
       <p>Devices of a ring connect to each other directly, so they can see each other’s network address.</p>
     </section>`

@@ -27,10 +27,10 @@ export class JoinCard extends LitElement {
     buttonStyles,
     css`
       .inside {
-        display: grid;
-        grid-template-columns: auto minmax(0, 1fr);
+        display: flex;
+        flex-wrap: wrap;
         gap: 1.1rem;
-        align-items: start;
+        align-items: flex-start;
         margin-top: 0.9rem;
       }
       .qr {
@@ -38,6 +38,10 @@ export class JoinCard extends LitElement {
         border: 1px solid var(--line);
         border-radius: 10px;
         background: #fff;
+      }
+      .inside > div {
+        flex: 1 1 13rem;
+        min-width: 0;
       }
       code {
         display: block;

@@ -53,6 +53,6 @@ export function hardwareFacts(report: HardwareReport, formatBytes: (bytes: numbe
       text: storage ? `${formatBytes(Math.max(0, storage.quotaBytes - storage.usedBytes))} free, ${formatBytes(storage.usedBytes)} used` : 'none: weights are downloaded on each visit',
       isGood: storage !== null,
     },
-    { label: 'Will compute with', text: `${{ webgpu: 'WebGPU', simd: 'SIMD', wasm: 'WASM' }[report.backend]}, weights as ${report.weightFormat}`, isGood: true },
+    { label: 'Will use', text: `${{ webgpu: 'WebGPU', simd: 'SIMD', wasm: 'WASM' }[report.backend]}, weights as ${report.weightFormat}`, isGood: true },
   ]
 }

@@ -144,7 +144,7 @@ export class LendStatus extends LitElement {
   private figures(device: DeviceState) {
     const held = device.shards.reduce((total, shard) => total + shard.heldBytes, 0)
     const facts: readonly (readonly [string, string])[] = [
-      ['Layers', shardNames(device.shards) || 'none yet'],
+      ['Holds', shardNames(device.shards) || 'no layers yet'],
       ['Conversations now', String(device.sequences)],
       ['Work done', countOf(device.framesHandled, 'frame')],
       ['Time a layer', device.layerMs === null ? 'not measured yet' : formatMilliseconds(device.layerMs)],

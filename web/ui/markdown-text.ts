@@ -26,9 +26,6 @@ export class MarkdownText extends LitElement {
       :host {
         overflow-wrap: anywhere;
       }
-      section > *:first-child {
-        margin-top: 0;
-      }
       p,
       ul,
       ol,
@@ -122,6 +119,9 @@ export class MarkdownText extends LitElement {
         margin: 1.2em 0;
         border: 0;
         border-top: 1px solid var(--line);
+      }
+      section > div:first-child > *:first-child {
+        margin-top: 0;
       }
       [data-blocked] {
         color: var(--muted);

@@ -92,5 +92,5 @@ export function readersPhrase(view: ClusterView, model: ModelId | null): string 
     const next = placement.shards[(index + 1) % placement.shards.length]
     return next !== undefined && linkBetween(view, shard.peerId, next.peerId)?.path === 'relay'
   })
-  return `${listOf(relayed ? [...names, 'the relaying server'] : names)} could read this chat: ${names.length === 1 && !relayed ? 'it computes' : 'they compute or carry'} its words.`
+  return `Could read this chat: ${listOf(relayed ? [...names, 'the server that relays'] : names)}.`
 }

@@ -5,7 +5,7 @@ import { formatMilliseconds } from './quantities.ts'
 import { TOPOLOGY_WIDTH, shortName, type Topology, type TopologyHop, type TopologyNode, type TopologyOutsider } from './topology-layout.ts'
 
 /** Characters of a name under a node, and beside a peer outside of the ring. */
-const NODE_NAME = 15
+const NODE_NAME = 14
 const OUTSIDER_NAME = 19
 const NODE_NAME_GAP = 15
 /** Width of one character of a hop's label, in units of the drawing. */
@@ -126,6 +126,8 @@ export class RingTopology extends LitElement {
 
   private node(node: TopologyNode, isLabelled: boolean) {
     const { x, y, radius } = node
+    const stroke = Math.min(4, radius / 4)
+    const inset = stroke
     const last = node.endLayer - 1
     const range = last <= node.startLayer ? String(node.startLayer) : `${node.startLayer}–${last}`
     const filled = 100 * (node.state === 'loading' ? node.loadedPercent / 100 : node.memoryFraction)
@@ -133,10 +135,10 @@ export class RingTopology extends LitElement {
     return svg`<g class=${node.state}>
       <title>${node.name}</title>
       <circle class="disc" cx=${x} cy=${y} r=${radius} stroke="var(--ring-${node.order % 8})" stroke-width="1.5" stroke-opacity="0.35"></circle>
-      <circle class="track" cx=${x} cy=${y} r=${radius - 4} fill="none" stroke-width="4"></circle>
-      <circle class="gauge" cx=${x} cy=${y} r=${radius - 4} fill="none" stroke="var(--ring-${node.order % 8})" stroke-width="4" stroke-linecap="round"
+      <circle class="track" cx=${x} cy=${y} r=${radius - inset} fill="none" stroke-width=${stroke}></circle>
+      <circle class="gauge" cx=${x} cy=${y} r=${radius - inset} fill="none" stroke="var(--ring-${node.order % 8})" stroke-width=${stroke} stroke-linecap="round"
         pathLength="100" stroke-dasharray="${Math.max(0.1, filled)} 100" transform="rotate(-90 ${x} ${y})"></circle>
-      <text class="share" x=${x} y=${isLabelled ? y + 1 : y + 4} font-size=${isLabelled ? 13 : 9}>${range}</text>
+      <text class="share" x=${node.labelX} y=${isLabelled ? y + 1 : node.labelY + 3.5}>${range}</text>
       ${isLabelled
         ? svg`<text class="quiet pill-text" x=${x} y=${y + 13}>${second}</text>
           <text x=${x} y=${y + radius + NODE_NAME_GAP} font-weight=${node.isSelf ? 650 : 400}>${shortName(node.isSelf ? `${node.name} (you)` : node.name, NODE_NAME)}</text>`

@@ -19,6 +19,8 @@ export function safeFragment(html: string): DocumentFragment {
   return purifier.sanitize(html, {
     ALLOWED_TAGS: TAGS,
     ALLOWED_ATTR: ATTRIBUTES,
+    // Their values are words, not addresses, so the address rule below is not for them.
+    ADD_URI_SAFE_ATTR: ['align', 'start', 'data-language', 'data-blocked'],
     ALLOW_DATA_ATTR: false,
     ALLOW_ARIA_ATTR: false,
     ALLOWED_URI_REGEXP: SAFE_ADDRESS,

@@ -5,13 +5,15 @@ import type { PeerId } from '../../protocol/ids.ts'
 import { linkBetween } from './ring-summary.ts'
 
 /** Width of the drawing in its own units; it scales to the page. */
-export const TOPOLOGY_WIDTH = 360
-const CENTER = { x: TOPOLOGY_WIDTH / 2, y: 172 }
-const RING_RADIUS = 112
-const RING_HEIGHT = 352
+export const TOPOLOGY_WIDTH = 320
+const CENTER = { x: TOPOLOGY_WIDTH / 2, y: 152 }
+const RING_RADIUS = 100
+const RING_HEIGHT = 314
 const OUTSIDER_ROW_HEIGHT = 28
 /** Above this many devices names and times no longer fit and are left to the table. */
 const MAX_LABELLED = 6
+/** From the edge of a small node to the middle of its label. */
+const LABEL_DISTANCE = 15
 
 export type TopologyNode = {
   readonly peerId: PeerId
@@ -19,6 +21,9 @@ export type TopologyNode = {
   readonly x: number
   readonly y: number
   readonly radius: number
+  /** Where the layers stand: inside, or outside of the ring where nodes are too small. */
+  readonly labelX: number
+  readonly labelY: number
   readonly startLayer: number
   readonly endLayer: number
   readonly state: 'loading' | 'ready' | 'failed' | 'missing'
@@ -61,7 +66,7 @@ const pointAt = (angle: number, radius = RING_RADIUS) => ({
 const angleOf = (index: number, count: number) => (count === 2 ? Math.PI : -Math.PI / 2) + (2 * Math.PI * index) / count
 
 /** Nodes shrink so that neighbours on the ring never touch. */
-const nodeRadius = (count: number) => Math.min(34, count === 1 ? 34 : 0.56 * RING_RADIUS * Math.sin(Math.PI / count))
+const nodeRadius = (count: number) => Math.min(33, count === 1 ? 33 : 0.56 * RING_RADIUS * Math.sin(Math.PI / count))
 
 function nodesOf(view: ClusterView, placement: Placement, self: PeerId | null): readonly TopologyNode[] {
   const count = placement.shards.length
@@ -70,11 +75,14 @@ function nodesOf(view: ClusterView, placement: Placement, self: PeerId | null): 
     const report = peer?.status.shards.find((candidate) => candidate.model === placement.model && candidate.epoch === placement.epoch)
     const held = peer?.status.shards.reduce((total, candidate) => total + candidate.heldBytes, 0) ?? 0
     const pledged = peer?.capabilities?.memoryBytes ?? 0
+    const label = pointAt(angleOf(order, count), count > MAX_LABELLED ? RING_RADIUS + nodeRadius(count) + LABEL_DISTANCE : RING_RADIUS)
     return {
       peerId: shard.peerId,
       name: peer?.name ?? 'left',
       ...pointAt(angleOf(order, count)),
       radius: nodeRadius(count),
+      labelX: label.x,
+      labelY: label.y,
       startLayer: shard.startLayer,
       endLayer: shard.endLayer,
       state: shardState(view, placement, shard),
@@ -124,7 +132,7 @@ function outsidersOf(view: ClusterView, placement: Placement | null, self: PeerI
     .sort((a, b) => KIND_ORDER.indexOf(a.kind) - KIND_ORDER.indexOf(b.kind) || a.joined - b.joined)
     .map(({ joined: _, ...peer }, index) => ({
       ...peer,
-      x: index % 2 === 0 ? 18 : TOPOLOGY_WIDTH / 2 + 12,
+      x: index % 2 === 0 ? 14 : TOPOLOGY_WIDTH / 2 + 8,
       y: RING_HEIGHT + OUTSIDER_ROW_HEIGHT * (Math.floor(index / 2) + 0.5),
     }))
 }
