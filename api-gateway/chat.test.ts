@@ -1,4 +1,4 @@
-import OpenAI from 'openai'
+import OpenAI, { BadRequestError, InternalServerError, NotFoundError } from 'openai'
 import { beforeAll, expect, test } from 'vitest'
 import { z } from 'zod'
 import { emberText, eventually, readEvents, startGateway } from '../tests/harness/gateway.ts'
@@ -331,8 +331,8 @@ test('the official client lists models, chats, streams, aborts and gets typed er
   }
   expect(streamed).toBe(ANSWER)
   expect(total).toBe(whole.usage?.total_tokens)
-  await expect(client.chat.completions.create({ model: 'nope', messages })).rejects.toBeInstanceOf(OpenAI.NotFoundError)
-  await expect(client.chat.completions.create({ model: 'ember', messages: [] })).rejects.toBeInstanceOf(OpenAI.BadRequestError)
+  await expect(client.chat.completions.create({ model: 'nope', messages })).rejects.toBeInstanceOf(NotFoundError)
+  await expect(client.chat.completions.create({ model: 'ember', messages: [] })).rejects.toBeInstanceOf(BadRequestError)
   const helper = await client.chat.completions.stream({ model: 'ember', messages }).finalContent()
   expect(helper).toBe(ANSWER)
 })
@@ -357,7 +357,7 @@ test('the official client retries while the ring is forming and not when there i
   const attempts = async (code: 'ring_reforming' | 'no_ring'): Promise<number> => {
     await using gateway = await startGateway({ notServing: new ClusterError(code, 'why', { detail: { retryAfterSeconds: 0 } }) })
     const client = new OpenAI({ baseURL: `${gateway.url}/v1`, apiKey: 'none', maxRetries: 1 })
-    await expect(client.chat.completions.create({ model: 'ember', messages: [{ role: 'user', content: 'x' }] })).rejects.toBeInstanceOf(OpenAI.InternalServerError)
+    await expect(client.chat.completions.create({ model: 'ember', messages: [{ role: 'user', content: 'x' }] })).rejects.toBeInstanceOf(InternalServerError)
     return gateway.backend.requests.length
   }
   expect(await attempts('ring_reforming')).toBe(2)

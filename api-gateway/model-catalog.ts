@@ -1,11 +1,11 @@
 /** The models that this server has files of: `name` or `org/name` below one of its folders. */
-import { readdir } from 'node:fs/promises'
+import { readdir, stat } from 'node:fs/promises'
 import path from 'node:path'
 import type { ModelSource } from '../core/model/model-source.ts'
 import { loadText, type TextModel } from '../core/text/text-model.ts'
 import { ClusterError } from '../protocol/errors.ts'
 import { isModelId, type ModelId } from '../protocol/ids.ts'
-import { checkpointTime, folderSource } from './folder-source.ts'
+import { folderSource } from './folder-source.ts'
 
 export type ModelEntry = {
   readonly id: ModelId
@@ -21,6 +21,12 @@ export type ModelCatalog = {
   readonly find: (name: unknown) => Promise<ModelEntry>
   /** Loaded once and kept. @throws {ClusterError} source_unavailable, bad_checkpoint, unsupported_model */
   readonly text: (entry: ModelEntry) => Promise<TextModel>
+}
+
+/** Seconds since 1970 at which the checkpoint was written, or null when `folder` holds none. */
+async function checkpointTime(folder: string): Promise<number | null> {
+  const config = await stat(path.join(folder, 'config.json')).catch(() => null)
+  return config?.isFile() ? Math.floor(config.mtimeMs / 1000) : null
 }
 
 async function foldersIn(folder: string): Promise<readonly string[]> {

@@ -46,7 +46,7 @@ export function completionRoutes(options: CompletionRoutesOptions): Router {
     const fields = parseCompletionRequest(request.body)
     const entry = await models.find(fields.model)
     const text = await models.text(entry)
-    const prompts = await Promise.all(promptsOf(fields).map((prompt) => (typeof prompt === 'string' ? encoder.text(entry, text, prompt) : prompt)))
+    const prompts = await Promise.all(promptsOf(fields).map(async (prompt) => (typeof prompt === 'string' ? encoder.text(entry, text, prompt) : prompt)))
     for (const ids of prompts) checkIds(ids, text.vocabSize)
     const job = completionJob(fields, entry.id, text, prompts)
     checkContext(job, backend)
