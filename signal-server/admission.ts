@@ -28,7 +28,10 @@ export function createAdmission({ authorize, holder }: AdmissionOptions): Admiss
     // First the version: a hello of another one need not have the shape of ours.
     const version = versionSchema.safeParse(raw)
     if (version.success && version.data.version !== PROTOCOL_VERSION) {
-      return { code: 'protocol_version_mismatch', message: `this server speaks protocol version ${PROTOCOL_VERSION}, you speak ${version.data.version}; reload the page` }
+      return {
+        code: 'protocol_version_mismatch',
+        message: `this server speaks protocol version ${PROTOCOL_VERSION}, you speak ${version.data.version}; reload the page`,
+      }
     }
     const parsed = helloSchema.safeParse(raw)
     if (!parsed.success) return { code: 'invalid_value', message: `refused hello: ${z.prettifyError(parsed.error).slice(0, 500)}` }

@@ -9,34 +9,43 @@ const USAGE = `Ringlet signal server
   --port N            port to listen on (default 8090; 0 = any)
   --host ADDRESS      address to listen on (default 127.0.0.1)
   --join-token TOKEN  what peers must present to join (default: none)
-  --allow-origin URL  origin of pages that may connect, repeatable (default: the server's own)
-`
-const { values } = parseArgs({
-  options: {
-    port: { type: 'string', default: '8090' },
-    host: { type: 'string', default: '127.0.0.1' },
-    'join-token': { type: 'string' },
-    'allow-origin': { type: 'string', multiple: true, default: [] },
-    help: { type: 'boolean', default: false },
-  },
-})
+  --allow-origin URL  origin of pages that may connect, repeatable (default: the server's own)`
+
 const print = (line: string): void => void process.stdout.write(`${line}\n`)
 
-function main(): void {
-  if (values.help) return print(USAGE)
-  const token = values['join-token']
-  const origins = values['allow-origin']
+function readArguments() {
+  const { values } = parseArgs({
+    options: {
+      port: { type: 'string', default: '8090' },
+      host: { type: 'string', default: '127.0.0.1' },
+      'join-token': { type: 'string' },
+      'allow-origin': { type: 'string', multiple: true, default: [] },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  const port = Number(values.port)
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new TypeError(`--port takes a number from 0 to 65535, not "${values.port}"`)
+  return { ...values, port }
+}
+
+function serve({ port, host, 'join-token': token, 'allow-origin': origins }: ReturnType<typeof readArguments>): void {
   const httpServer = createServer((_, response) => void response.writeHead(404).end())
   const server = createSignalServer({
     httpServer,
     authorize: (hello) =>
-      token === undefined || sameSecret(token, hello.token ?? '') ? null : { code: 'invalid_join_token', message: 'this cluster asks for a join token; ask its owner for one' },
-    allowOrigin: (origin, host) => sameOrigin(origin, host) || (origin !== null && origins.includes(origin)),
+      token === undefined || sameSecret(token, hello.token ?? '')
+        ? null
+        : { code: 'invalid_join_token', message: 'this cluster asks for a join token; ask its owner for one' },
+    allowOrigin: (origin, name) => sameOrigin(origin, name) || (origin !== null && origins.includes(origin)),
     log: (level, message, fields) => print(JSON.stringify({ level, message, ...fields })),
   })
-  httpServer.listen(Number(values.port), values.host, () => {
+  httpServer.once('error', (error) => {
+    process.stderr.write(`cannot listen on ${host}:${port}: ${error.message}\n`)
+    process.exitCode = 1
+  })
+  httpServer.listen(port, host, () => {
     const address = httpServer.address()
-    print(`ready ${values.host}:${typeof address === 'object' && address ? address.port : values.port}`)
+    print(`ready http://${host}:${typeof address === 'object' && address ? address.port : port}`)
   })
   const stop = (): void => {
     server.close()
@@ -46,4 +55,11 @@ function main(): void {
   process.once('SIGTERM', stop)
 }
 
-main()
+try {
+  const values = readArguments()
+  if (values.help) print(USAGE)
+  else serve(values)
+} catch (thrown) {
+  process.stderr.write(`${thrown instanceof Error ? thrown.message : String(thrown)}\n\n${USAGE}\n`)
+  process.exitCode = 2
+}

@@ -5,13 +5,21 @@ import { modelIdSchema, peerIdSchema, placementSchema, wishSchema } from '../pro
 import type { WireError } from '../protocol/errors.ts'
 import type { PeerId } from '../protocol/ids.ts'
 import { LINK_HIGH_WATER_BYTES, MAX_MESSAGE_BYTES } from '../protocol/limits.ts'
-import { negotiationSchema, selfUpdateSchema, type ClusterEvent, type Hello, type HelloReply, type PeerToServer, type ServerToPeer, type Welcome } from '../protocol/signaling.ts'
+import {
+  negotiationSchema,
+  selfUpdateSchema,
+  type ClusterEvent,
+  type Hello,
+  type HelloReply,
+  type PeerToServer,
+  type ServerToPeer,
+  type Welcome,
+} from '../protocol/signaling.ts'
 import { isAdmitted, type Admission } from './admission.ts'
 import { createRelayGate, type RelayGate } from './relay-gate.ts'
 import { isRefusal, type Roster } from './roster.ts'
 import { createTokenBucket } from './token-bucket.ts'
 
-const HELLO_TIMEOUT_MS = 5_000
 /** Negotiating with a ring of 20 peers takes some 300 events at once. */
 const CONTROL_RATE = { burst: 600, perSecond: 60 }
 /** Slices of 4.6 KB: 90 MB/s, more than one process relays. */
@@ -38,6 +46,7 @@ export type PeerSocketContext = {
   readonly admission: Admission
   readonly iceServers: Welcome['iceServers']
   readonly log: SignalLog
+  readonly helloTimeoutMs: number
   readonly now: () => number
   readonly tell: (events: readonly ClusterEvent[]) => void
 }
@@ -46,13 +55,13 @@ const isFunction = (value: unknown): value is (...args: readonly unknown[]) => v
 const bytesSchema = z.instanceof(Uint8Array)
 
 export function connectPeer(socket: PeerSocket, context: PeerSocketContext): void {
-  const { roster, members, admission, iceServers, log, now, tell } = context
+  const { roster, members, admission, iceServers, log, helloTimeoutMs, now, tell } = context
   const mayControl = createTokenBucket({ ...CONTROL_RATE, now })
   const mayRelay = createTokenBucket({ ...RELAY_RATE, now })
   let self: PeerId | null = null
   const mayBeRefused = createTokenBucket({ ...REFUSAL_RATE, now })
   let unacknowledged = 0
-  const helloTimer = setTimeout(() => dismiss({ code: 'deadline_exceeded', message: `no hello within ${HELLO_TIMEOUT_MS} ms` }), HELLO_TIMEOUT_MS)
+  const helloTimer = setTimeout(() => dismiss({ code: 'deadline_exceeded', message: `no hello within ${helloTimeoutMs} ms` }), helloTimeoutMs)
 
   const dismiss = (error: WireError): void => {
     log('warn', 'dismissed a socket', { peer: self, code: error.code })
@@ -86,7 +95,11 @@ export function connectPeer(socket: PeerSocket, context: PeerSocketContext): voi
     if (!isFunction(rawReply)) return dismiss({ code: 'invalid_value', message: 'hello needs an acknowledgement' })
     const reply = (value: HelloReply): void => rawReply(value)
     const outcome = admission(raw)
-    const error: WireError | null = !isAdmitted(outcome) ? outcome : self !== null && outcome.id !== self ? { code: 'invalid_value', message: 'a socket keeps its peer id' } : null
+    const error: WireError | null = !isAdmitted(outcome)
+      ? outcome
+      : self !== null && outcome.id !== self
+        ? { code: 'invalid_value', message: 'a socket keeps its peer id' }
+        : null
     clearTimeout(helloTimer)
     if (isAdmitted(outcome) && error === null) return welcome(outcome, reply)
     log('warn', 'refused hello', { code: error?.code })
@@ -95,7 +108,11 @@ export function connectPeer(socket: PeerSocket, context: PeerSocketContext): voi
   }
 
   /** Registers a handler that runs for members only, within their rate, on what its schema has accepted. */
-  const on = <T>(event: 'update' | 'negotiate' | 'announce' | 'wish' | 'unwish', schema: z.ZodType<T>, handle: (id: PeerId, value: T) => void): void => {
+  const on = <T>(
+    event: 'update' | 'negotiate' | 'announce' | 'wish' | 'unwish',
+    schema: z.ZodType<T>,
+    handle: (id: PeerId, value: T) => void,
+  ): void => {
     socket.on(event, (raw) => {
       if (self === null) return dismiss({ code: 'invalid_value', message: `${event} before hello` })
       if (!mayControl()) return refuse({ code: 'queue_full', message: `too many events; ${event} was dropped` })
@@ -110,9 +127,11 @@ export function connectPeer(socket: PeerSocket, context: PeerSocketContext): voi
     if (self === null) return dismiss({ code: 'invalid_value', message: 'relay before hello' })
     const to = peerIdSchema.safeParse(rawTo)
     const slice = bytesSchema.safeParse(rawSlice)
-    if (!to.success || !slice.success || !isFunction(rawReply)) return refuse({ code: 'invalid_value', message: 'relay takes a peer id, bytes and an acknowledgement' })
+    if (!to.success || !slice.success || !isFunction(rawReply))
+      return refuse({ code: 'invalid_value', message: 'relay takes a peer id, bytes and an acknowledgement' })
     const { length } = slice.data
-    if (length > MAX_MESSAGE_BYTES) return rawReply({ code: 'frame_too_large', message: `a relayed message of ${length} bytes; at most ${MAX_MESSAGE_BYTES}` })
+    if (length > MAX_MESSAGE_BYTES)
+      return rawReply({ code: 'frame_too_large', message: `a relayed message of ${length} bytes; at most ${MAX_MESSAGE_BYTES}` })
     if (!mayRelay() || unacknowledged > MAX_UNACKNOWLEDGED_BYTES) return dismiss({ code: 'queue_full', message: 'relayed faster than acknowledged' })
     const member = members.get(to.data)
     if (!member) return rawReply({ code: 'link_closed', message: `no peer ${to.data} is connected` })

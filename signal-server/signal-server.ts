@@ -25,6 +25,8 @@ export type SignalServerOptions = {
   readonly log?: SignalLog
   /** Default: pages of the same host and port. */
   readonly allowOrigin?: AllowOrigin
+  /** A socket that has not said hello in this time is closed. Default 5000. */
+  readonly helloTimeoutMs?: number
   /** Milliseconds, monotonic; for tests of rates. */
   readonly now?: () => number
 }
@@ -38,14 +40,24 @@ export type SignalServer = {
 }
 
 export function createSignalServer(options: SignalServerOptions): SignalServer {
-  const { httpServer, authorize = () => null, iceServers = [], log = () => undefined, allowOrigin = sameOrigin, now = () => performance.now() } = options
-  const isAllowed = (request: { readonly headers: IncomingHttpHeaders }): boolean => allowOrigin(request.headers.origin ?? null, request.headers.host ?? null)
+  const {
+    httpServer,
+    authorize = () => null,
+    iceServers = [],
+    log = () => undefined,
+    allowOrigin = sameOrigin,
+    helloTimeoutMs = 5_000,
+    now = () => performance.now(),
+  } = options
+  const isAllowed = (request: { readonly headers: IncomingHttpHeaders }): boolean =>
+    allowOrigin(request.headers.origin ?? null, request.headers.host ?? null)
   const io = new Server<Inbound, ServerToPeer>(httpServer, {
     serveClient: false,
     maxHttpBufferSize: MAX_EVENT_BYTES,
     allowRequest: (request, decide) => decide(null, isAllowed(request)),
     // Only for the polling fallback of pages on another origin; `allowRequest` has the last word.
-    cors: (request: { readonly headers: IncomingHttpHeaders }, decide: (error: null, cors: { origin: boolean }) => void): void => decide(null, { origin: isAllowed(request) }),
+    cors: (request: { readonly headers: IncomingHttpHeaders }, decide: (error: null, cors: { origin: boolean }) => void): void =>
+      decide(null, { origin: isAllowed(request) }),
   })
   const roster = createRoster()
   const members = new Map<PeerId, Member>()
@@ -54,7 +66,7 @@ export function createSignalServer(options: SignalServerOptions): SignalServer {
   const tell = (events: readonly ClusterEvent[]): void => {
     for (const event of events) io.to(MEMBERS_ROOM).emit('cluster', event)
   }
-  io.on('connection', (socket) => connectPeer(socket, { roster, members, admission, iceServers, log, now, tell }))
+  io.on('connection', (socket) => connectPeer(socket, { roster, members, admission, iceServers, log, helloTimeoutMs, now, tell }))
   return {
     peers: roster.peers,
     wishes: roster.wishes,

@@ -129,7 +129,8 @@ export function createSignalClient(options: SignalClientOptions): SignalClient {
 
   const handleReply = (reply: unknown): void => {
     const parsed = helloReplySchema.safeParse(reply)
-    if (!parsed.success) return refuse({ code: 'protocol_version_mismatch', message: 'the server answered hello in a way this page does not know; reload the page' })
+    if (!parsed.success)
+      return refuse({ code: 'protocol_version_mismatch', message: 'the server answered hello in a way this page does not know; reload the page' })
     if (!parsed.data.ok) return refuse(parsed.data.error)
     const welcome = parsed.data
     stopTimer()

@@ -59,7 +59,8 @@ function createWorld(direct: 'forms' | 'blocked' | 'missing at b', role: 'direct
         startDirect: direct === 'missing at b' && self === B ? null : startDirect,
         reach: (peer) => (hubs.has(peer) && !gone.has(peer) ? role : 'unknown'),
         iceServers: () => [],
-        negotiate: (negotiation: Negotiation) => void clock.timer(1, () => other(negotiation.peerId)?.handleNegotiation({ ...negotiation, peerId: self })),
+        negotiate: (negotiation: Negotiation) =>
+          void clock.timer(1, () => other(negotiation.peerId)?.handleNegotiation({ ...negotiation, peerId: self })),
         relay: (to, packet): Promise<WireError | null> => {
           if (!other(to)) return Promise.resolve({ code: 'link_closed', message: 'no such peer' })
           clock.timer(1, () => other(to)?.handleRelay(self, packet))
@@ -177,8 +178,11 @@ test('data for a session that the other side has lost closes the link at the sen
   expect(world.log.filter((line) => line.startsWith('peer-a path'))).toEqual(['peer-a path peer-b: relay', 'peer-a path peer-b: null'])
 })
 
-test('a relayed link ends when the peer leaves; a direct one outlives the peer\'s signaling', async () => {
-  for (const [role, expected] of [['relay', 'link_closed'], ['direct', 'sent']] as const) {
+test("a relayed link ends when the peer leaves; a direct one outlives the peer's signaling", async () => {
+  for (const [role, expected] of [
+    ['relay', 'link_closed'],
+    ['direct', 'sent'],
+  ] as const) {
     const world = createWorld('forms', role)
     void hubOf(world, A).send(B, frame(1))
     await world.advance(20)

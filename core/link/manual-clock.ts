@@ -13,7 +13,9 @@ export function createManualClock(): ManualClock {
   let now = 0
   let timers: readonly Timer[] = []
   const next = (until: number): Timer | undefined =>
-    timers.filter((timer) => timer.at <= until).reduce<Timer | undefined>((first, timer) => (first && first.at <= timer.at ? first : timer), undefined)
+    timers
+      .filter((timer) => timer.at <= until)
+      .reduce<Timer | undefined>((first, timer) => (first && first.at <= timer.at ? first : timer), undefined)
   return {
     now: () => now,
     timer: (delayMs, callback) => {

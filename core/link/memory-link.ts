@@ -99,8 +99,16 @@ function createEnd(options: MemoryNetworkOptions, isFrozen: () => boolean, other
 /** Two ends of one channel. Each keeps the order of what is sent. */
 export function createMemoryChannels(options: MemoryNetworkOptions): ChannelPair {
   let frozen = false
-  const a: End = createEnd(options, () => frozen, () => b)
-  const b: End = createEnd(options, () => frozen, () => a)
+  const a: End = createEnd(
+    options,
+    () => frozen,
+    () => b,
+  )
+  const b: End = createEnd(
+    options,
+    () => frozen,
+    () => a,
+  )
   return {
     a: a.channel,
     b: b.channel,
@@ -118,6 +126,7 @@ export type LinkPair = { readonly a: Link; readonly b: Link; readonly freeze: ()
 export function createMemoryLinks(options: MemoryNetworkOptions & { readonly peers: readonly [PeerId, PeerId]; readonly beatMs?: number }): LinkPair {
   const { clock, peers, beatMs } = options
   const channels = createMemoryChannels(options)
-  const link = (channel: RawChannel, remote: PeerId): Link => createSlicedLink({ remote, channel, clock, ...(beatMs === undefined ? {} : { beatMs }) })
+  const link = (channel: RawChannel, remote: PeerId): Link =>
+    createSlicedLink({ remote, channel, clock, ...(beatMs === undefined ? {} : { beatMs }) })
   return { a: link(channels.a, peers[1]), b: link(channels.b, peers[0]), freeze: channels.freeze, kill: channels.kill }
 }

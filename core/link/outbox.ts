@@ -9,8 +9,8 @@ const DEFAULT_DEADLINE_MS = 10_000
 
 type Pending = {
   readonly content: Uint8Array
-  /** Number on the wire; 0 until the first slice has left. */
-  message: number
+  /** Number on the wire; null until the first slice has left. */
+  message: number | null
   nextIndex: number
   readonly settle: (error: ClusterError | null) => void
 }
@@ -46,8 +46,8 @@ export function createOutbox(channel: RawChannel, clock: Clock, onBroken: (reaso
     const count = sliceCount(pending.content.length)
     while (pending.nextIndex < count) {
       if (!hasRoom()) return false
-      if (pending.message === 0) pending.message = nextMessage()
-      const slice = encodeDataSlice(pending.message, pending.nextIndex, pending.content)
+      const message = (pending.message ??= nextMessage())
+      const slice = encodeDataSlice(message, pending.nextIndex, pending.content)
       pending.nextIndex++
       sentBytes += slice.length
       channel.send(slice)
@@ -74,7 +74,7 @@ export function createOutbox(channel: RawChannel, clock: Clock, onBroken: (reaso
     if (place < 0) return
     queue.splice(place, 1)
     pending.settle(new ClusterError('deadline_exceeded', `the link did not take ${pending.content.length} bytes within ${deadlineMs} ms`))
-    if (pending.message === 0) return
+    if (pending.message === null) return
     try {
       channel.send(encodeAbort(pending.message))
       pump()
@@ -90,7 +90,7 @@ export function createOutbox(channel: RawChannel, clock: Clock, onBroken: (reaso
         if (error) reject(error)
         else resolve()
       }
-      const pending: Pending = { content, message: 0, nextIndex: 0, settle }
+      const pending: Pending = { content, message: null, nextIndex: 0, settle }
       let stopTimer: (() => void) | null = null
       queue.push(pending)
       if (queue.length === 1) pump()

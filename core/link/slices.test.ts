@@ -1,7 +1,17 @@
 import { describe, expect, test } from 'vitest'
 import { ClusterError } from '../../protocol/errors.ts'
 import { MAX_FRAME_BYTES, MAX_SLICE_BYTES } from '../../protocol/limits.ts'
-import { SLICE_HEADER_BYTES, createAssembler, decodeSlice, encodeAbort, encodeBeat, encodeCredit, encodeDataSlice, sliceCount, type DataSlice } from './slices.ts'
+import {
+  SLICE_HEADER_BYTES,
+  createAssembler,
+  decodeSlice,
+  encodeAbort,
+  encodeBeat,
+  encodeCredit,
+  encodeDataSlice,
+  sliceCount,
+  type DataSlice,
+} from './slices.ts'
 
 const content = (bytes: number): Uint8Array => Uint8Array.from({ length: bytes }, (_, i) => (i * 31) % 251)
 
@@ -28,14 +38,20 @@ function seeded(seed: number): () => number {
 
 test('cuts 10 000 bytes into slices of at most 4640, and joins them', () => {
   const slices = slicesOf(1, 10_000)
-  expect(slices.map((slice) => slice.payload.length + SLICE_HEADER_BYTES)).toEqual([MAX_SLICE_BYTES, MAX_SLICE_BYTES, 10_000 - 2 * 4620 + SLICE_HEADER_BYTES])
+  expect(slices.map((slice) => slice.payload.length + SLICE_HEADER_BYTES)).toEqual([
+    MAX_SLICE_BYTES,
+    MAX_SLICE_BYTES,
+    10_000 - 2 * 4620 + SLICE_HEADER_BYTES,
+  ])
   const assembler = createAssembler()
   expect(slices.map((slice) => assembler.accept(slice))).toEqual(['unfinished', 'unfinished', content(10_000)])
 })
 
 test('joins slices that come in reverse and twice', () => {
   const assembler = createAssembler()
-  const outcomes = slicesOf(1, 10_000).toReversed().flatMap((slice) => [assembler.accept(slice), assembler.accept(slice)])
+  const outcomes = slicesOf(1, 10_000)
+    .toReversed()
+    .flatMap((slice) => [assembler.accept(slice), assembler.accept(slice)])
   expect(outcomes).toEqual(['unfinished', 'duplicate', 'unfinished', 'duplicate', content(10_000), 'duplicate'])
 })
 

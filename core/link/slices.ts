@@ -91,7 +91,7 @@ export function decodeSlice(bytes: Uint8Array): Slice {
   }
 }
 
-type Partial = { readonly message: number; readonly bytes: Uint8Array; readonly seen: Uint8Array; missing: number }
+type Unfinished = { readonly message: number; readonly bytes: Uint8Array; readonly seen: Uint8Array; missing: number }
 
 /**
  * Puts messages together again. Holds at most one unfinished message: senders do not interleave. Slices of one message may
@@ -104,10 +104,10 @@ export function createAssembler(): {
 } {
   /** Newest message that is finished or aborted. */
   let done = 0
-  let partial: Partial | null = null
+  let unfinished: Unfinished | null = null
 
-  const begin = (slice: DataSlice): Partial => {
-    if (partial) throw malformed(`message ${slice.message} begins while ${partial.message} lacks ${partial.missing} slices`)
+  const begin = (slice: DataSlice): Unfinished => {
+    if (unfinished) throw malformed(`message ${slice.message} begins while ${unfinished.message} lacks ${unfinished.missing} slices`)
     if (slice.message !== (done + 1) >>> 0) throw malformed(`message ${slice.message} after ${done}`)
     return { message: slice.message, bytes: new Uint8Array(slice.totalBytes), seen: new Uint8Array(slice.count), missing: slice.count }
   }
@@ -115,21 +115,21 @@ export function createAssembler(): {
     accept: (slice) => {
       // Serial-number arithmetic (RFC 1982), since message numbers wrap.
       if (((slice.message - done) | 0) <= 0) return 'duplicate'
-      if (partial?.message !== slice.message) partial = begin(slice)
-      if (partial.bytes.length !== slice.totalBytes) throw malformed('slices of one message disagree about its length')
-      if (partial.seen[slice.index]) return 'duplicate'
-      partial.seen[slice.index] = 1
-      partial.bytes.set(slice.payload, slice.index * SLICE_PAYLOAD_BYTES)
-      if (--partial.missing > 0) return 'unfinished'
-      const { bytes } = partial
-      done = partial.message
-      partial = null
+      if (unfinished?.message !== slice.message) unfinished = begin(slice)
+      if (unfinished.bytes.length !== slice.totalBytes) throw malformed('slices of one message disagree about its length')
+      if (unfinished.seen[slice.index]) return 'duplicate'
+      unfinished.seen[slice.index] = 1
+      unfinished.bytes.set(slice.payload, slice.index * SLICE_PAYLOAD_BYTES)
+      if (--unfinished.missing > 0) return 'unfinished'
+      const { bytes } = unfinished
+      done = unfinished.message
+      unfinished = null
       return bytes
     },
     abort: (message) => {
-      if (partial?.message !== message && message !== (done + 1) >>> 0) return
+      if (unfinished?.message !== message && message !== (done + 1) >>> 0) return
       done = message
-      partial = null
+      unfinished = null
     },
   }
 }

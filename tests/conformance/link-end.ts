@@ -64,7 +64,8 @@ export function createLinkEnd(link: Link): LinkEnd {
     closedReason = reason
     check()
   })
-  const send = (recipe: Recipe, deadlineMs?: number): Promise<SendOutcome> => outcomeOf(link.send(contentOf(recipe), deadlineMs === undefined ? {} : { deadlineMs }))
+  const send = (recipe: Recipe, deadlineMs?: number): Promise<SendOutcome> =>
+    outcomeOf(link.send(contentOf(recipe), deadlineMs === undefined ? {} : { deadlineMs }))
 
   return {
     path: async () => link.path,

@@ -18,7 +18,14 @@ function seeded(seed: number): () => number {
 
 const NETWORKS: Readonly<Record<string, Omit<MemoryNetworkOptions, 'clock'>>> = {
   'without delay': {},
-  'with 5 ms delay, 5 ms jitter, 2 % loss, 5 % duplicates': { delayMs: 5, jitterMs: 5, loss: 0.02, retransmitMs: 10, duplicate: 0.05, random: seeded(7) },
+  'with 5 ms delay, 5 ms jitter, 2 % loss, 5 % duplicates': {
+    delayMs: 5,
+    jitterMs: 5,
+    loss: 0.02,
+    retransmitMs: 10,
+    duplicate: 0.05,
+    random: seeded(7),
+  },
   'of 10 MB/s': { delayMs: 2, bandwidth: 10e6 },
 }
 
@@ -38,14 +45,18 @@ function openPair(network: Omit<MemoryNetworkOptions, 'clock'>): LinkPairUnderTe
 for (const [name, network] of Object.entries(NETWORKS)) {
   describe(`memory link ${name}`, () => {
     for (const { name: behaviour, run } of linkCases) {
-      test(behaviour, async () => {
-        const pair = openPair(network)
-        try {
-          await run(pair)
-        } finally {
-          await pair.close()
-        }
-      }, 30_000)
+      test(
+        behaviour,
+        async () => {
+          const pair = openPair(network)
+          try {
+            await run(pair)
+          } finally {
+            await pair.close()
+          }
+        },
+        30_000,
+      )
     }
   })
 }

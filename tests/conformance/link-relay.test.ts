@@ -29,7 +29,10 @@ async function openPair(): Promise<LinkPairUnderTest> {
   if (!a || !b) throw new Error('two peers were made')
   await Promise.all(peers.map((peer) => peer.state(isOnline)))
   await Promise.all(peers.map((peer) => peer.seen((client) => [a.id, b.id].every((id) => client.view().peers.has(id)))))
-  const [toB, toA] = [createRelayChannel(1, (packet) => a.client.relay(b.id, packet)), createRelayChannel(1, (packet) => b.client.relay(a.id, packet))]
+  const [toB, toA] = [
+    createRelayChannel(1, (packet) => a.client.relay(b.id, packet)),
+    createRelayChannel(1, (packet) => b.client.relay(a.id, packet)),
+  ]
   channels.push(toB, toA)
   const links = [
     createSlicedLink({ remote: b.id, channel: toB, clock: systemClock, beatMs: 300 }),
@@ -48,13 +51,17 @@ async function openPair(): Promise<LinkPairUnderTest> {
 
 describe('link by relay through a real signal server', () => {
   for (const { name, run } of linkCases) {
-    test(name, async () => {
-      const pair = await openPair()
-      try {
-        await run(pair)
-      } finally {
-        await pair.close()
-      }
-    }, 30_000)
+    test(
+      name,
+      async () => {
+        const pair = await openPair()
+        try {
+          await run(pair)
+        } finally {
+          await pair.close()
+        }
+      },
+      30_000,
+    )
   }
 })

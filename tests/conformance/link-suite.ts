@@ -51,7 +51,10 @@ export const linkCases: readonly LinkCase[] = [
       assert.equal(outcome, 'deadline_exceeded')
       const acceptedBytes = accepted * recipe.bytes
       // The reader's window, what it holds before it stops giving credit, and what the channel buffers.
-      assert.ok(acceptedBytes <= 2 * LINK_WINDOW_BYTES + LINK_HIGH_WATER_BYTES, `${acceptedBytes} bytes were accepted for a reader that reads nothing`)
+      assert.ok(
+        acceptedBytes <= 2 * LINK_WINDOW_BYTES + LINK_HIGH_WATER_BYTES,
+        `${acceptedBytes} bytes were accepted for a reader that reads nothing`,
+      )
       assert.ok(acceptedBytes >= LINK_HIGH_WATER_BYTES, `only ${acceptedBytes} bytes were accepted`)
       await b.listen()
       const expected = Array.from({ length: accepted }, (_, i) => ({ ...recipe, seed: recipe.seed + i }))

@@ -14,7 +14,12 @@ const [A, B, GATEWAY] = [peerId('page-a'), peerId('page-b'), peerId('gateway')]
 const WITHOUT_UDP = ['--webrtc-ip-handling-policy=disable_non_proxied_udp', '--force-webrtc-ip-handling-policy=disable_non_proxied_udp']
 const recipe = { seed: 3, bytes: 300_000 }
 
-type Stage = { readonly harness: Harness; readonly signal: SignalFixture; readonly call: <T>(page: Page, name: string, argument?: unknown) => Promise<T>; readonly openPages: () => Promise<[Page, Page]> }
+type Stage = {
+  readonly harness: Harness
+  readonly signal: SignalFixture
+  readonly call: <T>(page: Page, name: string, argument?: unknown) => Promise<T>
+  readonly openPages: () => Promise<[Page, Page]>
+}
 
 async function openStage(flags: readonly string[] = []): Promise<Stage> {
   const signal = await startSignalServer({ allowOrigin: () => true })

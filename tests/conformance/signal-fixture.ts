@@ -40,7 +40,14 @@ export const helloOf = (id: string, more: Partial<Hello> = {}): Hello => ({
 })
 
 export type RawSocket = Socket<{ [Name in keyof ServerToPeer]: (...args: readonly unknown[]) => void }, PeerToServer>
-export const openSocket = (url: string): RawSocket => io(url, { autoConnect: false, forceNew: true, transports: ['websocket'], reconnectionDelay: 20, reconnectionDelayMax: 50 })
+export const openSocket = (url: string): RawSocket =>
+  io(url, { autoConnect: false, forceNew: true, transports: ['websocket'], reconnectionDelay: 20, reconnectionDelayMax: 50 })
+
+/** Emits what no type would allow. */
+export function emitUntyped(socket: RawSocket, event: string, ...args: readonly unknown[]): void {
+  const emit: unknown = Reflect.get(socket, 'emit')
+  if (typeof emit === 'function') Reflect.apply(emit, socket, [event, ...args])
+}
 
 export type TestPeer = {
   readonly id: PeerId
