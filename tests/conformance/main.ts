@@ -1,0 +1,113 @@
+/**
+ * `npm run conformance -- DIR [--backend node-wasm,wasm,webgpu] [--only NAME] [--allow-refused]`
+ * Runs the architecture cases under DIR/arch (or DIR itself) whole and split, prints a table, exits 1 on any failure. A case of an
+ * architecture that is not supported is `refused`: it fails the run too, unless --allow-refused says that is known.
+ */
+import { existsSync, readdirSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { folderSource } from '../../api-gateway/folder-source.ts'
+import { ClusterError } from '../../protocol/errors.ts'
+import { loadOrt } from '../../runtime/ort.ts'
+import type { PageCaseResult } from './conformance.page.ts'
+import { runCase, type CaseReport } from './run-case.ts'
+import { openHarness, type Harness } from '../harness/browser.ts'
+
+const BACKENDS = ['node-wasm', 'wasm', 'webgpu'] as const
+type ConformanceBackend = (typeof BACKENDS)[number]
+type Outcome =
+  | { readonly status: 'passed' | 'failed'; readonly report: CaseReport }
+  | { readonly status: 'refused' | 'failed'; readonly message: string }
+type Line = { readonly name: string; readonly backend: ConformanceBackend; readonly outcome: Outcome; readonly milliseconds: number }
+
+const isBackend = (name: string): name is ConformanceBackend => BACKENDS.some((backend) => backend === name)
+const print = (line: string): void => void process.stdout.write(`${line}\n`)
+
+function readArguments() {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { backend: { type: 'string', default: 'node-wasm' }, only: { type: 'string', multiple: true }, 'allow-refused': { type: 'boolean', default: false } },
+  })
+  const [folder] = positionals
+  const backends = values.backend.split(',').filter((name) => name !== '')
+  const unknown = backends.filter((name) => !isBackend(name))
+  if (folder === undefined || !existsSync(folder)) throw new Error(`expected a folder of golden cases, got ${folder ?? 'nothing'}`)
+  if (unknown.length > 0) throw new Error(`unknown backend ${unknown.join(', ')}; known are ${BACKENDS.join(', ')}`)
+  return { folder: resolve(folder), backends: backends.filter(isBackend), only: values.only?.flatMap((names) => names.split(',')), allowRefused: values['allow-refused'] }
+}
+
+/** Folders that hold a case, by name. */
+function findCases(folder: string, only: readonly string[] | undefined): { root: string; names: string[] } {
+  const nested = join(folder, 'arch')
+  const root = existsSync(nested) ? nested : folder
+  const all = readdirSync(root).filter((name) => existsSync(join(root, name, 'golden.json')) && existsSync(join(root, name, 'config.json')))
+  const names = only ? all.filter((name) => only.includes(name)) : all
+  const missing = only?.filter((name) => !all.includes(name)) ?? []
+  if (missing.length > 0 || names.length === 0) throw new Error(`no case ${missing.join(', ') || 'at all'} in ${root}`)
+  return { root, names: names.sort() }
+}
+
+const judge = (report: CaseReport): Outcome => ({ status: report.checks.length > 0 && report.checks.every((check) => check.passed) ? 'passed' : 'failed', report })
+const REFUSALS: readonly string[] = ['unsupported_model', 'unsupported_backend']
+
+async function runInNode(folder: string): Promise<Outcome> {
+  const ort = await loadOrt({ backend: 'wasm', numThreads: 1 })
+  try {
+    return judge(await runCase({ source: folderSource(folder), backend: 'wasm', ort }))
+  } catch (error) {
+    if (error instanceof ClusterError && REFUSALS.includes(error.code)) return { status: 'refused', message: error.message }
+    return { status: 'failed', message: error instanceof Error ? (error.stack ?? error.message) : String(error) }
+  }
+}
+
+async function runInBrowser(harness: Harness, name: string, backend: 'wasm' | 'webgpu'): Promise<Outcome> {
+  const argument = { url: `${harness.origin}/cases/${name}/`, backend, wasmPaths: `${harness.origin}/node_modules/onnxruntime-web/dist/` }
+  const result = await harness.call<PageCaseResult>('tests/conformance/conformance.page.ts', 'conformance', argument)
+  if ('report' in result) return judge(result.report)
+  return { status: REFUSALS.includes(result.error.code) ? 'refused' : 'failed', message: REFUSALS.includes(result.error.code) ? result.error.message : result.text }
+}
+
+function describe({ name, backend, outcome, milliseconds }: Line): string {
+  const start = `${outcome.status.padEnd(7)}  ${name.padEnd(16)} ${backend.padEnd(9)} ${String(Math.round(milliseconds)).padStart(7)} ms`
+  if (!('report' in outcome)) return `${start}  ${outcome.message}`
+  const { checks, observations } = outcome.report
+  const judged = checks.filter((check) => check.bound > 0)
+  const worst = judged.reduce((most, check) => Math.max(most, check.maxError / check.bound), 0)
+  const failures = checks.filter((check) => !check.passed).map((check) => `\n         ${check.name}: ${check.maxError.toExponential(2)} > ${check.bound.toExponential(2)}`)
+  const seen = observations.map((observation) => `\n         ${observation.name}: ${observation.value}`)
+  return `${start}  ${checks.length - failures.length}/${checks.length} checks, worst ${(100 * worst).toFixed(1)} % of its bound${failures.join('')}${seen.join('')}`
+}
+
+async function runBackend(backend: ConformanceBackend, { root, names }: { root: string; names: readonly string[] }): Promise<Line[]> {
+  const harness = backend === 'node-wasm' ? null : await openHarness({ mounts: { '/cases/': root } })
+  const lines: Line[] = []
+  try {
+    for (const name of names) {
+      const start = performance.now()
+      const outcome = harness && backend !== 'node-wasm' ? await runInBrowser(harness, name, backend) : await runInNode(join(root, name))
+      const line = { name, backend, outcome, milliseconds: performance.now() - start }
+      print(describe(line))
+      lines.push(line)
+    }
+  } finally {
+    await harness?.close()
+  }
+  return lines
+}
+
+async function main(): Promise<number> {
+  const { folder, backends, only, allowRefused } = readArguments()
+  const cases = findCases(folder, only)
+  const lines: Line[] = []
+  for (const backend of backends) lines.push(...(await runBackend(backend, cases)))
+  const count = (status: Outcome['status']): number => lines.filter(({ outcome }) => outcome.status === status).length
+  print(`${count('passed')} passed, ${count('failed')} failed, ${count('refused')} refused${allowRefused ? ' (allowed)' : ''}`)
+  return count('failed') > 0 || (count('refused') > 0 && !allowRefused) ? 1 : 0
+}
+
+try {
+  process.exitCode = await main()
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
+  process.exitCode = 2
+}
