@@ -16,18 +16,54 @@ beforeAll(async () => {
 
 const USER = [{ role: 'user', content: 'Hello!' }]
 const CHAT = '/v1/chat/completions'
-const errorSchema = z.object({ error: z.object({ message: z.string(), type: z.string(), param: z.string().nullable(), code: z.string(), n_prompt_tokens: z.number().optional(), n_ctx: z.number().optional() }) })
+const errorSchema = z.object({
+  error: z.object({
+    message: z.string(),
+    type: z.string(),
+    param: z.string().nullable(),
+    code: z.string(),
+    n_prompt_tokens: z.number().optional(),
+    n_ctx: z.number().optional(),
+  }),
+})
 const errorOf = async (response: Response) => errorSchema.parse(await response.json()).error
-const usage = z.object({ prompt_tokens: z.number(), completion_tokens: z.number(), total_tokens: z.number(), prompt_tokens_details: z.object({ cached_tokens: z.number() }) })
+const usage = z.object({
+  prompt_tokens: z.number(),
+  completion_tokens: z.number(),
+  total_tokens: z.number(),
+  prompt_tokens_details: z.object({ cached_tokens: z.number() }),
+})
 const bodySchema = z.object({
-  id: z.string(), object: z.literal('chat.completion'), created: z.number(), model: z.string(), system_fingerprint: z.string(),
-  choices: z.array(z.object({ index: z.number(), message: z.object({ role: z.literal('assistant'), content: z.string(), refusal: z.null() }), finish_reason: z.string(), logprobs: z.null() })),
+  id: z.string(),
+  object: z.literal('chat.completion'),
+  created: z.number(),
+  model: z.string(),
+  system_fingerprint: z.string(),
+  choices: z.array(
+    z.object({
+      index: z.number(),
+      message: z.object({ role: z.literal('assistant'), content: z.string(), refusal: z.null() }),
+      finish_reason: z.string(),
+      logprobs: z.null(),
+    }),
+  ),
   usage,
 })
 const chunkSchema = z.object({
-  id: z.string(), object: z.literal('chat.completion.chunk'), created: z.number(), model: z.string(),
-  choices: z.array(z.object({ index: z.number(), delta: z.object({ role: z.string().optional(), content: z.string().nullable().optional() }).strict(), finish_reason: z.string().nullable(), logprobs: z.null() })),
-  usage: usage.nullable().optional(), obfuscation: z.string().optional(),
+  id: z.string(),
+  object: z.literal('chat.completion.chunk'),
+  created: z.number(),
+  model: z.string(),
+  choices: z.array(
+    z.object({
+      index: z.number(),
+      delta: z.object({ role: z.string().optional(), content: z.string().nullable().optional() }).strict(),
+      finish_reason: z.string().nullable(),
+      logprobs: z.null(),
+    }),
+  ),
+  usage: usage.nullable().optional(),
+  obfuscation: z.string().optional(),
 })
 const chunksOf = async (response: Response) => {
   const events = await readEvents(response)
@@ -35,7 +71,11 @@ const chunksOf = async (response: Response) => {
   return events.slice(0, -1).map((event) => chunkSchema.parse(event))
 }
 const textOf = (chunks: Awaited<ReturnType<typeof chunksOf>>, index = 0): string =>
-  chunks.flatMap((chunk) => chunk.choices).filter((choice) => choice.index === index).map((choice) => choice.delta.content ?? '').join('')
+  chunks
+    .flatMap((chunk) => chunk.choices)
+    .filter((choice) => choice.index === index)
+    .map((choice) => choice.delta.content ?? '')
+    .join('')
 
 test('a whole answer has text, finish reason, fingerprint and usage that adds up', async () => {
   await using gateway = await startGateway(says(ANSWER))
@@ -45,7 +85,12 @@ test('a whole answer has text, finish reason, fingerprint and usage that adds up
   const body = bodySchema.parse(await response.json())
   expect(body.choices).toEqual([{ index: 0, message: { role: 'assistant', content: ANSWER, refusal: null }, finish_reason: 'stop', logprobs: null }])
   const [prompt, answer] = [ember.encodeChat(USER).length, ember.encode(ANSWER).length + 1]
-  expect(body.usage).toEqual({ prompt_tokens: prompt, completion_tokens: answer, total_tokens: prompt + answer, prompt_tokens_details: { cached_tokens: 0 } })
+  expect(body.usage).toEqual({
+    prompt_tokens: prompt,
+    completion_tokens: answer,
+    total_tokens: prompt + answer,
+    prompt_tokens_details: { cached_tokens: 0 },
+  })
   expect(body.system_fingerprint).toBe('fp_3_1_wasm')
   expect(gateway.backend.requests[0]?.promptIds).toEqual(ember.encodeChat(USER))
 })
@@ -86,7 +131,9 @@ test('chunks are padded unless include_obfuscation is false', async () => {
   await using gateway = await startGateway(says(ANSWER))
   const ask = async (options: object) => chunksOf(await gateway.post(CHAT, { model: 'ember', messages: USER, stream: true, ...options }))
   const padded = (await ask({})).filter((chunk) => chunk.choices[0]?.delta.content)
-  expect(new Set(padded.map((chunk) => ((chunk.choices[0]?.delta.content ?? '').length + (chunk.obfuscation ?? '').length) % 16))).toEqual(new Set([0]))
+  expect(new Set(padded.map((chunk) => ((chunk.choices[0]?.delta.content ?? '').length + (chunk.obfuscation ?? '').length) % 16))).toEqual(
+    new Set([0]),
+  )
   expect((await ask({ stream_options: { include_obfuscation: false } })).every((chunk) => chunk.obfuscation === undefined)).toBe(true)
 })
 
@@ -134,11 +181,36 @@ test('n choices come interleaved, each with its own seed and finish', async () =
 test('sampling fields reach the ring as they are; absent ones come from the model', async () => {
   await using gateway = await startGateway(says('Hi'))
   await gateway.post(CHAT, {
-    model: 'ember', messages: USER, temperature: 0.7, top_p: 0.9, top_k: 40, min_p: 0.05, presence_penalty: 1, frequency_penalty: -1, repetition_penalty: 1.1,
-    logit_bias: { '7': -100, '9': 2.5 }, seed: -3, user: 'u', metadata: { a: 'b' }, store: false, service_tier: 'auto', unknown_field: 1,
+    model: 'ember',
+    messages: USER,
+    temperature: 0.7,
+    top_p: 0.9,
+    top_k: 40,
+    min_p: 0.05,
+    presence_penalty: 1,
+    frequency_penalty: -1,
+    repetition_penalty: 1.1,
+    logit_bias: { '7': -100, '9': 2.5 },
+    seed: -3,
+    user: 'u',
+    metadata: { a: 'b' },
+    store: false,
+    service_tier: 'auto',
+    unknown_field: 1,
   })
   expect(gateway.backend.requests[0]?.sampling).toEqual({
-    temperature: 0.7, topP: 0.9, topK: 40, minP: 0.05, presencePenalty: 1, frequencyPenalty: -1, repetitionPenalty: 1.1, logitBias: [[7, -100], [9, 2.5]], seed: '-3',
+    temperature: 0.7,
+    topP: 0.9,
+    topK: 40,
+    minP: 0.05,
+    presencePenalty: 1,
+    frequencyPenalty: -1,
+    repetitionPenalty: 1.1,
+    logitBias: [
+      [7, -100],
+      [9, 2.5],
+    ],
+    seed: '-3',
   })
   await gateway.post(CHAT, { model: 'ember', messages: USER })
   expect(gateway.backend.requests[1]?.sampling).toMatchObject({ temperature: 0, topP: 1, topK: 0 })
@@ -154,20 +226,42 @@ test('one trailing assistant turn is continued', async () => {
 
 test('text parts are joined and equal the plain string', async () => {
   await using gateway = await startGateway(says('Hi'))
-  const parts = [{ type: 'text', text: 'Hel', extra: 1 }, { type: 'text', text: 'lo!' }]
+  const parts = [
+    { type: 'text', text: 'Hel', extra: 1 },
+    { type: 'text', text: 'lo!' },
+  ]
   await gateway.post(CHAT, { model: 'ember', messages: [{ role: 'user', content: parts }] })
   expect(gateway.backend.requests[0]?.promptIds).toEqual(ember.encodeChat(USER))
 })
 
 const BAD_FIELDS: readonly [param: string, fields: object][] = [
-  ['messages', { messages: null }], ['messages', { messages: 'hi' }], ['messages[0]', { messages: [123] }], ['messages[0].role', { messages: [{}] }],
-  ['messages[0].role', { messages: [{ role: 5, content: 'x' }] }], ['messages[0].content', { messages: [{ role: 'user', content: 5 }] }], ['messages', { messages: [] }],
-  ['messages[0].content', { messages: [{ role: 'user' }] }], ['messages[0]', { messages: [null] }],
+  ['messages', { messages: null }],
+  ['messages', { messages: 'hi' }],
+  ['messages[0]', { messages: [123] }],
+  ['messages[0].role', { messages: [{}] }],
+  ['messages[0].role', { messages: [{ role: 5, content: 'x' }] }],
+  ['messages[0].content', { messages: [{ role: 'user', content: 5 }] }],
+  ['messages', { messages: [] }],
+  ['messages[0].content', { messages: [{ role: 'user' }] }],
+  ['messages[0]', { messages: [null] }],
   ['messages', { messages: [...USER, { role: 'assistant', content: 'a' }, { role: 'assistant', content: 'b' }] }],
-  ['temperature', { temperature: 2.1 }], ['temperature', { temperature: 'hot' }], ['top_p', { top_p: -0.1 }], ['presence_penalty', { presence_penalty: 3 }], ['frequency_penalty', { frequency_penalty: -3 }],
-  ['n', { n: 0 }], ['n', { n: 129 }], ['seed', { seed: 2 ** 64 }], ['seed', { seed: 1.5 }], ['max_tokens', { max_tokens: 0 }], ['max_completion_tokens', { max_completion_tokens: -1 }],
-  ['logit_bias', { logit_bias: { '4096': 1 } }], ['logit_bias', { logit_bias: { x: 1 } }], ['logit_bias.5', { logit_bias: { '5': 101 } }],
-  ['stop', { stop: ['a', 'b', 'c', 'd', 'e'] }], ['stream_options', { stream_options: { include_usage: true } }], ['stream', { stream: 'yes' }],
+  ['temperature', { temperature: 2.1 }],
+  ['temperature', { temperature: 'hot' }],
+  ['top_p', { top_p: -0.1 }],
+  ['presence_penalty', { presence_penalty: 3 }],
+  ['frequency_penalty', { frequency_penalty: -3 }],
+  ['n', { n: 0 }],
+  ['n', { n: 129 }],
+  ['seed', { seed: 2 ** 64 }],
+  ['seed', { seed: 1.5 }],
+  ['max_tokens', { max_tokens: 0 }],
+  ['max_completion_tokens', { max_completion_tokens: -1 }],
+  ['logit_bias', { logit_bias: { '4096': 1 } }],
+  ['logit_bias', { logit_bias: { x: 1 } }],
+  ['logit_bias.5', { logit_bias: { '5': 101 } }],
+  ['stop', { stop: ['a', 'b', 'c', 'd', 'e'] }],
+  ['stream_options', { stream_options: { include_usage: true } }],
+  ['stream', { stream: 'yes' }],
 ]
 test.each(BAD_FIELDS)('a bad %s is 400 invalid_value: %j', async (param, fields) => {
   await using gateway = await startGateway()
@@ -178,12 +272,21 @@ test.each(BAD_FIELDS)('a bad %s is 400 invalid_value: %j', async (param, fields)
 })
 
 const UNSUPPORTED: readonly [param: string, fields: object][] = [
-  ['tools', { tools: [{ type: 'function', function: { name: 'f' } }] }], ['tool_choice', { tool_choice: 'required' }], ['response_format', { response_format: { type: 'json_object' } }],
-  ['logprobs', { logprobs: true }], ['top_logprobs', { top_logprobs: 2 }], ['modalities', { modalities: ['text', 'audio'] }], ['audio', { audio: { voice: 'x' } }],
-  ['prediction', { prediction: { type: 'content', content: 'x' } }], ['web_search_options', { web_search_options: {} }], ['reasoning_effort', { reasoning_effort: 'low' }],
-  ['grammar', { grammar: 'root ::= "a"' }], ['stop_token_ids', { stop_token_ids: [5] }],
+  ['tools', { tools: [{ type: 'function', function: { name: 'f' } }] }],
+  ['tool_choice', { tool_choice: 'required' }],
+  ['response_format', { response_format: { type: 'json_object' } }],
+  ['logprobs', { logprobs: true }],
+  ['top_logprobs', { top_logprobs: 2 }],
+  ['modalities', { modalities: ['text', 'audio'] }],
+  ['audio', { audio: { voice: 'x' } }],
+  ['prediction', { prediction: { type: 'content', content: 'x' } }],
+  ['web_search_options', { web_search_options: {} }],
+  ['reasoning_effort', { reasoning_effort: 'low' }],
+  ['grammar', { grammar: 'root ::= "a"' }],
+  ['stop_token_ids', { stop_token_ids: [5] }],
   ['messages[0].content[0]', { messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'http://x/y.png' } }] }] }],
-  ['messages[0].tool_calls', { messages: [{ role: 'assistant', content: null, tool_calls: [{}] }, ...USER] }], ['messages[0].role', { messages: [{ role: 'tool', content: 'x', tool_call_id: '1' }] }],
+  ['messages[0].tool_calls', { messages: [{ role: 'assistant', content: null, tool_calls: [{}] }, ...USER] }],
+  ['messages[0].role', { messages: [{ role: 'tool', content: 'x', tool_call_id: '1' }] }],
 ]
 test.each(UNSUPPORTED)('%s is refused by name, not ignored: %j', async (param, fields) => {
   await using gateway = await startGateway()
@@ -192,10 +295,13 @@ test.each(UNSUPPORTED)('%s is refused by name, not ignored: %j', async (param, f
   expect(await errorOf(response)).toMatchObject({ code: 'unsupported_field', param })
 })
 
-test.each([{ tools: [] }, { tools: null }, { logprobs: false }, { response_format: { type: 'text' } }, { n: null, stop: null, seed: null }])('values that ask for nothing pass: %j', async (fields) => {
-  await using gateway = await startGateway(says('Hi'))
-  expect((await gateway.post(CHAT, { model: 'ember', messages: USER, ...fields })).status).toBe(200)
-})
+test.each([{ tools: [] }, { tools: null }, { logprobs: false }, { response_format: { type: 'text' } }, { n: null, stop: null, seed: null }])(
+  'values that ask for nothing pass: %j',
+  async (fields) => {
+    await using gateway = await startGateway(says('Hi'))
+    expect((await gateway.post(CHAT, { model: 'ember', messages: USER, ...fields })).status).toBe(200)
+  },
+)
 
 test('an unknown or missing model is 404 model_not_found, never replaced', async () => {
   await using gateway = await startGateway()
@@ -219,7 +325,9 @@ test('a prompt longer than the context is 400 with both counts, also for a strea
 })
 
 test.each([
-  ['no_ring', 503, 'x-should-retry', 'false'], ['not_enough_memory', 503, 'x-should-retry', 'false'], ['ring_reforming', 503, 'retry-after', '3'],
+  ['no_ring', 503, 'x-should-retry', 'false'],
+  ['not_enough_memory', 503, 'x-should-retry', 'false'],
+  ['ring_reforming', 503, 'retry-after', '3'],
 ] as const)('%s before the first token is %d with %s, also for a stream', async (code, status, header, value) => {
   await using gateway = await startGateway({ notServing: new ClusterError(code, 'why', { detail: { retryAfterSeconds: 3 } }) })
   for (const stream of [false, true]) {
@@ -238,7 +346,12 @@ test('an error in mid-stream is an event, then [DONE], and no finish reason', as
 })
 
 test('an unexpected failure is 500 and keeps its message at home', async () => {
-  const broken = { index: 0, get error(): ClusterError { throw new TypeError('secret path') } }
+  const broken = {
+    index: 0,
+    get error(): ClusterError {
+      throw new TypeError('secret path')
+    },
+  }
   await using gateway = await startGateway({ failure: broken })
   const response = await gateway.post(CHAT, { model: 'ember', messages: USER })
   expect(response.status).toBe(500)
@@ -247,7 +360,10 @@ test('an unexpected failure is 500 and keeps its message at home', async () => {
 })
 
 /** Tokens without end, one every millisecond. */
-const endless = (): Script => ({ answer: (request) => Array.from({ length: request.maxTokens }, () => 300), beforeToken: () => new Promise((resolve) => setTimeout(resolve, 1)) })
+const endless = (): Script => ({
+  answer: (request) => Array.from({ length: request.maxTokens }, () => 300),
+  beforeToken: () => new Promise((resolve) => setTimeout(resolve, 1)),
+})
 
 test('a client that goes away cancels its work within 1 s', async () => {
   await using gateway = await startGateway(endless())
@@ -272,7 +388,9 @@ test('a client that goes away while a whole answer is computed cancels it too', 
 })
 
 test('200 abandoned streams leave nothing behind and the next request is answered', async () => {
-  await using gateway = await startGateway({ beforeToken: (index, request) => (index === 0 || request.maxTokens === 1 ? Promise.resolve() : new Promise(() => undefined)) })
+  await using gateway = await startGateway({
+    beforeToken: (index, request) => (index === 0 || request.maxTokens === 1 ? Promise.resolve() : new Promise(() => undefined)),
+  })
   const abandon = async (): Promise<void> => {
     const abort = new AbortController()
     const response = await gateway.post(CHAT, { model: 'ember', messages: USER, stream: true }, { signal: abort.signal })
@@ -357,7 +475,9 @@ test('the official client retries while the ring is forming and not when there i
   const attempts = async (code: 'ring_reforming' | 'no_ring'): Promise<number> => {
     await using gateway = await startGateway({ notServing: new ClusterError(code, 'why', { detail: { retryAfterSeconds: 0 } }) })
     const client = new OpenAI({ baseURL: `${gateway.url}/v1`, apiKey: 'none', maxRetries: 1 })
-    await expect(client.chat.completions.create({ model: 'ember', messages: [{ role: 'user', content: 'x' }] })).rejects.toBeInstanceOf(InternalServerError)
+    await expect(client.chat.completions.create({ model: 'ember', messages: [{ role: 'user', content: 'x' }] })).rejects.toBeInstanceOf(
+      InternalServerError,
+    )
     return gateway.backend.requests.length
   }
   expect(await attempts('ring_reforming')).toBe(2)

@@ -42,7 +42,10 @@ test('models are listed with folders of two levels, and read by id with a slash,
 
 test('files of models come by byte range and each byte is told with its reader', async () => {
   const told: ModelBytes[] = []
-  await using gateway = await startGateway({}, { models: createModelCatalog([path.join(folder, 'models')]), onModelBytes: (bytes) => told.push(bytes) })
+  await using gateway = await startGateway(
+    {},
+    { models: createModelCatalog([path.join(folder, 'models')]), onModelBytes: (bytes) => told.push(bytes) },
+  )
   const url = `${gateway.url}/models/org/tiny.model/model.safetensors`
   const part = await fetch(url, { headers: { range: 'bytes=2-4', 'x-ringlet-peer': 'peer-abc' } })
   expect([part.status, part.headers.get('content-range'), await part.text()]).toEqual([206, 'bytes 2-4/10', '234'])
@@ -50,12 +53,24 @@ test('files of models come by byte range and each byte is told with its reader',
   const whole = await fetch(url, { headers: { 'x-ringlet-peer': '<script>' } })
   expect([whole.status, await whole.text(), whole.headers.get('cross-origin-resource-policy')]).toEqual([200, '0123456789', 'same-origin'])
   const file = { model: 'org/tiny.model', file: 'model.safetensors' }
-  expect(told).toEqual([{ ...file, peer: 'peer-abc', start: 2, end: 5 }, { ...file, peer: null, start: 0, end: 10 }])
+  expect(told).toEqual([
+    { ...file, peer: 'peer-abc', start: 2, end: 5 },
+    { ...file, peer: null, start: 0, end: 10 },
+  ])
 })
 
 test('no path leads out of a model’s folder', async () => {
   await using gateway = await startGateway({}, { models: createModelCatalog([path.join(folder, 'models')]) })
-  for (const file of ['..%2f..%2f..%2fsecret.txt', '%2e%2e/%2e%2e/%2e%2e/secret.txt', '..%5c..%5csecret.txt', '.secret', 'none', '%00', 'x%00config.json', '']) {
+  for (const file of [
+    '..%2f..%2f..%2fsecret.txt',
+    '%2e%2e/%2e%2e/%2e%2e/secret.txt',
+    '..%5c..%5csecret.txt',
+    '.secret',
+    'none',
+    '%00',
+    'x%00config.json',
+    '',
+  ]) {
     const response = await fetch(`${gateway.url}/models/org/tiny.model/${file}`)
     expect([file, response.status >= 400 && response.status < 500]).toEqual([file, true])
     expect(await response.text()).not.toBe('x')
@@ -64,12 +79,18 @@ test('no path leads out of a model’s folder', async () => {
 
 test('pages carry isolation and content policy, are not cached, and hashed files are', async () => {
   await using gateway = await startGateway({}, { staticDir: path.join(folder, 'pages'), weightOrigins: ['https://huggingface.co'] })
-  for (const [url, title] of [['/', 'index'], ['/contribute?auto=1', 'contribute'], ['/models', 'models']] as const) {
+  for (const [url, title] of [
+    ['/', 'index'],
+    ['/contribute?auto=1', 'contribute'],
+    ['/models', 'models'],
+  ] as const) {
     const response = await fetch(gateway.url + url)
     expect([url, response.status, await response.text()]).toEqual([url, 200, `<title>${title}</title>`])
     expect(response.headers.get('cross-origin-opener-policy')).toBe('same-origin')
     expect(response.headers.get('cross-origin-embedder-policy')).toBe('require-corp')
-    expect(response.headers.get('content-security-policy')).toMatch(/script-src 'self' 'wasm-unsafe-eval';.*connect-src 'self' ws: wss: https:\/\/huggingface\.co;/)
+    expect(response.headers.get('content-security-policy')).toMatch(
+      /script-src 'self' 'wasm-unsafe-eval';.*connect-src 'self' ws: wss: https:\/\/huggingface\.co;/,
+    )
     expect(response.headers.get('cache-control')).toBe('no-cache')
   }
   const script = await fetch(`${gateway.url}/assets/app-1a2b.js`)
@@ -79,28 +100,57 @@ test('pages carry isolation and content policy, are not cached, and hashed files
 })
 
 const peer = (id: string, joined: number, links: readonly (readonly [string, LinkPath])[]): PeerEntry => ({
-  id: peerId(id), name: id, role: 'device', joined,
+  id: peerId(id),
+  name: id,
+  role: 'device',
+  joined,
   capabilities: { backend: 'wasm', weightFormat: 'int8', memoryBytes: 1000, threads: 1, hardware: '' },
-  status: { ...IDLE_STATUS, state: 'serving', layerMs: 2, links: links.map(([to, linkPath]) => ({ peerId: peerId(to), path: linkPath, rttMs: 5, bytesPerSecond: 10 })) },
+  status: {
+    ...IDLE_STATUS,
+    state: 'serving',
+    layerMs: 2,
+    links: links.map(([to, linkPath]) => ({ peerId: peerId(to), path: linkPath, rttMs: 5, bytesPerSecond: 10 })),
+  },
 })
 const placement: Placement = {
-  model: modelId('ember'), source: '/models/ember', epoch: 7, strategy: 'memory-weighted', announcer: peerId('dev-a'), numLayers: 8, contextLength: 512, handoff: 'f16',
+  model: modelId('ember'),
+  source: '/models/ember',
+  epoch: 7,
+  strategy: 'memory-weighted',
+  announcer: peerId('dev-a'),
+  numLayers: 8,
+  contextLength: 512,
+  handoff: 'f16',
   shards: [
     { peerId: peerId('dev-a'), startLayer: 0, endLayer: 5, first: true, last: false },
     { peerId: peerId('dev-b'), startLayer: 5, endLayer: 8, first: false, last: true },
   ],
-  spares: [peerId('dev-c')], explanation: ['by memory'], problem: null,
+  spares: [peerId('dev-c')],
+  explanation: ['by memory'],
+  problem: null,
 }
 
 test('/v1/cluster shows ranges, and the path of each hop from either end’s report', () => {
   const view = viewOf([peer('dev-b', 2, []), peer('dev-a', 1, [['dev-b', 'relay']])], [], [placement])
   expect(clusterJson(view)).toMatchObject({
     peers: [{ id: 'dev-a', backend: 'wasm', memoryBytes: 1000, layerMs: 2, links: [{ peerId: 'dev-b', path: 'relay', rttMs: 5 }] }, { id: 'dev-b' }],
-    placements: [{
-      model: 'ember', epoch: 7, strategy: 'memory-weighted', numLayers: 8, state: 'loading',
-      shards: [{ peerId: 'dev-a', startLayer: 0, endLayer: 5, first: true, path: 'relay', state: 'loading' }, { peerId: 'dev-b', last: true, path: 'relay' }],
-      spares: [{ peerId: 'dev-c', warm: false }], predictedLapMs: 16, observedLapMs: null, explanation: ['by memory'],
-    }],
+    placements: [
+      {
+        model: 'ember',
+        epoch: 7,
+        strategy: 'memory-weighted',
+        numLayers: 8,
+        state: 'loading',
+        shards: [
+          { peerId: 'dev-a', startLayer: 0, endLayer: 5, first: true, path: 'relay', state: 'loading' },
+          { peerId: 'dev-b', last: true, path: 'relay' },
+        ],
+        spares: [{ peerId: 'dev-c', warm: false }],
+        predictedLapMs: 16,
+        observedLapMs: null,
+        explanation: ['by memory'],
+      },
+    ],
   })
 })
 
@@ -108,14 +158,23 @@ test('placements are asked for and dropped by callbacks; bad wishes are refused'
   const asked: PlacementRequest[] = []
   const dropped: string[] = []
   await using gateway = await startGateway({}, { wishes: { ask: (wish) => void asked.push(wish), drop: (model) => void dropped.push(model) } })
-  expect((await gateway.post('/v1/cluster/placements', { model: 'ember', strategy: 'memory-weighted', minDevices: 1, maxDevices: 2 })).status).toBe(202)
+  expect((await gateway.post('/v1/cluster/placements', { model: 'ember', strategy: 'memory-weighted', minDevices: 1, maxDevices: 2 })).status).toBe(
+    202,
+  )
   expect(asked).toEqual([{ model: 'ember', strategy: 'memory-weighted', minDevices: 1, maxDevices: 2 }])
-  for (const [body, status] of [[{ model: 'none' }, 404], [{}, 404], [{ model: 'ember', strategy: 'best' }, 400], [{ model: 'ember', minDevices: 3, maxDevices: 2 }, 400], [{ model: 'ember', maxDevices: 0 }, 400]] as const) {
+  for (const [body, status] of [
+    [{ model: 'none' }, 404],
+    [{}, 404],
+    [{ model: 'ember', strategy: 'best' }, 400],
+    [{ model: 'ember', minDevices: 3, maxDevices: 2 }, 400],
+    [{ model: 'ember', maxDevices: 0 }, 400],
+  ] as const) {
     expect((await gateway.post('/v1/cluster/placements', body)).status).toBe(status)
   }
   expect((await fetch(`${gateway.url}/v1/cluster/placements/ember`, { method: 'DELETE' })).status).toBe(200)
   expect(dropped).toEqual(['ember'])
-  for (const model of ['none', 'org%2fnone', '__proto__']) expect((await fetch(`${gateway.url}/v1/cluster/placements/${model}`, { method: 'DELETE' })).status).toBe(404)
+  for (const model of ['none', 'org%2fnone', '__proto__'])
+    expect((await fetch(`${gateway.url}/v1/cluster/placements/${model}`, { method: 'DELETE' })).status).toBe(404)
   expect(asked).toHaveLength(1)
 })
 
@@ -124,7 +183,10 @@ test('health is 200 without a ring; ready tells why not', async () => {
   await using gateway = await startGateway({ notServing, view: EMPTY_VIEW })
   expect(await (await fetch(`${gateway.url}/health`)).json()).toEqual({ status: 'ok' })
   const ready = await fetch(`${gateway.url}/ready`)
-  expect([ready.status, await ready.json()]).toEqual([503, { error: { code: 'no_ring', type: 'server_error', message: 'no device is here', param: null } }])
+  expect([ready.status, await ready.json()]).toEqual([
+    503,
+    { error: { code: 'no_ring', type: 'server_error', message: 'no device is here', param: null } },
+  ])
   expect(await (await fetch(`${gateway.url}/v1/cluster`)).json()).toEqual({ peers: [], placements: [] })
   await using serving = await startGateway()
   expect(await (await fetch(`${serving.url}/ready`)).json()).toMatchObject({ status: 'ready', model: 'ember' })
@@ -134,7 +196,13 @@ test('metrics count requests and tokens and show the cluster', async () => {
   await using gateway = await startGateway({ answer: () => [300, 301] })
   await gateway.post('/v1/completions', { model: 'ember', prompt: [5, 6, 7] })
   const text = await (await fetch(`${gateway.url}/metrics`)).text()
-  for (const line of ['ringlet_prompt_tokens_total 3', 'ringlet_generation_tokens_total 3', 'ringlet_answers_total{finish="stop"} 1', 'ringlet_peers{role="device"} 1', 'ringlet_placement_ready{model="ember"} 1']) {
+  for (const line of [
+    'ringlet_prompt_tokens_total 3',
+    'ringlet_generation_tokens_total 3',
+    'ringlet_answers_total{finish="stop"} 1',
+    'ringlet_peers{role="device"} 1',
+    'ringlet_placement_ready{model="ember"} 1',
+  ]) {
     expect(text).toContain(line)
   }
   expect(text).toMatch(/ringlet_time_to_first_token_seconds_count 1/)

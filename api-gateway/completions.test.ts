@@ -11,7 +11,9 @@ beforeAll(async () => {
 
 const PATH = '/v1/completions'
 const bodySchema = z.object({
-  id: z.string().startsWith('cmpl-'), object: z.literal('text_completion'), model: z.literal('ember'),
+  id: z.string().startsWith('cmpl-'),
+  object: z.literal('text_completion'),
+  model: z.literal('ember'),
   choices: z.array(z.object({ index: z.number(), text: z.string(), finish_reason: z.string().nullable(), logprobs: z.null() })),
   usage: z.object({ prompt_tokens: z.number(), completion_tokens: z.number(), total_tokens: z.number() }).nullish(),
 })
@@ -41,7 +43,9 @@ test('echo puts the prompt before each choice, streamed and whole', async () => 
   for (const prompt of ['Once', ember.encode('Once')]) {
     const whole = bodySchema.parse(await (await gateway.post(PATH, { model: 'ember', prompt, echo: true })).json())
     expect(whole.choices[0]?.text).toBe('Once upon a time')
-    const events = await readEvents(await gateway.post(PATH, { model: 'ember', prompt, echo: true, stream: true, stream_options: { include_usage: true } }))
+    const events = await readEvents(
+      await gateway.post(PATH, { model: 'ember', prompt, echo: true, stream: true, stream_options: { include_usage: true } }),
+    )
     expect(events.at(-1)).toBe('[DONE]')
     const chunks = events.slice(0, -1).map((event) => bodySchema.parse(event))
     expect(chunks.flatMap((chunk) => chunk.choices.map((choice) => choice.text)).join('')).toBe('Once upon a time')
@@ -51,9 +55,16 @@ test('echo puts the prompt before each choice, streamed and whole', async () => 
 })
 
 test.each([
-  [{ prompt: '' }, 'invalid_value', 'prompt'], [{ prompt: [] }, 'invalid_value', 'prompt'], [{ prompt: [[]] }, 'invalid_value', 'prompt[0]'], [{}, 'invalid_value', 'prompt'],
-  [{ prompt: [1, 4096] }, 'invalid_value', 'prompt'], [{ prompt: [1, -1] }, 'invalid_value', 'prompt[1]'], [{ prompt: ['a', 1] }, 'invalid_value', 'prompt'],
-  [{ prompt: 'a', suffix: 'b' }, 'unsupported_field', 'suffix'], [{ prompt: 'a', best_of: 2 }, 'unsupported_field', 'best_of'], [{ prompt: 'a', logprobs: 0 }, 'unsupported_field', 'logprobs'],
+  [{ prompt: '' }, 'invalid_value', 'prompt'],
+  [{ prompt: [] }, 'invalid_value', 'prompt'],
+  [{ prompt: [[]] }, 'invalid_value', 'prompt[0]'],
+  [{}, 'invalid_value', 'prompt'],
+  [{ prompt: [1, 4096] }, 'invalid_value', 'prompt'],
+  [{ prompt: [1, -1] }, 'invalid_value', 'prompt[1]'],
+  [{ prompt: ['a', 1] }, 'invalid_value', 'prompt'],
+  [{ prompt: 'a', suffix: 'b' }, 'unsupported_field', 'suffix'],
+  [{ prompt: 'a', best_of: 2 }, 'unsupported_field', 'best_of'],
+  [{ prompt: 'a', logprobs: 0 }, 'unsupported_field', 'logprobs'],
 ])('%j is 400 %s naming %s', async (fields, code, param) => {
   await using gateway = await startGateway()
   const response = await gateway.post(PATH, { model: 'ember', ...fields })

@@ -43,15 +43,42 @@ export type GatewayOptions = {
 const DEFAULT_MAX_BODY_BYTES = 8 * 1024 * 1024
 
 /** For `http.createServer`: Node's own limits let a client hold a socket for minutes by sending slowly (faults.md 23). */
-export const HTTP_LIMITS = { headersTimeout: 15_000, requestTimeout: 60_000, connectionsCheckingInterval: 5_000, maxHeaderSize: 16 * 1024 } as const satisfies ServerOptions
+export const HTTP_LIMITS = {
+  headersTimeout: 15_000,
+  requestTimeout: 60_000,
+  connectionsCheckingInterval: 5_000,
+  maxHeaderSize: 16 * 1024,
+} as const satisfies ServerOptions
 
 /** What needs a key when keys are set. */
 const KEYED_PATHS = ['/v1', '/chat/completions', '/metrics']
 const METHODS: Readonly<Record<string, readonly string[]>> = {
-  '/v1/chat/completions': ['POST'], '/chat/completions': ['POST'], '/v1/completions': ['POST'], '/v1/models': ['GET'], '/v1/cluster': ['GET'],
-  '/v1/cluster/placements': ['POST'], '/health': ['GET'], '/ready': ['GET'], '/metrics': ['GET'],
+  '/v1/chat/completions': ['POST'],
+  '/chat/completions': ['POST'],
+  '/v1/completions': ['POST'],
+  '/v1/models': ['GET'],
+  '/v1/cluster': ['GET'],
+  '/v1/cluster/placements': ['POST'],
+  '/health': ['GET'],
+  '/ready': ['GET'],
+  '/metrics': ['GET'],
 }
-const OUT_OF_SCOPE = ['images', 'audio', 'files', 'batches', 'fine_tuning', 'assistants', 'threads', 'vector_stores', 'moderations', 'realtime', 'rerank', 'infill', 'uploads', 'videos']
+const OUT_OF_SCOPE = [
+  'images',
+  'audio',
+  'files',
+  'batches',
+  'fine_tuning',
+  'assistants',
+  'threads',
+  'vector_stores',
+  'moderations',
+  'realtime',
+  'rerank',
+  'infill',
+  'uploads',
+  'videos',
+]
 
 function routeNotFound(path: string): ClusterError {
   const name = /^\/v1\/([a-z_]+)/.exec(path)?.[1]
@@ -68,13 +95,15 @@ const endOfRoutes: RequestHandler = (request, response, next) => {
   next(new ClusterError('method_not_allowed', `${request.path} takes ${methods.join(' and ')}, not ${request.method}`))
 }
 
-const answerErrors = (log: Log): ErrorRequestHandler => (thrown: unknown, _request, response, _next) => {
-  const error = fromHttpError(thrown)
-  if (error.code === 'internal') log.error({ err: error.cause ?? error, request: response.getHeader('x-request-id') }, 'a request failed')
-  // The stream has begun: its own writer has told the error, or the client is gone.
-  if (response.headersSent) response.destroy()
-  else sendOpenAiError(response, error)
-}
+const answerErrors =
+  (log: Log): ErrorRequestHandler =>
+  (thrown: unknown, _request, response, _next) => {
+    const error = fromHttpError(thrown)
+    if (error.code === 'internal') log.error({ err: error.cause ?? error, request: response.getHeader('x-request-id') }, 'a request failed')
+    // The stream has begun: its own writer has told the error, or the client is gone.
+    if (response.headersSent) response.destroy()
+    else sendOpenAiError(response, error)
+  }
 
 export function createGateway(options: GatewayOptions): Express {
   const { backend, models, log } = options

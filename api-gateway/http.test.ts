@@ -11,7 +11,12 @@ const codeOf = async (response: Response): Promise<string> => {
 }
 
 /** fetch cannot set Host or Origin as it likes. */
-const rawGet = (gateway: TestGateway, path: string, headers: Record<string, string>, method = 'GET'): Promise<{ status: number; headers: NodeJS.Dict<string | string[]> }> =>
+const rawGet = (
+  gateway: TestGateway,
+  path: string,
+  headers: Record<string, string>,
+  method = 'GET',
+): Promise<{ status: number; headers: NodeJS.Dict<string | string[]> }> =>
   new Promise((resolve, reject) => {
     const request = httpRequest(gateway.url + path, { method, headers }, (response) => {
       response.resume()
@@ -23,11 +28,21 @@ const rawGet = (gateway: TestGateway, path: string, headers: Record<string, stri
 
 const deep = `${'['.repeat(5000)}${']'.repeat(5000)}`
 test.each([
-  ['not JSON', '{"model":', 'invalid_json'], ['nothing', '', 'invalid_json'], ['an array', '[]', 'invalid_json'], ['a number', '1', 'invalid_json'], ['null', 'null', 'invalid_json'],
-  ['NaN', '{"temperature":NaN}', 'invalid_json'], ['a lone surrogate', '{"model":"\\ud800"}', 'invalid_json'], ['the same key twice', '{"model":"a","model":"b"}', 'invalid_json'],
-  ['the same key twice, escaped', '{"model":"a","\\u006dodel":"b"}', 'invalid_json'], ['__proto__', '{"__proto__":{"isAdmin":true}}', 'invalid_json'],
-  ['constructor inside', '{"messages":[{"constructor":{"prototype":{}}}]}', 'invalid_json'], ['an escaped __proto__', '{"\\u005f_proto__":1}', 'invalid_json'],
-  ['5000 nested arrays', `{"messages":${deep}}`, 'invalid_json'], ['2 million values', `{"messages":[${'1,'.repeat(2_000_000)}1]}`, 'invalid_json'], ['an open string', '{"a":"b', 'invalid_json'],
+  ['not JSON', '{"model":', 'invalid_json'],
+  ['nothing', '', 'invalid_json'],
+  ['an array', '[]', 'invalid_json'],
+  ['a number', '1', 'invalid_json'],
+  ['null', 'null', 'invalid_json'],
+  ['NaN', '{"temperature":NaN}', 'invalid_json'],
+  ['a lone surrogate', '{"model":"\\ud800"}', 'invalid_json'],
+  ['the same key twice', '{"model":"a","model":"b"}', 'invalid_json'],
+  ['the same key twice, escaped', '{"model":"a","\\u006dodel":"b"}', 'invalid_json'],
+  ['__proto__', '{"__proto__":{"isAdmin":true}}', 'invalid_json'],
+  ['constructor inside', '{"messages":[{"constructor":{"prototype":{}}}]}', 'invalid_json'],
+  ['an escaped __proto__', '{"\\u005f_proto__":1}', 'invalid_json'],
+  ['5000 nested arrays', `{"messages":${deep}}`, 'invalid_json'],
+  ['2 million values', `{"messages":[${'1,'.repeat(2_000_000)}1]}`, 'invalid_json'],
+  ['an open string', '{"a":"b', 'invalid_json'],
 ])('faults 25, 33: a body with %s is 400 in under 50 ms and the server lives on', async (_name, body, code) => {
   await using gateway = await startGateway()
   await gateway.post(CHAT, '{}')
@@ -60,15 +75,23 @@ test('faults 26: a body above 8 MiB is 413, one of another type 415', async () =
 
 test('bytes that are no UTF-8 are 400', async () => {
   await using gateway = await startGateway()
-  const response = await fetch(gateway.url + CHAT, { method: 'POST', headers: { 'content-type': 'application/json' }, body: Uint8Array.of(0x7b, 0xff, 0x7d) })
+  const response = await fetch(gateway.url + CHAT, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: Uint8Array.of(0x7b, 0xff, 0x7d),
+  })
   expect([response.status, await codeOf(response)]).toEqual([400, 'invalid_json'])
 })
 
 test('unknown routes are 404, out of scope says so, a wrong method is 405; each has a request id', async () => {
   await using gateway = await startGateway()
   for (const [method, path, status, code] of [
-    ['GET', '/v1/nothing', 404, 'route_not_found'], ['GET', '/nothing', 404, 'route_not_found'], ['POST', '/v1/images/generations', 404, 'route_not_found'],
-    ['POST', '/v1/audio/speech', 404, 'route_not_found'], ['GET', CHAT, 405, 'method_not_allowed'], ['GET', '/v1/models/%E0%A4%A', 400, 'invalid_value'],
+    ['GET', '/v1/nothing', 404, 'route_not_found'],
+    ['GET', '/nothing', 404, 'route_not_found'],
+    ['POST', '/v1/images/generations', 404, 'route_not_found'],
+    ['POST', '/v1/audio/speech', 404, 'route_not_found'],
+    ['GET', CHAT, 405, 'method_not_allowed'],
+    ['GET', '/v1/models/%E0%A4%A', 400, 'invalid_value'],
   ] as const) {
     const response = await fetch(gateway.url + path, { method })
     expect([path, response.status, response.headers.get('x-request-id')]).toEqual([path, status, expect.stringMatching(/^req_/)])
@@ -98,7 +121,14 @@ test('faults 31: foreign hosts and origins are refused, own ones and localhost a
   const port = new URL(gateway.url).port
   expect((await rawGet(gateway, '/v1/models', { host: 'evil.example' })).status).toBe(403)
   expect((await rawGet(gateway, '/v1/models', { host: `localhost:${port}` })).status).toBe(200)
-  for (const [origin, status] of [['https://evil.example', 403], ['null', 403], ['http://127.0.0.1.evil.example', 403], ['http://localhost:5173', 200], [gateway.url, 200], ['https://chat.example', 200]] as const) {
+  for (const [origin, status] of [
+    ['https://evil.example', 403],
+    ['null', 403],
+    ['http://127.0.0.1.evil.example', 403],
+    ['http://localhost:5173', 200],
+    [gateway.url, 200],
+    ['https://chat.example', 200],
+  ] as const) {
     const response = await rawGet(gateway, '/v1/models', { origin })
     expect([origin, response.status]).toEqual([origin, status])
     expect(response.headers['access-control-allow-origin']).toBe(status === 200 ? origin : undefined)
@@ -107,10 +137,28 @@ test('faults 31: foreign hosts and origins are refused, own ones and localhost a
 
 test('a preflight allows what SDKs send and exposes the request id', async () => {
   await using gateway = await startGateway()
-  const response = await rawGet(gateway, CHAT, { origin: 'http://localhost:3000', 'access-control-request-method': 'POST', 'access-control-request-headers': 'authorization,x-stainless-arch,x-stainless-retry-count,x-evil' }, 'OPTIONS')
+  const response = await rawGet(
+    gateway,
+    CHAT,
+    {
+      origin: 'http://localhost:3000',
+      'access-control-request-method': 'POST',
+      'access-control-request-headers': 'authorization,x-stainless-arch,x-stainless-retry-count,x-evil',
+    },
+    'OPTIONS',
+  )
   expect(response.status).toBe(204)
   const allowed = String(response.headers['access-control-allow-headers'])
-  for (const name of ['authorization', 'content-type', 'openai-beta', 'x-api-key', 'anthropic-version', 'x-stainless-arch', 'x-stainless-retry-count']) expect(allowed).toContain(name)
+  for (const name of [
+    'authorization',
+    'content-type',
+    'openai-beta',
+    'x-api-key',
+    'anthropic-version',
+    'x-stainless-arch',
+    'x-stainless-retry-count',
+  ])
+    expect(allowed).toContain(name)
   expect(allowed).not.toContain('x-evil')
   expect((await rawGet(gateway, '/v1/models', { origin: gateway.url })).headers['access-control-expose-headers']).toContain('x-request-id')
 })
@@ -119,7 +167,8 @@ test('a host is judged by name: addresses only where the server is bound wider',
   const loopback = { isLoopbackOnly: true, names: [] }
   const wide = { isLoopbackOnly: false, names: ['ring.example'] }
   for (const host of ['localhost', 'localhost:80', '127.0.0.1:8080', '[::1]:8080', 'app.localhost']) expect(isAllowedHost(host, loopback)).toBe(true)
-  for (const host of [undefined, '', 'evil.example', '192.168.0.5', 'localhost.evil.example', 'localhost:80:80', 'a@localhost']) expect(isAllowedHost(host, loopback)).toBe(false)
+  for (const host of [undefined, '', 'evil.example', '192.168.0.5', 'localhost.evil.example', 'localhost:80:80', 'a@localhost'])
+    expect(isAllowedHost(host, loopback)).toBe(false)
   for (const host of ['192.168.0.5:8080', 'ring.example', 'RING.example:1', '[fe80::1]']) expect(isAllowedHost(host, wide)).toBe(true)
   expect(isAllowedHost('other.example', wide)).toBe(false)
 })

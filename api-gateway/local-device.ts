@@ -9,8 +9,6 @@ export type LocalDeviceOptions = {
   readonly modelFolders: readonly string[]
   readonly memoryBytes: number
   readonly threads: number
-  /** The certificate is the server's own: it proves nothing on loopback. */
-  readonly trustAnyCertificate: boolean
 }
 
 export type LocalDevice = { readonly close: () => Promise<void> }
@@ -21,7 +19,7 @@ export function startLocalDevice(
   onLog: (message: string, fields: Record<string, unknown>) => void,
   onExit: (code: number) => void,
 ): LocalDevice {
-  const worker = new Worker(new URL('./local-device-worker.ts', import.meta.url), { workerData: options })
+  const worker = new Worker(new URL('./local-device-thread.mjs', import.meta.url), { workerData: options })
   let closing = false
   worker.on('message', ({ message, fields }: { message: string; fields: Record<string, unknown> }) => onLog(message, fields))
   worker.on('error', (error) => onLog('the local device failed', { cause: String(error) }))

@@ -12,14 +12,20 @@ const SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
 
 function clusterGauges(registry: Registry, backend: CompletionBackend): void {
   new Gauge({
-    name: 'ringlet_peers', help: 'Peers on the roster', labelNames: ['role'], registers: [registry],
+    name: 'ringlet_peers',
+    help: 'Peers on the roster',
+    labelNames: ['role'],
+    registers: [registry],
     collect() {
       this.reset()
       for (const peer of backend.view().peers.values()) this.inc({ role: peer.role })
     },
   })
   new Gauge({
-    name: 'ringlet_placement_ready', help: '1 while every shard of the model is ready', labelNames: ['model'], registers: [registry],
+    name: 'ringlet_placement_ready',
+    help: '1 while every shard of the model is ready',
+    labelNames: ['model'],
+    registers: [registry],
     collect() {
       this.reset()
       const view = backend.view()
@@ -36,7 +42,12 @@ function jobMetrics(registry: Registry) {
     generationTokens: new Counter({ name: 'ringlet_generation_tokens_total', help: 'Tokens sampled', registers }),
     finished: new Counter({ name: 'ringlet_answers_total', help: 'Answers by how they ended', labelNames: ['finish'], registers }),
     failed: new Counter({ name: 'ringlet_failed_requests_total', help: 'Requests by error code', labelNames: ['code'], registers }),
-    firstToken: new Histogram({ name: 'ringlet_time_to_first_token_seconds', help: 'From the request to its first token', buckets: SECONDS, registers }),
+    firstToken: new Histogram({
+      name: 'ringlet_time_to_first_token_seconds',
+      help: 'From the request to its first token',
+      buckets: SECONDS,
+      registers,
+    }),
     nextToken: new Histogram({ name: 'ringlet_inter_token_seconds', help: 'Between tokens of one answer', buckets: SECONDS, registers }),
   }
 }

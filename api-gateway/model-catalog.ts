@@ -59,7 +59,10 @@ const notFound = (name: unknown): ClusterError => {
 }
 
 /** @param folders searched in order; the first that has a name wins */
-export function createModelCatalog(folders: readonly string[], openSource: (entry: ModelEntry) => ModelSource = (entry) => folderSource(entry.folder)): ModelCatalog {
+export function createModelCatalog(
+  folders: readonly string[],
+  openSource: (entry: ModelEntry) => ModelSource = (entry) => folderSource(entry.folder),
+): ModelCatalog {
   const texts = new Map<ModelId, Promise<TextModel>>()
   const list = async (): Promise<readonly ModelEntry[]> => {
     const all = (await Promise.all(folders.map(entriesIn))).flat()

@@ -50,7 +50,10 @@ function transferable(bytes: Uint8Array): { readonly bytes: Uint8Array; readonly
 
 export function createPeerHost(options: PeerHostOptions): PeerHost {
   const { socket, hello, port, clock, random, startDirect, onConnection, onRefused = () => undefined } = options
-  let latest: { readonly status: Omit<PeerStatus, 'links'>; readonly capabilities: Capabilities | null } = { status: IDLE_STATUS, capabilities: hello.capabilities }
+  let latest: { readonly status: Omit<PeerStatus, 'links'>; readonly capabilities: Capabilities | null } = {
+    status: IDLE_STATUS,
+    capabilities: hello.capabilities,
+  }
   let stopTimer = (): void => undefined
 
   const publish = (): void => signal.publish({ ...latest.status, links: [...hub.reports()] }, latest.capabilities)
@@ -130,6 +133,8 @@ export function createPeerHost(options: PeerHostOptions): PeerHost {
         return signal.announce(message.placement)
       case 'wish':
         return signal.wish(message.wish)
+      case 'unwish':
+        return signal.unwish(message.model)
     }
   })
   watchLinks()

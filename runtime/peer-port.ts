@@ -4,7 +4,7 @@
  */
 import type { Capabilities, LinkPath, PeerStatus, Placement, Wish } from '../protocol/cluster.ts'
 import type { WireError } from '../protocol/errors.ts'
-import type { PeerId } from '../protocol/ids.ts'
+import type { ModelId, PeerId } from '../protocol/ids.ts'
 import type { ClusterEvent, Welcome } from '../protocol/signaling.ts'
 
 export type HostToEngine =
@@ -23,6 +23,7 @@ export type EngineToHost =
   | { readonly type: 'status'; readonly status: Omit<PeerStatus, 'links'>; readonly capabilities: Capabilities | null }
   | { readonly type: 'announce'; readonly placement: Placement }
   | { readonly type: 'wish'; readonly wish: Wish }
+  | { readonly type: 'unwish'; readonly model: ModelId }
 
 /** The part of MessagePort, Worker and worker_threads' ports that both sides use. */
 export type Port<In, Out> = {

@@ -62,6 +62,7 @@ export function openPortNetwork(port: Port<HostToEngine, EngineToHost>): Promise
     publishStatus: (status) => port.post({ type: 'status', status, capabilities }),
     announce: (placement) => port.post({ type: 'announce', placement }),
     wish: (wish) => port.post({ type: 'wish', wish }),
+    unwish: (model) => port.post({ type: 'unwish', model }),
     setCapabilities: (next) => {
       capabilities = next
     },

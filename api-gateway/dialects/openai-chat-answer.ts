@@ -25,13 +25,20 @@ export function chatBody(envelope: Envelope, job: TextJob, results: readonly Cho
 
 /** Chunks are filled up to multiples of this many characters, so that packet sizes tell nothing of the text. */
 const PADDED_TO = 16
-const padding = (content: string): string => randomBytes(PADDED_TO).toString('base64url').slice(0, PADDED_TO - (content.length % PADDED_TO))
+const padding = (content: string): string =>
+  randomBytes(PADDED_TO)
+    .toString('base64url')
+    .slice(0, PADDED_TO - (content.length % PADDED_TO))
 
 /** Writes one stream: per choice a role, texts, a finish; then usage if asked, then the mark of the end. */
 export function chatStreamWriter(envelope: Envelope, job: TextJob, { streaming }: ChatRequest): StreamWriter {
   const opened = new Set<number>()
   const tokens = new Map<number, number>()
-  const usage = (): Usage => usageOf(job, [...tokens.values()].reduce((total, count) => total + count, 0))
+  const usage = (): Usage =>
+    usageOf(
+      job,
+      [...tokens.values()].reduce((total, count) => total + count, 0),
+    )
   const chunk = (choices: readonly object[], extra: object = {}): object => ({
     ...envelope,
     object: 'chat.completion.chunk',
@@ -39,7 +46,12 @@ export function chatStreamWriter(envelope: Envelope, job: TextJob, { streaming }
     ...(streaming.everyChunk ? { usage: usage() } : streaming.includeUsage ? { usage: null } : {}),
     ...extra,
   })
-  const delta = (index: number, content: object, finish: string | null = null): object => ({ index, delta: content, finish_reason: finish, logprobs: null })
+  const delta = (index: number, content: object, finish: string | null = null): object => ({
+    index,
+    delta: content,
+    finish_reason: finish,
+    logprobs: null,
+  })
   return {
     event: (stream, event) => {
       if (event.type === 'progress') return
@@ -49,7 +61,8 @@ export function chatStreamWriter(envelope: Envelope, job: TextJob, { streaming }
         stream.event(chunk([delta(event.choice, { role: 'assistant', content: null })]))
       }
       if (event.type === 'finish') stream.event(chunk([delta(event.choice, {}, event.reason)]))
-      else if (event.text !== '') stream.event(chunk([delta(event.choice, { content: event.text })], streaming.obfuscate ? { obfuscation: padding(event.text) } : {}))
+      else if (event.text !== '')
+        stream.event(chunk([delta(event.choice, { content: event.text })], streaming.obfuscate ? { obfuscation: padding(event.text) } : {}))
     },
     finish: (stream) => {
       if (streaming.includeUsage && opened.size === choiceCount(job)) stream.event({ ...chunk([]), usage: usage() })

@@ -4,21 +4,50 @@ import { z } from 'zod'
 import type { ChatTurn } from '../../core/text/chat-template.ts'
 import type { TextModel } from '../../core/text/text-model.ts'
 import { ClusterError } from '../../protocol/errors.ts'
-import { FOREIGN_FIELDS, isEmptyList, isFalse, never, parseFields, refuseUnsupported, samplingFields, samplingOf, stopsOf, streamOptionsOf } from './openai-fields.ts'
+import {
+  FOREIGN_FIELDS,
+  isEmptyList,
+  isFalse,
+  never,
+  parseFields,
+  refuseUnsupported,
+  samplingFields,
+  samplingOf,
+  stopsOf,
+  streamOptionsOf,
+} from './openai-fields.ts'
 import type { TextJob } from '../jobs/text-job.ts'
 import type { ModelId } from '../../protocol/ids.ts'
 
 const UNSUPPORTED = {
   ...FOREIGN_FIELDS,
-  tools: isEmptyList, tool_choice: (value: unknown) => value === 'none', functions: isEmptyList, function_call: (value: unknown) => value === 'none',
+  tools: isEmptyList,
+  tool_choice: (value: unknown) => value === 'none',
+  functions: isEmptyList,
+  function_call: (value: unknown) => value === 'none',
   response_format: (value: unknown) => typeof value === 'object' && value !== null && 'type' in value && value.type === 'text',
-  logprobs: isFalse, top_logprobs: never, modalities: (value: unknown) => JSON.stringify(value) === '["text"]', audio: never, prediction: never,
-  web_search_options: never, reasoning_effort: never, verbosity: never, enable_thinking: never, chat_template_kwargs: never, chat_template: never,
-  documents: never, echo: isFalse, best_of: (value: unknown) => value === 1,
-  add_generation_prompt: (value: unknown) => value === true, continue_final_message: isFalse,
+  logprobs: isFalse,
+  top_logprobs: never,
+  modalities: (value: unknown) => JSON.stringify(value) === '["text"]',
+  audio: never,
+  prediction: never,
+  web_search_options: never,
+  reasoning_effort: never,
+  verbosity: never,
+  enable_thinking: never,
+  chat_template_kwargs: never,
+  chat_template: never,
+  documents: never,
+  echo: isFalse,
+  best_of: (value: unknown) => value === 1,
+  add_generation_prompt: (value: unknown) => value === true,
+  continue_final_message: isFalse,
 } as const
 
-const contentSchema = z.union([z.string(), z.array(z.looseObject({ type: z.string(), text: z.string().optional() }), 'expected text or a list of parts')])
+const contentSchema = z.union([
+  z.string(),
+  z.array(z.looseObject({ type: z.string(), text: z.string().optional() }), 'expected text or a list of parts'),
+])
 const messageSchema = z.looseObject({
   role: z.enum(['system', 'developer', 'user', 'assistant', 'tool', 'function']),
   content: contentSchema.nullish(),
@@ -33,7 +62,11 @@ const bodySchema = z.looseObject({
   metadata: z.looseObject({}).nullish(),
 })
 
-export type ChatRequest = z.infer<typeof bodySchema> & { readonly turns: readonly ChatTurn[]; readonly continueFinal: boolean; readonly streaming: ReturnType<typeof streamOptionsOf> }
+export type ChatRequest = z.infer<typeof bodySchema> & {
+  readonly turns: readonly ChatTurn[]
+  readonly continueFinal: boolean
+  readonly streaming: ReturnType<typeof streamOptionsOf>
+}
 
 function textOf(content: Message['content'], at: string): string {
   if (content === null || content === undefined) return ''
@@ -43,7 +76,11 @@ function textOf(content: Message['content'], at: string): string {
       if (part.type === 'text' && part.text !== undefined) return part.text
       const param = `${at}.content[${index}]`
       if (part.type === 'text') throw new ClusterError('invalid_value', `${param}.text: expected a string`, { detail: { param: `${param}.text` } })
-      throw new ClusterError('unsupported_field', `${param}: parts of type ${JSON.stringify(part.type.slice(0, 40))} are out of scope; this server reads text only`, { detail: { param } })
+      throw new ClusterError(
+        'unsupported_field',
+        `${param}: parts of type ${JSON.stringify(part.type.slice(0, 40))} are out of scope; this server reads text only`,
+        { detail: { param } },
+      )
     })
     .join('')
 }
@@ -59,8 +96,13 @@ function turnOf(message: Message, index: number): ChatTurn {
     throw new ClusterError('unsupported_field', `${at}.role: results of tools are not supported here`, { detail: { param: `${at}.role` } })
   }
   const isEmpty = message.content === null || message.content === undefined
-  if (isEmpty && message.role !== 'assistant') throw new ClusterError('invalid_value', `${at}.content: expected text`, { detail: { param: `${at}.content` } })
-  return { role: message.role === 'developer' ? 'system' : message.role, content: textOf(message.content, at), ...(message.name === undefined ? {} : { name: message.name }) }
+  if (isEmpty && message.role !== 'assistant')
+    throw new ClusterError('invalid_value', `${at}.content: expected text`, { detail: { param: `${at}.content` } })
+  return {
+    role: message.role === 'developer' ? 'system' : message.role,
+    content: textOf(message.content, at),
+    ...(message.name === undefined ? {} : { name: message.name }),
+  }
 }
 
 /** @throws {ClusterError} invalid_value, unsupported_field */
@@ -70,7 +112,9 @@ export function parseChatRequest(body: Readonly<Record<string, unknown>>): ChatR
   const turns = fields.messages.map(turnOf)
   const continueFinal = turns.at(-1)?.role === 'assistant'
   if (continueFinal && turns.at(-2)?.role === 'assistant') {
-    throw new ClusterError('invalid_value', 'messages: only one assistant turn may end the list; it is then continued', { detail: { param: 'messages' } })
+    throw new ClusterError('invalid_value', 'messages: only one assistant turn may end the list; it is then continued', {
+      detail: { param: 'messages' },
+    })
   }
   return { ...fields, turns, continueFinal, streaming: streamOptionsOf(fields) }
 }

@@ -8,22 +8,40 @@ import { openAiErrorBody } from '../http/error-response.ts'
 import type { ChoiceResult, StreamWriter } from '../jobs/serve-job.ts'
 import { choiceCount, usageOf, type TextJob, type Usage } from '../jobs/text-job.ts'
 import type { Envelope } from './openai-chat-answer.ts'
-import { FOREIGN_FIELDS, isFalse, never, parseFields, refuseUnsupported, samplingFields, samplingOf, stopsOf, streamOptionsOf } from './openai-fields.ts'
+import {
+  FOREIGN_FIELDS,
+  isFalse,
+  never,
+  parseFields,
+  refuseUnsupported,
+  samplingFields,
+  samplingOf,
+  stopsOf,
+  streamOptionsOf,
+} from './openai-fields.ts'
 
 const DEFAULT_MAX_TOKENS = 16
 const MAX_PROMPTS = 128
 const UNSUPPORTED = {
   ...FOREIGN_FIELDS,
-  suffix: (value: unknown) => value === '', best_of: (value: unknown) => value === 1, logprobs: never,
-  response_format: (value: unknown) => typeof value === 'object' && value !== null && 'type' in value && value.type === 'text', echo: () => true, prompt_embeds: never,
-  top_logprobs: never, tools: isFalse,
+  suffix: (value: unknown) => value === '',
+  best_of: (value: unknown) => value === 1,
+  logprobs: never,
+  response_format: (value: unknown) => typeof value === 'object' && value !== null && 'type' in value && value.type === 'text',
+  echo: () => true,
+  prompt_embeds: never,
+  top_logprobs: never,
+  tools: isFalse,
 } as const
 
 const ids = z.array(z.number().int().min(0)).min(1)
 const bodySchema = z.looseObject({
   ...samplingFields,
   model: z.unknown().optional(),
-  prompt: z.union([z.string().min(1), z.array(z.string().min(1)).min(1).max(MAX_PROMPTS), ids, z.array(ids).min(1).max(MAX_PROMPTS)], 'expected a text, token ids, or a list of either, not empty'),
+  prompt: z.union(
+    [z.string().min(1), z.array(z.string().min(1)).min(1).max(MAX_PROMPTS), ids, z.array(ids).min(1).max(MAX_PROMPTS)],
+    'expected a text, token ids, or a list of either, not empty',
+  ),
   echo: z.boolean().nullish(),
 })
 export type CompletionRequest = z.infer<typeof bodySchema> & { readonly streaming: ReturnType<typeof streamOptionsOf> }
@@ -45,7 +63,8 @@ export function promptsOf({ prompt }: CompletionRequest): readonly (string | rea
 /** @throws {ClusterError} invalid_value for an id that the vocabulary does not have */
 export function checkIds(promptIds: readonly number[], vocabSize: number): void {
   const outside = promptIds.find((id) => id >= vocabSize)
-  if (outside !== undefined) throw new ClusterError('invalid_value', `prompt: ${outside} is not a token id below ${vocabSize}`, { detail: { param: 'prompt' } })
+  if (outside !== undefined)
+    throw new ClusterError('invalid_value', `prompt: ${outside} is not a token id below ${vocabSize}`, { detail: { param: 'prompt' } })
 }
 
 export function completionJob(request: CompletionRequest, model: ModelId, text: TextModel, prompts: readonly (readonly number[])[]): TextJob {
@@ -86,7 +105,11 @@ export function completionBody(envelope: Envelope, job: TextJob, before: readonl
 
 export function completionStreamWriter(envelope: Envelope, job: TextJob, before: readonly string[], { streaming }: CompletionRequest): StreamWriter {
   const tokens = new Map<number, number>()
-  const usage = (): Usage => usageOf(job, [...tokens.values()].reduce((total, count) => total + count, 0))
+  const usage = (): Usage =>
+    usageOf(
+      job,
+      [...tokens.values()].reduce((total, count) => total + count, 0),
+    )
   const chunk = (choices: readonly object[]): object => ({
     ...envelope,
     object: 'text_completion',

@@ -52,7 +52,9 @@ export function refuseUnsupported(body: Readonly<Record<string, unknown>>, field
   for (const [name, isHarmless] of Object.entries(fields)) {
     const value = body[name]
     if (value === undefined || value === null || isHarmless(value)) continue
-    throw new ClusterError('unsupported_field', `${name} is not supported here, and ignoring it would change the answer; leave it out`, { detail: { param: name } })
+    throw new ClusterError('unsupported_field', `${name} is not supported here, and ignoring it would change the answer; leave it out`, {
+      detail: { param: name },
+    })
   }
 }
 
@@ -62,13 +64,35 @@ export const isEmptyList = (value: unknown): boolean => Array.isArray(value) && 
 
 /** Of llama.cpp's server, vLLM and others, for both endpoints. */
 export const FOREIGN_FIELDS = {
-  use_beam_search: isFalse, length_penalty: (value: unknown) => value === 1, stop_token_ids: isEmptyList, include_stop_str_in_output: isFalse,
-  ignore_eos: isFalse, min_tokens: (value: unknown) => value === 0, truncate_prompt_tokens: never, prompt_logprobs: never, guided_json: never,
-  guided_regex: never, guided_choice: never, guided_grammar: never, structured_outputs: never, bad_words: isEmptyList, allowed_token_ids: never,
-  grammar: (value: unknown) => value === '', json_schema: never, mirostat: (value: unknown) => value === 0, typical_p: (value: unknown) => value === 1,
-  tfs_z: (value: unknown) => value === 1, xtc_probability: (value: unknown) => value === 0, dry_multiplier: (value: unknown) => value === 0,
-  dynatemp_range: (value: unknown) => value === 0, n_probs: (value: unknown) => value === 0, samplers: never, repeat_penalty: (value: unknown) => value === 1,
-  timings_per_token: isFalse, return_progress: isFalse, return_token_ids: isFalse,
+  use_beam_search: isFalse,
+  length_penalty: (value: unknown) => value === 1,
+  stop_token_ids: isEmptyList,
+  include_stop_str_in_output: isFalse,
+  ignore_eos: isFalse,
+  min_tokens: (value: unknown) => value === 0,
+  truncate_prompt_tokens: never,
+  prompt_logprobs: never,
+  guided_json: never,
+  guided_regex: never,
+  guided_choice: never,
+  guided_grammar: never,
+  structured_outputs: never,
+  bad_words: isEmptyList,
+  allowed_token_ids: never,
+  grammar: (value: unknown) => value === '',
+  json_schema: never,
+  mirostat: (value: unknown) => value === 0,
+  typical_p: (value: unknown) => value === 1,
+  tfs_z: (value: unknown) => value === 1,
+  xtc_probability: (value: unknown) => value === 0,
+  dry_multiplier: (value: unknown) => value === 0,
+  dynatemp_range: (value: unknown) => value === 0,
+  n_probs: (value: unknown) => value === 0,
+  samplers: never,
+  repeat_penalty: (value: unknown) => value === 1,
+  timings_per_token: isFalse,
+  return_progress: isFalse,
+  return_token_ids: isFalse,
 } as const
 
 /** @throws {ClusterError} invalid_value when an id is outside the vocabulary */
@@ -78,15 +102,22 @@ function logitBiasOf(bias: SamplingFields['logit_bias'], vocabSize: number): Sam
   return entries.map(([key, value]): [number, number] => {
     const id = /^\d{1,9}$/.test(key) ? Number(key) : Number.NaN
     if (id < vocabSize) return [id, value]
-    throw new ClusterError('invalid_value', `logit_bias: ${JSON.stringify(key.slice(0, 40))} is not a token id below ${vocabSize}`, { detail: { param: 'logit_bias' } })
+    throw new ClusterError('invalid_value', `logit_bias: ${JSON.stringify(key.slice(0, 40))} is not a token id below ${vocabSize}`, {
+      detail: { param: 'logit_bias' },
+    })
   })
 }
 
 /** A request without a seed gets a random one, so that two of them differ. */
 export function samplingOf(fields: SamplingFields, text: TextModel): Sampling {
   const given = {
-    temperature: fields.temperature, topP: fields.top_p, topK: fields.top_k === -1 ? 0 : fields.top_k, minP: fields.min_p,
-    presencePenalty: fields.presence_penalty, frequencyPenalty: fields.frequency_penalty, repetitionPenalty: fields.repetition_penalty,
+    temperature: fields.temperature,
+    topP: fields.top_p,
+    topK: fields.top_k === -1 ? 0 : fields.top_k,
+    minP: fields.min_p,
+    presencePenalty: fields.presence_penalty,
+    frequencyPenalty: fields.frequency_penalty,
+    repetitionPenalty: fields.repetition_penalty,
   }
   const defaults = text.defaultSampling
   return {
@@ -102,11 +133,21 @@ export function samplingOf(fields: SamplingFields, text: TextModel): Sampling {
   }
 }
 
-export const stopsOf = (stop: SamplingFields['stop']): readonly string[] => (stop === undefined || stop === null ? [] : typeof stop === 'string' ? [stop] : stop)
+export const stopsOf = (stop: SamplingFields['stop']): readonly string[] =>
+  stop === undefined || stop === null ? [] : typeof stop === 'string' ? [stop] : stop
 
 /** @throws {ClusterError} invalid_value for stream_options without a stream */
-export function streamOptionsOf(fields: SamplingFields): { readonly includeUsage: boolean; readonly everyChunk: boolean; readonly obfuscate: boolean } {
+export function streamOptionsOf(fields: SamplingFields): {
+  readonly includeUsage: boolean
+  readonly everyChunk: boolean
+  readonly obfuscate: boolean
+} {
   const given = fields.stream_options
-  if (given && !fields.stream) throw new ClusterError('invalid_value', 'stream_options is only for stream: true', { detail: { param: 'stream_options' } })
-  return { includeUsage: given?.include_usage ?? false, everyChunk: given?.continuous_usage_stats ?? false, obfuscate: given?.include_obfuscation ?? true }
+  if (given && !fields.stream)
+    throw new ClusterError('invalid_value', 'stream_options is only for stream: true', { detail: { param: 'stream_options' } })
+  return {
+    includeUsage: given?.include_usage ?? false,
+    everyChunk: given?.continuous_usage_stats ?? false,
+    obfuscate: given?.include_obfuscation ?? true,
+  }
 }

@@ -17,6 +17,11 @@ export function checkApiKey(keys: readonly string[]): RequestHandler {
     const given = keyOf(request)
     // Digests have one length, so the comparison takes the same time whatever was sent.
     if (given !== null && digests.some((known) => timingSafeEqual(known, digest(given)))) return next()
-    next(new ClusterError('invalid_api_key', given === null ? 'this server needs an API key; send it as Authorization: Bearer KEY' : 'the API key is not one of this server'))
+    next(
+      new ClusterError(
+        'invalid_api_key',
+        given === null ? 'this server needs an API key; send it as Authorization: Bearer KEY' : 'the API key is not one of this server',
+      ),
+    )
   }
 }

@@ -35,7 +35,8 @@ export function openAiErrorBody({ code, message, detail }: ClusterError): OpenAi
 export function sendOpenAiError(response: Response, error: ClusterError): void {
   const { status, retry } = ERRORS[error.code]
   if (retry === 'never') response.setHeader('x-should-retry', 'false')
-  if (retry === 'later') response.setHeader('retry-after', Math.min(MAX_RETRY_AFTER_SECONDS, Math.ceil(error.detail.retryAfterSeconds ?? DEFAULT_RETRY_AFTER_SECONDS)))
+  if (retry === 'later')
+    response.setHeader('retry-after', Math.min(MAX_RETRY_AFTER_SECONDS, Math.ceil(error.detail.retryAfterSeconds ?? DEFAULT_RETRY_AFTER_SECONDS)))
   response.status(status).json(openAiErrorBody(error))
 }
 
@@ -47,7 +48,9 @@ export function fromHttpError(thrown: unknown): ClusterError {
     case 413:
       return new ClusterError('payload_too_large', 'the request body is larger than this server takes', { cause: thrown })
     case 415:
-      return new ClusterError('unsupported_media_type', 'the request body has an encoding or charset that this server does not read', { cause: thrown })
+      return new ClusterError('unsupported_media_type', 'the request body has an encoding or charset that this server does not read', {
+        cause: thrown,
+      })
     case 400:
       return new ClusterError('invalid_value', 'the request cannot be read: its path, length or encoding is malformed', { cause: thrown })
     case 404:

@@ -16,7 +16,8 @@ export function jsonBody(maxBytes: number): RequestHandler[] {
   const parse: RequestHandler = (request, _response, next) => {
     const body: unknown = request.body
     const value = parseJson(body instanceof Uint8Array ? body : new Uint8Array(0))
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new ClusterError('invalid_json', 'the request body must be a JSON object')
+    if (typeof value !== 'object' || value === null || Array.isArray(value))
+      throw new ClusterError('invalid_json', 'the request body must be a JSON object')
     request.body = value
     next()
   }

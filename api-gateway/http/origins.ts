@@ -42,7 +42,19 @@ function isAllowedOrigin(request: Request, origins: readonly string[]): boolean 
   return url.host === host || LOOPBACK_NAMES.has(url.hostname.replace(/^\[|\]$/g, ''))
 }
 
-const ALLOWED_HEADERS = ['authorization', 'content-type', 'openai-beta', 'openai-organization', 'openai-project', 'x-api-key', 'anthropic-version', 'anthropic-beta', 'x-request-id', 'range', 'x-ringlet-peer']
+const ALLOWED_HEADERS = [
+  'authorization',
+  'content-type',
+  'openai-beta',
+  'openai-organization',
+  'openai-project',
+  'x-api-key',
+  'anthropic-version',
+  'anthropic-beta',
+  'x-request-id',
+  'range',
+  'x-ringlet-peer',
+]
 
 /** SDKs add `x-stainless-*` headers of which new ones appear with every release. */
 function allowedHeaders(request: Request): string {

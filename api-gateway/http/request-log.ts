@@ -10,7 +10,17 @@ export function identifyAndLog(log: Log): RequestHandler {
     const start = performance.now()
     response.once('close', () => {
       const milliseconds = Math.round(performance.now() - start)
-      log.debug({ request: id, method: request.method, path: request.path.slice(0, 200), status: response.statusCode, complete: response.writableFinished, milliseconds }, 'request')
+      log.debug(
+        {
+          request: id,
+          method: request.method,
+          path: request.path.slice(0, 200),
+          status: response.statusCode,
+          complete: response.writableFinished,
+          milliseconds,
+        },
+        'request',
+      )
     })
     next()
   }

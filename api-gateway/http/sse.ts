@@ -1,4 +1,4 @@
-import type { Response } from 'express'
+import type { ServerResponse } from 'node:http'
 
 /** A comment goes out after this much silence, in milliseconds: Node's fetch gives up after 5 minutes, proxies much sooner. */
 const KEEP_ALIVE_MS = 10_000
@@ -15,7 +15,7 @@ export type EventStream = {
 }
 
 /** Server-sent events on one response. */
-export function createEventStream(response: Response): EventStream {
+export function createEventStream(response: ServerResponse): EventStream {
   let keepAlive: NodeJS.Timeout | null = null
   let isOpen = false
   const write = (text: string): void => {
@@ -32,7 +32,7 @@ export function createEventStream(response: Response): EventStream {
   const open = (): void => {
     if (isOpen) return
     isOpen = true
-    response.status(200)
+    response.statusCode = 200
     response.setHeader('content-type', 'text/event-stream; charset=utf-8')
     response.setHeader('cache-control', 'no-cache, no-transform')
     // Asks nginx not to collect events before passing them on.

@@ -15,14 +15,21 @@ export function checkContext(job: TextJob, backend: CompletionBackend): void {
   const limit = contextLength(job, backend)
   for (const ids of job.prompts) {
     if (ids.length < limit) continue
-    throw new ClusterError('context_length_exceeded', `the prompt has ${ids.length} tokens and the context holds ${limit} with the answer; shorten the prompt`, {
-      detail: { promptTokens: ids.length, contextLength: limit },
-    })
+    throw new ClusterError(
+      'context_length_exceeded',
+      `the prompt has ${ids.length} tokens and the context holds ${limit} with the answer; shorten the prompt`,
+      {
+        detail: { promptTokens: ids.length, contextLength: limit },
+      },
+    )
   }
 }
 
 /** Choices differ by seed; the first has the seed of the request. */
-const seedOf = (sampling: Sampling, choice: number): Sampling => ({ ...sampling, seed: BigInt.asIntN(64, BigInt(sampling.seed) + BigInt(choice)).toString() })
+const seedOf = (sampling: Sampling, choice: number): Sampling => ({
+  ...sampling,
+  seed: BigInt.asIntN(64, BigInt(sampling.seed) + BigInt(choice)).toString(),
+})
 
 async function* runChoice(job: TextJob, choice: number, backend: CompletionBackend, signal: AbortSignal): AsyncGenerator<JobEvent, void, undefined> {
   const promptIds = job.prompts[Math.floor(choice / job.choicesPerPrompt)] ?? []
@@ -76,7 +83,7 @@ export async function* runJob(job: TextJob, backend: CompletionBackend, signal: 
   const count = choiceCount(job)
   const all = Array.from({ length: count }, (_, choice) => follow(choice))
   try {
-    for (let finished = 0; finished < count; ) {
+    for (let finished = 0; finished < count;) {
       const event = await events.next()
       if (event.type === 'finish') finished++
       yield event

@@ -24,12 +24,22 @@ export type JobEvent =
   | { readonly type: 'text'; readonly choice: number; readonly text: string; readonly tokens: number }
   | { readonly type: 'finish'; readonly choice: number; readonly reason: FinishReason; readonly tokens: number }
 
-export type Usage = { readonly prompt_tokens: number; readonly completion_tokens: number; readonly total_tokens: number; readonly prompt_tokens_details: { readonly cached_tokens: number } }
+export type Usage = {
+  readonly prompt_tokens: number
+  readonly completion_tokens: number
+  readonly total_tokens: number
+  readonly prompt_tokens_details: { readonly cached_tokens: number }
+}
 
 export const choiceCount = (job: TextJob): number => job.prompts.length * job.choicesPerPrompt
 
 /** Prompts count once, however many choices each has. */
 export function usageOf(job: TextJob, completionTokens: number): Usage {
   const promptTokens = job.prompts.reduce((total, ids) => total + ids.length, 0)
-  return { prompt_tokens: promptTokens, completion_tokens: completionTokens, total_tokens: promptTokens + completionTokens, prompt_tokens_details: { cached_tokens: 0 } }
+  return {
+    prompt_tokens: promptTokens,
+    completion_tokens: completionTokens,
+    total_tokens: promptTokens + completionTokens,
+    prompt_tokens_details: { cached_tokens: 0 },
+  }
 }

@@ -16,7 +16,12 @@ export type PlacementWishes = {
 }
 
 const devices = z.number().int().min(1).max(1024)
-const requestSchema = z.object({ model: z.unknown().optional(), strategy: strategySchema.default('memory-weighted'), minDevices: devices.default(1), maxDevices: devices.default(1024) })
+const requestSchema = z.object({
+  model: z.unknown().optional(),
+  strategy: strategySchema.default('memory-weighted'),
+  minDevices: devices.default(1),
+  maxDevices: devices.default(1024),
+})
 
 /** How frames go from `shard` to the next one of its lap, as either end reports it; null before they have met. */
 function pathToNext(view: ClusterView, placement: Placement, shard: Shard): LinkPath | null {
@@ -74,7 +79,8 @@ export function clusterRoutes(view: () => ClusterView, models: ModelCatalog, wis
   router.get('/v1/cluster', (_request, response) => void response.json(clusterJson(view())))
   router.post('/v1/cluster/placements', async (request, response) => {
     const { model, ...fields } = parseFields(requestSchema, request.body)
-    if (fields.minDevices > fields.maxDevices) throw new ClusterError('invalid_value', 'minDevices is larger than maxDevices', { detail: { param: 'minDevices' } })
+    if (fields.minDevices > fields.maxDevices)
+      throw new ClusterError('invalid_value', 'minDevices is larger than maxDevices', { detail: { param: 'minDevices' } })
     const wish = { model: (await models.find(model)).id, ...fields }
     await wishes.ask(wish)
     response.status(202).json(wish)
@@ -82,7 +88,8 @@ export function clusterRoutes(view: () => ClusterView, models: ModelCatalog, wis
   router.delete('/v1/cluster/placements/*model', async (request, response) => {
     const model = [request.params.model].flat().join('/')
     const isPlaced = isModelId(model) && (view().wishes.has(model) || view().placements.has(model))
-    if (!isPlaced) throw new ClusterError('model_not_found', 'that model is not placed; GET /v1/cluster lists what is', { detail: { param: 'model' } })
+    if (!isPlaced)
+      throw new ClusterError('model_not_found', 'that model is not placed; GET /v1/cluster lists what is', { detail: { param: 'model' } })
     await wishes.drop(model)
     response.json({ model, dropped: true })
   })

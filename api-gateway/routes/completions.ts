@@ -4,7 +4,16 @@ import { ClusterError } from '../../protocol/errors.ts'
 import type { CompletionBackend } from '../completion-backend.ts'
 import { chatJob, newChatId, parseChatRequest } from '../dialects/openai-chat.ts'
 import { chatBody, chatStreamWriter, type Envelope } from '../dialects/openai-chat-answer.ts'
-import { checkIds, completionBody, completionJob, completionStreamWriter, echoes, newCompletionId, parseCompletionRequest, promptsOf } from '../dialects/openai-completions.ts'
+import {
+  checkIds,
+  completionBody,
+  completionJob,
+  completionStreamWriter,
+  echoes,
+  newCompletionId,
+  parseCompletionRequest,
+  promptsOf,
+} from '../dialects/openai-completions.ts'
 import { checkContext } from '../jobs/run-job.ts'
 import { collectJob, streamJob, type JobContext } from '../jobs/serve-job.ts'
 import type { ModelCatalog, ModelEntry } from '../model-catalog.ts'
@@ -46,7 +55,9 @@ export function completionRoutes(options: CompletionRoutesOptions): Router {
     const fields = parseCompletionRequest(request.body)
     const entry = await models.find(fields.model)
     const text = await models.text(entry)
-    const prompts = await Promise.all(promptsOf(fields).map(async (prompt) => (typeof prompt === 'string' ? encoder.text(entry, text, prompt) : prompt)))
+    const prompts = await Promise.all(
+      promptsOf(fields).map(async (prompt) => (typeof prompt === 'string' ? encoder.text(entry, text, prompt) : prompt)),
+    )
     for (const ids of prompts) checkIds(ids, text.vocabSize)
     const job = completionJob(fields, entry.id, text, prompts)
     checkContext(job, backend)
@@ -60,7 +71,8 @@ export function completionRoutes(options: CompletionRoutesOptions): Router {
   router.post(['/v1/chat/completions', '/chat/completions'], chat)
   router.post('/v1/completions', complete)
   router.post('/v1/cancel/:id', (request, response) => {
-    if (!options.running.cancel(request.params.id)) throw new ClusterError('route_not_found', 'no request with that id runs', { detail: { param: 'id' } })
+    if (!options.running.cancel(request.params.id))
+      throw new ClusterError('route_not_found', 'no request with that id runs', { detail: { param: 'id' } })
     response.json({ id: request.params.id, cancelled: true })
   })
   return router

@@ -6,7 +6,13 @@ import { ClusterError } from '../../protocol/errors.ts'
 import type { ModelCatalog } from '../model-catalog.ts'
 
 /** Bytes [start, end) of a file, asked for by `peer` (null: something that is no device). */
-export type ModelBytes = { readonly peer: PeerId | null; readonly model: ModelId; readonly file: string; readonly start: number; readonly end: number }
+export type ModelBytes = {
+  readonly peer: PeerId | null
+  readonly model: ModelId
+  readonly file: string
+  readonly start: number
+  readonly end: number
+}
 
 const notFound = (): ClusterError => new ClusterError('route_not_found', 'there is no such file of a model here')
 

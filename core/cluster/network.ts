@@ -1,5 +1,5 @@
 import type { PeerStatus, Placement, Wish } from '../../protocol/cluster.ts'
-import type { PeerId } from '../../protocol/ids.ts'
+import type { ModelId, PeerId } from '../../protocol/ids.ts'
 import type { ClusterView } from './cluster-view.ts'
 
 /**
@@ -19,4 +19,5 @@ export type Network = {
   publishStatus: (status: Omit<PeerStatus, 'links'>) => void
   announce: (placement: Placement) => void
   wish: (wish: Wish) => void
+  unwish: (model: ModelId) => void
 }

@@ -77,6 +77,7 @@ export function createMemoryCluster(): MemoryCluster {
       },
       announce: (placement) => emit({ type: 'placement', placement }),
       wish: (wish) => emit({ type: 'wish-set', wish }),
+      unwish: (model) => emit({ type: 'wish-dropped', model }),
     }
   }
 

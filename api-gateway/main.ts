@@ -1,0 +1,77 @@
+/** `npm start`, once dependencies and pages are there: starts everything and says where. */
+import { networkInterfaces } from 'node:os'
+import { renderUnicodeCompact } from 'uqr'
+import { ClusterError } from '../protocol/errors.ts'
+import { launchDevices, type HeadlessDevices } from '../scripts/headless-devices.ts'
+import { createLog } from './log.ts'
+import { parseOptions, type Options } from './options.ts'
+import { startServer, type RunningServer } from './serve.ts'
+
+const say = (line: string): void => void process.stdout.write(`${line}\n`)
+
+/** DEBUG 0 to 9 as pino's levels; words are scopes, which say everything. */
+function logLevel(debug: string): string {
+  if (debug === '') return 'warn'
+  const level = Number(debug)
+  if (Number.isNaN(level)) return 'debug'
+  return level === 0 ? 'silent' : level < 3 ? 'warn' : level < 6 ? 'info' : 'debug'
+}
+
+/** Addresses under which other machines reach a server that listens on all of them. */
+function lanAddresses(host: string): readonly string[] {
+  if (host !== '0.0.0.0' && host !== '::') return []
+  return Object.values(networkInterfaces())
+    .flat()
+    .flatMap((address) => (address && !address.internal && address.family === 'IPv4' ? [address.address] : []))
+}
+
+/** What people open on other devices: a link with the join token, as text and as a QR code. */
+function joinLink(options: Options, url: string): string {
+  const lan = lanAddresses(options.host)[0]
+  const link = new URL('/contribute', lan === undefined ? url : `${options.https ? 'https' : 'http'}://${lan}:${new URL(url).port}`)
+  if (options.joinToken !== null) link.searchParams.set('token', options.joinToken)
+  return link.href
+}
+
+function invite(options: Options, url: string): void {
+  const link = joinLink(options, url)
+  say(`\nChat        ${url}/\nLend        ${link}\nAPI         ${url}/v1`)
+  if (lanAddresses(options.host).length > 0 && !options.https) {
+    say('Other machines can chat, but browsers give WebGPU and threads to secure pages only: start with --https for them to lend.')
+  }
+  say(renderUnicodeCompact(link))
+}
+
+async function openDevices(options: Options, url: string): Promise<HeadlessDevices | null> {
+  if (options.devices === 0) return null
+  say(`Opening ${options.devices} headless browser ${options.devices === 1 ? 'device' : 'devices'} …`)
+  const { devices: count, backend, chromiumPath: executablePath, joinToken } = options
+  return launchDevices({ count, url, backend, executablePath, joinToken, threads: 1, say })
+}
+
+function stopOnSignal(server: RunningServer, devices: HeadlessDevices | null): void {
+  const stop = (): void => {
+    void Promise.allSettled([devices?.close(), server.close()]).then(() => process.exit(0))
+  }
+  process.once('SIGINT', stop)
+  process.once('SIGTERM', stop)
+}
+
+async function main(): Promise<void> {
+  const options = parseOptions(process.argv.slice(2), process.env)
+  const server = await startServer(options, { log: createLog(logLevel(options.debug)) })
+  const devices = await openDevices(options, server.url)
+  stopOnSignal(server, devices)
+  invite(options, server.url)
+  if (options.devices === 0 && options.localDevice === 'off') say('No device yet: open the link above on one.')
+  else {
+    const problem = await server.serving(options.devices)
+    if (problem !== null) say(`Not serving yet: ${problem}`)
+  }
+  say(`ready ${server.url}`)
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`${error instanceof ClusterError ? error.message : String(error instanceof Error ? error.stack : error)}\n`)
+  process.exit(1)
+})

@@ -1,0 +1,67 @@
+/** What this server wants served: the model it was started with, and whatever is asked for afterwards. */
+import type { RingClient } from '../core/client/ring-client.ts'
+import type { Network } from '../core/cluster/network.ts'
+import type { Strategy, Wish } from '../protocol/cluster.ts'
+import { ClusterError } from '../protocol/errors.ts'
+import type { ModelId } from '../protocol/ids.ts'
+import type { CompletionBackend } from './completion-backend.ts'
+import type { ModelCatalog } from './model-catalog.ts'
+import type { PlacementWishes } from './routes/cluster.ts'
+
+export type ModelWishes = PlacementWishes & {
+  readonly set: (model: ModelId, change: { readonly strategy: Strategy; readonly minDevices: number; readonly maxDevices: number }) => Promise<void>
+}
+
+/** A wish that the signal server has not confirmed by then was lost with the connection. */
+const CONFIRM_MS = 5_000
+
+function seen(network: Network, test: () => boolean): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = network.onView(() => settle())
+    const timer = setTimeout(() => {
+      stop()
+      reject(new ClusterError('deadline_exceeded', 'the signal server did not confirm the wish'))
+    }, CONFIRM_MS)
+    function settle(): void {
+      if (!test()) return
+      clearTimeout(timer)
+      stop()
+      resolve()
+    }
+    settle()
+  })
+}
+
+export function createModelWishes(network: Network, localDevice: Wish['localDevice']): ModelWishes {
+  const set: ModelWishes['set'] = async (model, change) => {
+    const wish: Wish = { model, source: `/models/${model}`, contextLength: null, localDevice, ...change }
+    network.wish(wish)
+    await seen(network, () => {
+      const known = network.view().wishes.get(model)
+      return known?.minDevices === wish.minDevices && known.maxDevices === wish.maxDevices && known.strategy === wish.strategy
+    })
+  }
+  return {
+    set,
+    ask: ({ model, ...change }) => set(model, change),
+    drop: async (model) => {
+      network.unwish(model)
+      await seen(network, () => !network.view().wishes.has(model))
+    },
+  }
+}
+
+/** The ring client, which asks for a model on its first use: what GET /v1/models lists can be used without another step. */
+export function wishingBackend(client: RingClient, network: Network, wishes: ModelWishes, models: ModelCatalog, defaults: { strategy: Strategy; maxDevices: number }): CompletionBackend {
+  return {
+    view: network.view,
+    serving: client.serving,
+    complete: async function* (request) {
+      if (!network.view().wishes.has(request.model)) {
+        const { id } = await models.find(request.model)
+        await wishes.set(id, { ...defaults, minDevices: 1 })
+      }
+      yield* client.complete(request)
+    },
+  }
+}

@@ -1,0 +1,40 @@
+import { afterAll, expect, test } from 'vitest'
+import { emberText, MODELS, startGateway } from '../tests/harness/gateway.ts'
+import { createModelCatalog } from './model-catalog.ts'
+import { createPromptEncoder } from './prompt-encoder.ts'
+
+const encoder = createPromptEncoder()
+afterAll(() => encoder.close())
+
+test('a thread gives the ids and the errors that the caller’s own thread gives', async () => {
+  const [text, entry] = [await emberText(), await createModelCatalog([MODELS]).find('ember')]
+  // Spaces alone are never refused by length before tokenizing, and 9000 of anything go to the thread.
+  await expect(encoder.text(entry, text, `${' '.repeat(9000)}x`)).resolves.toEqual(text.encode(`${' '.repeat(9000)}x`))
+  const turns = [{ role: 'user', content: `Hello${' '.repeat(9000)}` }]
+  await expect(encoder.chat(entry, text, turns, false)).resolves.toEqual(text.encodeChat(turns))
+  await expect(encoder.text(entry, text, 'word '.repeat(30_000))).rejects.toMatchObject({
+    code: 'context_length_exceeded',
+    detail: { contextLength: 1024 },
+  })
+})
+
+test('faults 26: while a prompt of 600 000 characters is tokenized, others are answered in under 250 ms', async () => {
+  await using gateway = await startGateway({ answer: () => [300] }, { encoder })
+  const ask = (content: string): Promise<Response> => gateway.post('/v1/chat/completions', { model: 'ember', messages: [{ role: 'user', content }] })
+  await ask('warm')
+  const order: string[] = []
+  const long = ask(' '.repeat(600_000)).then((response) => {
+    order.push('long')
+    return response
+  })
+  const slowest = { milliseconds: 0 }
+  for (let turn = 0; turn < 10; turn++) {
+    const start = performance.now()
+    expect((await ask('Hi')).status).toBe(200)
+    slowest.milliseconds = Math.max(slowest.milliseconds, performance.now() - start)
+  }
+  order.push('short')
+  expect((await long).status).toBe(400)
+  expect(order).toEqual(['short', 'long'])
+  expect(slowest.milliseconds).toBeLessThan(250)
+}, 30_000)

@@ -1,0 +1,168 @@
+/** Composition of a whole server in one process on one port: signaling, gateway, pages, local device. */
+import { randomBytes } from 'node:crypto'
+import { createServer as createHttpServer, type Server } from 'node:http'
+import { createServer as createHttpsServer } from 'node:https'
+import { hostname, totalmem } from 'node:os'
+import path from 'node:path'
+import { placementState, type ClusterView } from '../core/cluster/cluster-view.ts'
+import { ClusterError, type WireError } from '../protocol/errors.ts'
+import type { Hello } from '../protocol/signaling.ts'
+import { sameSecret } from '../signal-server/admission.ts'
+import { createSignalServer } from '../signal-server/signal-server.ts'
+import { loadCertificate } from './certificate.ts'
+import { createGateway, HTTP_LIMITS } from './gateway.ts'
+import { startLocalDevice, type LocalDevice } from './local-device.ts'
+import type { Log } from './log.ts'
+import { createModelCatalog } from './model-catalog.ts'
+import { createModelWishes, wishingBackend } from './model-wishes.ts'
+import type { Options } from './options.ts'
+import { directEncoder } from './prompt-encoder.ts'
+import type { ModelBytes } from './routes/model-files.ts'
+import { joinAsGateway, type GatewayPeer } from './transport/gateway-peer.ts'
+
+const ROOT = path.join(import.meta.dirname, '..')
+const LOOPBACK = new Set(['127.0.0.1', 'localhost', '::1'])
+
+export type ServeHooks = {
+  readonly log: Log
+  /** Counts bytes of models by device, for tests. */
+  readonly onModelBytes?: (bytes: ModelBytes) => void
+}
+
+export type RunningServer = {
+  /** As this machine reaches it, for example `http://127.0.0.1:8080`. */
+  readonly url: string
+  readonly view: () => ClusterView
+  /** Resolves once the default model is served by at least so many devices, or is known not to fit; the reason then. */
+  readonly serving: (devices: number) => Promise<string | null>
+  /** Ends streams, devices and sockets. May be called twice. */
+  readonly close: () => Promise<void>
+}
+
+/**
+ * Who may join. Devices show the join token, clients a key or the token, and this process's own peers a secret that never leaves it.
+ */
+function authorizer(options: Options, internal: string): (hello: Hello) => WireError | null {
+  const accepts = (token: string | undefined, secrets: readonly string[]): boolean => token !== undefined && secrets.some((secret) => sameSecret(secret, token))
+  const joinTokens = options.joinToken === null ? [] : [options.joinToken]
+  return ({ role, token }) => {
+    if (accepts(token, [internal])) return null
+    if (role === 'client' && options.apiKeys.length > 0) {
+      if (accepts(token, [...options.apiKeys, ...joinTokens])) return null
+      return { code: 'invalid_api_key', message: 'this cluster asks for a key; open the page with ?token=KEY' }
+    }
+    if (role === 'client' || joinTokens.length === 0 || accepts(token, joinTokens)) return null
+    return { code: 'invalid_join_token', message: 'this cluster asks for a join token; use the link that its owner shares' }
+  }
+}
+
+async function listen(server: Server, options: Options): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause) => reject(new ClusterError('invalid_value', `port ${options.port} of ${options.host} cannot be used: ${cause.message}`, { cause })))
+    server.listen(options.port, options.host, () => {
+      const address = server.address()
+      resolve(typeof address === 'object' && address ? address.port : options.port)
+    })
+  })
+}
+
+async function openServer(options: Options): Promise<Server> {
+  if (!options.https) return createHttpServer(HTTP_LIMITS)
+  return createHttpsServer({ ...HTTP_LIMITS, ...(await loadCertificate(options.home, ['localhost', '127.0.0.1', hostname()])) })
+}
+
+/** Share of this machine's memory that its own device offers: the browsers on it want some too. */
+const LOCAL_MEMORY_SHARE = 0.25
+
+function openLocalDevice(options: Options, url: string, token: string, modelFolders: readonly string[], log: Log): LocalDevice | null {
+  if (options.localDevice === 'off') return null
+  const memoryBytes = Math.floor(totalmem() * LOCAL_MEMORY_SHARE)
+  return startLocalDevice(
+    { url, token, modelFolders, memoryBytes, threads: 1 },
+    (message, fields) => log.warn(fields, `local device: ${message}`),
+    (code) => log.error({ code }, 'the local device ended; the server goes on without it'),
+  )
+}
+
+/** The default model's wish, then its placement as it comes and goes. */
+async function awaitServing(peer: GatewayPeer, options: Options, devices: number): Promise<string | null> {
+  return new Promise((resolve) => {
+    const stop = peer.network.onView(() => check())
+    function check(): void {
+      const view = peer.network.view()
+      const placement = view.placements.get(options.model)
+      if (!placement) return
+      const { problem, shards } = placement
+      const browsers = shards.filter((shard) => view.peers.get(shard.peerId)?.role === 'device').length
+      const served = placementState(view, placement) === 'ready' && browsers >= Math.min(devices, options.maxDevices, placement.numLayers)
+      if (!served && (problem === null || problem.code === 'no_ring')) return
+      stop()
+      resolve(served ? null : (problem?.message ?? null))
+    }
+    check()
+  })
+}
+
+export async function startServer(options: Options, hooks: ServeHooks): Promise<RunningServer> {
+  const { log } = hooks
+  const internal = randomBytes(32).toString('hex')
+  const server = await openServer(options)
+  const signal = createSignalServer({ httpServer: server, authorize: authorizer(options, internal), log: (level, message, fields) => log[level](fields, message) })
+  const port = await listen(server, options)
+  const url = `${options.https ? 'https' : 'http'}://${reachable(options.host)}:${port}`
+  const modelFolders = [path.join(ROOT, 'models'), options.modelsDir]
+  const models = createModelCatalog(modelFolders)
+  const peer = await joinAsGateway(url, internal)
+  const wishes = createModelWishes(peer.network, options.localDevice === 'stay' ? 'stay' : 'withdraw')
+  const defaults = { strategy: options.placement, maxDevices: options.maxDevices }
+  server.on(
+    'request',
+    createGateway({
+      backend: wishingBackend(peer.client, peer.network, wishes, models, defaults),
+      models,
+      encoder: directEncoder,
+      wishes,
+      defaultModel: options.model,
+      auth: { apiKeys: options.apiKeys },
+      hosts: { isLoopbackOnly: LOOPBACK.has(options.host), names: [hostname().toLowerCase()] },
+      origins: [],
+      log,
+      staticDir: path.join(ROOT, 'dist/web'),
+      weightOrigins: [],
+      ...(hooks.onModelBytes ? { onModelBytes: hooks.onModelBytes } : {}),
+    }),
+  )
+  const { id } = await models.find(options.model)
+  // Headless devices that join one by one would re-form the ring each time: the first placement waits for all of them.
+  await wishes.set(id, { ...defaults, minDevices: Math.max(1, Math.min(options.devices, options.maxDevices)) })
+  const local = openLocalDevice(options, url, internal, modelFolders, log)
+  const close = once(async () => {
+    await local?.close()
+    peer.close()
+    signal.close()
+    server.closeAllConnections()
+    await new Promise((resolve) => server.close(resolve))
+  })
+  return {
+    url,
+    view: peer.network.view,
+    serving: async (devices) => {
+      const problem = await awaitServing(peer, options, devices)
+      // From here on a device that leaves is no reason to stop the others.
+      if (problem === null && options.devices > 1) await wishes.set(id, { ...defaults, minDevices: 1 })
+      return problem
+    },
+    close,
+  }
+}
+
+/** The address by which this machine reaches a server that listens on `host`. */
+function reachable(host: string): string {
+  if (LOOPBACK.has(host) || host === '0.0.0.0' || host === '::') return host === '::1' ? '[::1]' : '127.0.0.1'
+  return host.includes(':') ? `[${host}]` : host
+}
+
+function once(work: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | null = null
+  return () => (running ??= work())
+}
