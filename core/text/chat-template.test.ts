@@ -25,7 +25,9 @@ function passes(one: TemplateCase, source: string): boolean {
   const { add_generation_prompt = false, continue_final_message = false, ...variables } = one.arguments
   const template = createChatTemplate(source, { bos: one.bos_token, eos: one.eos_token })
   try {
-    return template.render(one.messages, { addGenerationPrompt: add_generation_prompt, continueFinal: continue_final_message, variables }) === one.rendered
+    return (
+      template.render(one.messages, { addGenerationPrompt: add_generation_prompt, continueFinal: continue_final_message, variables }) === one.rendered
+    )
   } catch (error) {
     if (one.rendered !== undefined || !(error instanceof Error)) return false
     return one.error_type !== 'TemplateError' || error.message.includes(one.error ?? '')
@@ -45,7 +47,9 @@ for (const set of GOLDEN_SETS) {
   test.skipIf(!set.present)(`renders the conversations of ${set.name} exactly, at least ${EXPECTED_PASSES.get(set.name)}`, () => {
     const { cases } = casesSchema.parse(readJson(set.root, 'chat-templates/cases.json'))
     const failed = cases.filter((one) => !passes(one, readFileSync(new URL(`chat-templates/templates/${one.template}.jinja`, set.root), 'utf8')))
-    expect(cases.length - failed.length, failed.map((one) => `${one.template}/${one.name}`).join(' ')).toBeGreaterThanOrEqual(EXPECTED_PASSES.get(set.name) ?? 0)
+    expect(cases.length - failed.length, failed.map((one) => `${one.template}/${one.name}`).join(' ')).toBeGreaterThanOrEqual(
+      EXPECTED_PASSES.get(set.name) ?? 0,
+    )
   })
 }
 

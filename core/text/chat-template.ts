@@ -38,7 +38,10 @@ function cutAfterFinalContent(rendered: string, turns: readonly ChatTurn[]): str
 }
 
 const refused = (why: string, cause?: unknown): ClusterError =>
-  new ClusterError('invalid_value', `the chat template of the model refuses these messages: ${why.slice(0, 500)}`, { cause, detail: { param: 'messages' } })
+  new ClusterError('invalid_value', `the chat template of the model refuses these messages: ${why.slice(0, 500)}`, {
+    cause,
+    detail: { param: 'messages' },
+  })
 
 /** @throws {ClusterError} bad_checkpoint when the template does not parse */
 export function createChatTemplate(source: string, tokens: { readonly bos: string; readonly eos: string }): ChatTemplate {
@@ -46,8 +49,12 @@ export function createChatTemplate(source: string, tokens: { readonly bos: strin
   return {
     render: (turns, { addGenerationPrompt, continueFinal, variables }) => {
       const values = {
-        messages: turns.map(asTransformersDoes), tools: null, bos_token: tokens.bos, eos_token: tokens.eos,
-        add_generation_prompt: addGenerationPrompt, ...variables,
+        messages: turns.map(asTransformersDoes),
+        tools: null,
+        bos_token: tokens.bos,
+        eos_token: tokens.eos,
+        add_generation_prompt: addGenerationPrompt,
+        ...variables,
       }
       let rendered: string
       try {

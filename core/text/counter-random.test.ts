@@ -11,7 +11,9 @@ test('philox4x32-10 gives the known answers of the Random123 distribution', () =
 
 test('one seed and index always give one number, others give others', () => {
   expect(uniformAt('123', 5)).toBe(uniformAt('123', 5))
-  const seen = new Set(['0', '1', '-1', '9223372036854775807', '-9223372036854775808'].flatMap((seed) => [0, 1, 2, 4294967296].map((index) => uniformAt(seed, index))))
+  const seen = new Set(
+    ['0', '1', '-1', '9223372036854775807', '-9223372036854775808'].flatMap((seed) => [0, 1, 2, 4294967296].map((index) => uniformAt(seed, index))),
+  )
   expect(seen.size).toBe(20)
   for (const value of seen) expect(value >= 0 && value < 1).toBe(true)
 })

@@ -68,7 +68,9 @@ export function rankShortlist(head: HeadOutput, temperature: number): Ranking | 
   const { shortlist, vocabSize } = head
   if (!shortlist || shortlist.ids.length === 0) return null
   const logits = Float64Array.from(shortlist.logits)
-  const order = Int32Array.from(logits, (_, i) => i).sort((a, b) => (logits[b] ?? 0) - (logits[a] ?? 0) || (shortlist.ids[a] ?? 0) - (shortlist.ids[b] ?? 0))
+  const order = Int32Array.from(logits, (_, i) => i).sort(
+    (a, b) => (logits[b] ?? 0) - (logits[a] ?? 0) || (shortlist.ids[a] ?? 0) - (shortlist.ids[b] ?? 0),
+  )
   const sorted = Float64Array.from(order, (i) => logits[i] ?? 0)
   const ids = Int32Array.from(order, (i) => shortlist.ids[i] ?? 0)
   if (ids.length >= vocabSize) return { ids, weights: weightsOf(sorted, temperature), rest: NO_REST }
@@ -93,6 +95,7 @@ function boundRest(kept: Float64Array, ceiling: number, count: number, logSumExp
   const most = Math.max(0, mass + error)
   const ceilingWeight = Math.exp((ceiling - top) / temperature)
   if (temperature === 1) return { count, low: Math.max(0, mass - error), high: Math.min(most, count * ceilingWeight) }
-  const byMass = temperature < 1 ? most * Math.exp((ceiling - top) * (1 / temperature - 1)) : count ** (1 - 1 / temperature) * most ** (1 / temperature)
+  const byMass =
+    temperature < 1 ? most * Math.exp((ceiling - top) * (1 / temperature - 1)) : count ** (1 - 1 / temperature) * most ** (1 / temperature)
   return { count, low: 0, high: Math.min(byMass, count * ceilingWeight) }
 }

@@ -5,7 +5,17 @@ import { GOLDEN_SETS, readJson } from '../../tests/fixtures/golden.ts'
 import type { HeadOutput } from './head-output.ts'
 import { adjustLogits, finalDistribution, sampleToken } from './sampler.ts'
 
-const PLAIN: Sampling = { temperature: 1, topP: 1, topK: 0, minP: 0, repetitionPenalty: 1, presencePenalty: 0, frequencyPenalty: 0, logitBias: [], seed: '1' }
+const PLAIN: Sampling = {
+  temperature: 1,
+  topP: 1,
+  topK: 0,
+  minP: 0,
+  repetitionPenalty: 1,
+  presencePenalty: 0,
+  frequencyPenalty: 0,
+  logitBias: [],
+  seed: '1',
+}
 const NO_CONTEXT = { promptIds: [], generatedIds: [], index: 0 }
 
 const ranked = z.array(z.object({ id: z.number(), logprob: z.number() }))
@@ -15,8 +25,14 @@ const goldenSchema = z.object({
     z.object({
       logits: z.string(),
       settings: z.object({
-        temperature: z.number(), top_k: z.number(), top_p: z.number(), min_p: z.number(),
-        repetition_penalty: z.number(), presence_penalty: z.number(), frequency_penalty: z.number(), logit_bias: z.record(z.string(), z.number()),
+        temperature: z.number(),
+        top_k: z.number(),
+        top_p: z.number(),
+        min_p: z.number(),
+        repetition_penalty: z.number(),
+        presence_penalty: z.number(),
+        frequency_penalty: z.number(),
+        logit_bias: z.record(z.string(), z.number()),
       }),
       prompt_ids: z.array(z.number()),
       generated_ids: z.array(z.number()),
@@ -30,23 +46,33 @@ type GoldenCase = z.infer<typeof goldenSchema>['cases'][number]
 function samplingOf({ settings }: GoldenCase): Sampling {
   return {
     ...PLAIN,
-    temperature: settings.temperature, topK: settings.top_k, topP: settings.top_p, minP: settings.min_p,
-    repetitionPenalty: settings.repetition_penalty, presencePenalty: settings.presence_penalty, frequencyPenalty: settings.frequency_penalty,
+    temperature: settings.temperature,
+    topK: settings.top_k,
+    topP: settings.top_p,
+    minP: settings.min_p,
+    repetitionPenalty: settings.repetition_penalty,
+    presencePenalty: settings.presence_penalty,
+    frequencyPenalty: settings.frequency_penalty,
     logitBias: Object.entries(settings.logit_bias).map(([id, bias]) => [Number(id), bias]),
   }
 }
 
 /** A head over float32 logits that counts how often all of them are read. */
 function headOf(logits: Float32Array, shortlistSize: number) {
-  const order = Array.from(logits.keys()).sort((a, b) => (logits[b] ?? 0) - (logits[a] ?? 0) || a - b).slice(0, shortlistSize)
+  const order = Array.from(logits.keys())
+    .sort((a, b) => (logits[b] ?? 0) - (logits[a] ?? 0) || a - b)
+    .slice(0, shortlistSize)
   const reads = { count: 0 }
   const head: HeadOutput = {
     vocabSize: logits.length,
-    shortlist: shortlistSize === 0 ? null : {
-      ids: Int32Array.from(order),
-      logits: Float32Array.from(order, (id) => logits[id] ?? 0),
-      logSumExp: Math.fround(Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit), 0))),
-    },
+    shortlist:
+      shortlistSize === 0
+        ? null
+        : {
+            ids: Int32Array.from(order),
+            logits: Float32Array.from(order, (id) => logits[id] ?? 0),
+            logSumExp: Math.fround(Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit), 0))),
+          },
     readLogits: () => {
       reads.count++
       return Promise.resolve(logits)
@@ -65,7 +91,14 @@ for (const set of GOLDEN_SETS) {
     for (const one of golden.cases) {
       const context = { promptIds: one.prompt_ids, generatedIds: one.generated_ids, index: 0 }
       const actual = finalDistribution(golden.logits[one.logits] ?? [], samplingOf(one), context)
-      expect([...actual.keys()].sort((a, b) => a - b), JSON.stringify(one.settings)).toEqual(Object.keys(one.probabilities).map(Number).sort((a, b) => a - b))
+      expect(
+        [...actual.keys()].sort((a, b) => a - b),
+        JSON.stringify(one.settings),
+      ).toEqual(
+        Object.keys(one.probabilities)
+          .map(Number)
+          .sort((a, b) => a - b),
+      )
       for (const [id, probability] of actual) expect(Math.abs(probability - (one.probabilities[id] ?? -1))).toBeLessThan(1e-12)
     }
   })
@@ -73,7 +106,11 @@ for (const set of GOLDEN_SETS) {
   test.skipIf(!set.present)(`reproduces logprobs after penalties of ${set.name} within 1e-12`, () => {
     const golden = goldenSchema.parse(readJson(set.root, 'sampling/cases.json'))
     for (const one of golden.cases) {
-      const logits = adjustLogits(golden.logits[one.logits] ?? [], samplingOf(one), { promptIds: one.prompt_ids, generatedIds: one.generated_ids, index: 0 })
+      const logits = adjustLogits(golden.logits[one.logits] ?? [], samplingOf(one), {
+        promptIds: one.prompt_ids,
+        generatedIds: one.generated_ids,
+        index: 0,
+      })
       const top = Math.max(...logits)
       const logSum = top + Math.log(logits.reduce((sum, logit) => sum + Math.exp(logit - top), 0))
       for (const { id, logprob } of one.top5_logprobs_after_penalties) expect(Math.abs((logits[id] ?? 0) - logSum - logprob)).toBeLessThan(1e-11)
@@ -84,8 +121,17 @@ for (const set of GOLDEN_SETS) {
 test('chooses the same token from a shortlist of 64 as from all 6000 logits, for every setting', async () => {
   const logits = zipfLogits(6000)
   const settings: Partial<Sampling>[] = [
-    { temperature: 0 }, { topK: 40 }, { topK: 100 }, { topP: 0.5 }, { topP: 0.95, temperature: 0.6 }, { minP: 0.2 }, { temperature: 0.3 },
-    { temperature: 1.7, topK: 20 }, { temperature: 1 }, { temperature: 2 }, { topP: 0.3, minP: 0.05, topK: 50, temperature: 0.8 },
+    { temperature: 0 },
+    { topK: 40 },
+    { topK: 100 },
+    { topP: 0.5 },
+    { topP: 0.95, temperature: 0.6 },
+    { minP: 0.2 },
+    { temperature: 0.3 },
+    { temperature: 1.7, topK: 20 },
+    { temperature: 1 },
+    { temperature: 2 },
+    { topP: 0.3, minP: 0.05, topK: 50, temperature: 0.8 },
   ]
   for (const setting of settings) {
     for (let index = 0; index < 30; index++) {
@@ -114,7 +160,10 @@ test('reads no logits where the shortlist decides, and reads them where it canno
 test('takes the lowest id among ties, also when the tie goes on outside the shortlist', async () => {
   const logits = new Float32Array(500).fill(1)
   const { head } = headOf(logits, 64)
-  const misordered: HeadOutput = { ...head, shortlist: { ids: Int32Array.from({ length: 64 }, (_, i) => 400 - i), logits: new Float32Array(64).fill(1), logSumExp: Math.log(500) + 1 } }
+  const misordered: HeadOutput = {
+    ...head,
+    shortlist: { ids: Int32Array.from({ length: 64 }, (_, i) => 400 - i), logits: new Float32Array(64).fill(1), logSumExp: Math.log(500) + 1 },
+  }
   expect(await sampleToken(misordered, { ...PLAIN, temperature: 0 }, NO_CONTEXT)).toBe(0)
 })
 

@@ -17,7 +17,12 @@ const emberSource = (overrides: Readonly<Record<string, string | null>> = {}): M
 
 const samplesSchema = z.object({
   samples: z.array(
-    z.object({ messages: z.array(z.object({ role: z.string(), content: z.string() })), prompt_ids: z.array(z.number()), generated_ids: z.array(z.number()), text: z.string() }),
+    z.object({
+      messages: z.array(z.object({ role: z.string(), content: z.string() })),
+      prompt_ids: z.array(z.number()),
+      generated_ids: z.array(z.number()),
+      text: z.string(),
+    }),
   ),
 })
 
@@ -33,13 +38,24 @@ test('ember’s sample conversations give its prompt ids, its answers give their
 })
 
 test('reads context, vocabulary and ends of answers: generation_config wins over config', async () => {
-  expect(await loadText(emberSource())).toMatchObject({ contextLength: 1024, vocabSize: 4096, eosIds: [2, 0], defaultSampling: { temperature: 0, topP: 1, topK: 0 } })
+  expect(await loadText(emberSource())).toMatchObject({
+    contextLength: 1024,
+    vocabSize: 4096,
+    eosIds: [2, 0],
+    defaultSampling: { temperature: 0, topP: 1, topK: 0 },
+  })
   expect(await loadText(emberSource({ 'generation_config.json': null }))).toMatchObject({ eosIds: [2] })
 })
 
 test('an unfinished answer is continued where it ends', async () => {
   const text = await loadText(emberSource())
-  const open = text.encodeChat([{ role: 'user', content: 'Hi' }, { role: 'assistant', content: 'I am' }], { continueFinal: true })
+  const open = text.encodeChat(
+    [
+      { role: 'user', content: 'Hi' },
+      { role: 'assistant', content: 'I am' },
+    ],
+    { continueFinal: true },
+  )
   expect(open.slice(-2)).toEqual(text.encode('I am').slice(-2))
 })
 
@@ -52,8 +68,14 @@ test('a prompt of 8 MB is refused before it is tokenized, in under 1 s', async (
 })
 
 test('a missing or broken file is bad_checkpoint and names it', async () => {
-  await expect(loadText(emberSource({ 'tokenizer.json': null }))).rejects.toMatchObject({ code: 'bad_checkpoint', message: expect.stringContaining('tokenizer.json') })
-  await expect(loadText(emberSource({ 'config.json': '{' }))).rejects.toMatchObject({ code: 'bad_checkpoint', message: expect.stringContaining('config.json') })
+  await expect(loadText(emberSource({ 'tokenizer.json': null }))).rejects.toMatchObject({
+    code: 'bad_checkpoint',
+    message: expect.stringContaining('tokenizer.json'),
+  })
+  await expect(loadText(emberSource({ 'config.json': '{' }))).rejects.toMatchObject({
+    code: 'bad_checkpoint',
+    message: expect.stringContaining('config.json'),
+  })
   await expect(loadText(emberSource({ 'tokenizer_config.json': null }))).resolves.toBeDefined()
 })
 

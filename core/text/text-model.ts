@@ -80,9 +80,12 @@ export async function loadText(source: ModelSource, signal?: AbortSignal): Promi
   const tokenizer = createTokenizer(required(file, source, 'tokenizer.json'), tokenizerConfig ?? {})
   const named = templateFile ?? tokenizerConfig?.chat_template
   const templateSource = Array.isArray(named) ? named.find(({ name }) => name === 'default')?.template : named
-  const template = templateSource ? createChatTemplate(templateSource, { bos: tokenizerConfig?.bos_token ?? '', eos: tokenizerConfig?.eos_token ?? '' }) : null
+  const template = templateSource
+    ? createChatTemplate(templateSource, { bos: tokenizerConfig?.bos_token ?? '', eos: tokenizerConfig?.eos_token ?? '' })
+    : null
   const eosName = tokenizerConfig?.eos_token ? tokenizer.idOf(tokenizerConfig.eos_token) : undefined
-  const eosIds = [listOf(generation?.eos_token_id), listOf(outer.eos_token_id), listOf(inner?.eos_token_id)].find((ids) => ids.length > 0) ?? listOf(eosName)
+  const eosIds =
+    [listOf(generation?.eos_token_id), listOf(outer.eos_token_id), listOf(inner?.eos_token_id)].find((ids) => ids.length > 0) ?? listOf(eosName)
   const contextLength = required(outer.max_position_embeddings ?? inner?.max_position_embeddings, source, 'max_position_embeddings in config.json')
   return {
     ...textFunctions(tokenizer, template, contextLength),
@@ -102,14 +105,21 @@ function refuseHopeless(tokenizer: Tokenizer, text: string, contextLength: numbe
   })
 }
 
-function textFunctions(tokenizer: Tokenizer, template: ChatTemplate | null, contextLength: number): Pick<TextModel, 'encodeChat' | 'encode' | 'decode' | 'newDetokenizer'> {
+function textFunctions(
+  tokenizer: Tokenizer,
+  template: ChatTemplate | null,
+  contextLength: number,
+): Pick<TextModel, 'encodeChat' | 'encode' | 'decode' | 'newDetokenizer'> {
   const encode = (text: string, addSpecial: boolean): readonly number[] => {
     refuseHopeless(tokenizer, text, contextLength)
     return tokenizer.encode(text, { addSpecial })
   }
   return {
     encodeChat: (turns, { continueFinal = false } = {}) => {
-      if (!template) throw new ClusterError('invalid_value', 'this model has no chat template; use /v1/completions with a plain prompt', { detail: { param: 'messages' } })
+      if (!template)
+        throw new ClusterError('invalid_value', 'this model has no chat template; use /v1/completions with a plain prompt', {
+          detail: { param: 'messages' },
+        })
       return encode(template.render(turns, { addGenerationPrompt: !continueFinal, continueFinal }), false)
     },
     encode: (text) => encode(text, true),

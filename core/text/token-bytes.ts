@@ -21,7 +21,11 @@ export type TokenBytes = {
 const decoderSchema = z.looseObject({ type: z.string() })
 const replaceSchema = z.object({ pattern: z.object({ String: z.string() }), content: z.string() })
 const stripSchema = z.object({ content: z.string(), start: z.number(), stop: z.number() })
-const metaspaceSchema = z.object({ replacement: z.string().default('▁'), prepend_scheme: z.string().optional(), add_prefix_space: z.boolean().optional() })
+const metaspaceSchema = z.object({
+  replacement: z.string().default('▁'),
+  prepend_scheme: z.string().optional(),
+  add_prefix_space: z.boolean().optional(),
+})
 const sequenceSchema = z.object({ decoders: z.array(decoderSchema) })
 export const tokenizerFileSchema = z.looseObject({
   added_tokens: z.array(z.looseObject({ id: z.number(), content: z.string(), special: z.boolean().default(false) })).default([]),
@@ -42,7 +46,12 @@ const BYTE_OF_CHARACTER: ReadonlyMap<string, number> = (() => {
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text)
 const RAW_BYTE = /^<0x([0-9A-Fa-f]{2})>$/
 
-type Step = { readonly replace: (token: string) => string; readonly byteLevel: boolean; readonly byteFallback: boolean; readonly leadingSpaces: number }
+type Step = {
+  readonly replace: (token: string) => string
+  readonly byteLevel: boolean
+  readonly byteFallback: boolean
+  readonly leadingSpaces: number
+}
 const PLAIN_STEP: Step = { replace: (token) => token, byteLevel: false, byteFallback: false, leadingSpaces: 0 }
 
 function stepOf(decoder: z.infer<typeof decoderSchema>): readonly Step[] {
@@ -74,7 +83,8 @@ function stepOf(decoder: z.infer<typeof decoderSchema>): readonly Step[] {
   }
 }
 
-const unsupported = (what: string): ClusterError => new ClusterError('unsupported_model', `the tokenizer has ${what}, which is not supported; byte-level and sentencepiece BPE are`)
+const unsupported = (what: string): ClusterError =>
+  new ClusterError('unsupported_model', `the tokenizer has ${what}, which is not supported; byte-level and sentencepiece BPE are`)
 
 function byteLevelBytes(token: string): Uint8Array {
   const bytes = Array.from(token, (character) => BYTE_OF_CHARACTER.get(character))

@@ -7,7 +7,14 @@ import { createTokenizer, type Tokenizer } from './tokenizer.ts'
 const ids = z.array(z.number())
 const casesSchema = z.object({
   cases: z.array(
-    z.object({ text: z.string(), ids, ids_with_special: ids, decoded: z.string(), decoded_skip_special: z.string(), stream: z.array(z.string().nullable()) }),
+    z.object({
+      text: z.string(),
+      ids,
+      ids_with_special: ids,
+      decoded: z.string(),
+      decoded_skip_special: z.string(),
+      stream: z.array(z.string().nullable()),
+    }),
   ),
   random_ids: z.array(z.object({ ids, decoded: z.string(), decoded_skip_special: z.string() })),
 })
@@ -64,7 +71,8 @@ test('an answer that continues a text keeps the space that sentencepiece puts fi
 
 test('fewestTokens never exceeds the true count', () => {
   for (const text of ['hello world '.repeat(50), 'e\u0301'.repeat(500), '👩‍🚀'.repeat(100), 'x']) {
-    for (const tokenizer of [smollm2, llama2]) expect(tokenizer.fewestTokens(text)).toBeLessThanOrEqual(tokenizer.encode(text, { addSpecial: false }).length)
+    for (const tokenizer of [smollm2, llama2])
+      expect(tokenizer.fewestTokens(text)).toBeLessThanOrEqual(tokenizer.encode(text, { addSpecial: false }).length)
   }
 })
 
@@ -74,6 +82,13 @@ test('lone surrogates are encoded as U+FFFD', () => {
 
 test('a file that is no tokenizer is bad_checkpoint, an unknown decoder unsupported_model', () => {
   expect(() => createTokenizer({ hello: 1 }, {})).toThrow(expect.objectContaining({ code: 'bad_checkpoint' }))
-  const file = { added_tokens: [], decoder: { type: 'CTC' }, model: { type: 'BPE', vocab: { a: 0 }, merges: [] }, normalizer: null, pre_tokenizer: null, post_processor: null }
+  const file = {
+    added_tokens: [],
+    decoder: { type: 'CTC' },
+    model: { type: 'BPE', vocab: { a: 0 }, merges: [] },
+    normalizer: null,
+    pre_tokenizer: null,
+    post_processor: null,
+  }
   expect(() => createTokenizer(file, {})).toThrow(expect.objectContaining({ code: 'unsupported_model' }))
 })

@@ -40,7 +40,19 @@ const wellFormed = (text: string): string => text.replace(/\p{Surrogate}/gu, '\u
 
 /** Whitespace is not counted, because special tokens may swallow it; composition (NFC) makes at most three characters one. */
 const COMPOSED_AT_MOST = 3
-const countSolid = (text: string): number => text.length - (text.match(/\s/g)?.length ?? 0)
+function countSolid(text: string): number {
+  let solid = 0
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at)
+    // Beyond ASCII only these are whitespace, and counting a few letters of their blocks as such only lowers the bound.
+    const isSpace =
+      code <= 0x20 ||
+      (code >= 0x85 &&
+        (code === 0x85 || code === 0xa0 || code === 0x1680 || (code >= 0x2000 && code <= 0x205f) || code === 0x3000 || code === 0xfeff))
+    if (!isSpace) solid++
+  }
+  return solid
+}
 
 function openHubTokenizer(file: object, config: object): HubTokenizer {
   try {

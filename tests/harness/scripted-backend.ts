@@ -11,14 +11,29 @@ const EMBER = modelId('ember')
 const LAYERS = { startLayer: 0, endLayer: 8 } as const
 
 const PLACEMENT: Placement = {
-  model: EMBER, source: '/models/ember', epoch: 3, strategy: 'memory-weighted', announcer: DEVICE, numLayers: 8, contextLength: 1024, handoff: 'f32',
-  shards: [{ peerId: DEVICE, ...LAYERS, first: true, last: true }], spares: [], explanation: ['one device holds it all'], problem: null,
+  model: EMBER,
+  source: '/models/ember',
+  epoch: 3,
+  strategy: 'memory-weighted',
+  announcer: DEVICE,
+  numLayers: 8,
+  contextLength: 1024,
+  handoff: 'f32',
+  shards: [{ peerId: DEVICE, ...LAYERS, first: true, last: true }],
+  spares: [],
+  explanation: ['one device holds it all'],
+  problem: null,
 }
 const PEER: PeerEntry = {
-  id: DEVICE, name: 'Test device', role: 'device', joined: 1,
+  id: DEVICE,
+  name: 'Test device',
+  role: 'device',
+  joined: 1,
   capabilities: { backend: 'wasm', weightFormat: 'f32', memoryBytes: 1e9, threads: 1, hardware: 'none' },
   status: {
-    ...IDLE_STATUS, state: 'serving', layerMs: 2,
+    ...IDLE_STATUS,
+    state: 'serving',
+    layerMs: 2,
     shards: [{ model: EMBER, epoch: 3, ...LAYERS, state: 'ready', phase: 'ready', loadedBytes: 1, totalBytes: 1, heldBytes: 1 }],
   },
 }
