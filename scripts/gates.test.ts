@@ -45,9 +45,13 @@ test.each([
   ['pure-folders-have-no-effects', 'core/bad.ts', "import 'node:fs'"],
   ['express-lives-in-api-gateway', 'signal-server/bad.ts', "import 'express'"],
   ['simple-peer-lives-in-web-transport', 'web/ui/bad.ts', "import 'simple-peer'"],
+  ['no-tests-in-programs', 'web/bad.ts', "import '../tests/fine.ts'"],
+  ['no-tests-in-programs', 'core/bad.ts', "import './a.test.ts'"],
   ['resolvable', 'web/bad.ts', "import './missing.ts'"],
 ])('import arrows: %s is red for %s', async (rule, file, text) => {
   write('core/a.ts', 'export type A = 1\n')
+  write('core/a.test.ts', 'using a = b()\n')
+  write('tests/fine.ts', 'export const fine = 1\n')
   write(file, `${text}\n`)
   const { passed, output } = await run('import arrows')
   expect(output).toContain(`error ${rule}: ${file}`)
