@@ -52,7 +52,13 @@ export function createModelWishes(network: Network, localDevice: Wish['localDevi
 }
 
 /** The ring client, which asks for a model on its first use: what GET /v1/models lists can be used without another step. */
-export function wishingBackend(client: RingClient, network: Network, wishes: ModelWishes, models: ModelCatalog, defaults: { strategy: Strategy; maxDevices: number }): CompletionBackend {
+export function wishingBackend(
+  client: RingClient,
+  network: Network,
+  wishes: ModelWishes,
+  models: ModelCatalog,
+  defaults: { strategy: Strategy; maxDevices: number },
+): CompletionBackend {
   return {
     view: network.view,
     serving: client.serving,

@@ -43,7 +43,8 @@ export type RunningServer = {
  * Who may join. Devices show the join token, clients a key or the token, and this process's own peers a secret that never leaves it.
  */
 function authorizer(options: Options, internal: string): (hello: Hello) => WireError | null {
-  const accepts = (token: string | undefined, secrets: readonly string[]): boolean => token !== undefined && secrets.some((secret) => sameSecret(secret, token))
+  const accepts = (token: string | undefined, secrets: readonly string[]): boolean =>
+    token !== undefined && secrets.some((secret) => sameSecret(secret, token))
   const joinTokens = options.joinToken === null ? [] : [options.joinToken]
   return ({ role, token }) => {
     if (accepts(token, [internal])) return null
@@ -58,7 +59,9 @@ function authorizer(options: Options, internal: string): (hello: Hello) => WireE
 
 async function listen(server: Server, options: Options): Promise<number> {
   return new Promise((resolve, reject) => {
-    server.once('error', (cause) => reject(new ClusterError('invalid_value', `port ${options.port} of ${options.host} cannot be used: ${cause.message}`, { cause })))
+    server.once('error', (cause) =>
+      reject(new ClusterError('invalid_value', `port ${options.port} of ${options.host} cannot be used: ${cause.message}`, { cause })),
+    )
     server.listen(options.port, options.host, () => {
       const address = server.address()
       resolve(typeof address === 'object' && address ? address.port : options.port)
@@ -107,7 +110,11 @@ export async function startServer(options: Options, hooks: ServeHooks): Promise<
   const { log } = hooks
   const internal = randomBytes(32).toString('hex')
   const server = await openServer(options)
-  const signal = createSignalServer({ httpServer: server, authorize: authorizer(options, internal), log: (level, message, fields) => log[level](fields, message) })
+  const signal = createSignalServer({
+    httpServer: server,
+    authorize: authorizer(options, internal),
+    log: (level, message, fields) => log[level](fields, message),
+  })
   const port = await listen(server, options)
   const url = `${options.https ? 'https' : 'http'}://${reachable(options.host)}:${port}`
   const modelFolders = [path.join(ROOT, 'models'), options.modelsDir]

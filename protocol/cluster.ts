@@ -7,9 +7,17 @@ import { MAX_NAME_CHARS } from './limits.ts'
 export const peerIdSchema = z.custom<PeerId>(isPeerId, 'not a peer id')
 export const modelIdSchema = z.custom<ModelId>(isModelId, 'not a model id')
 const errorCodeSchema = z.custom<ErrorCode>(isErrorCode, 'not an error code')
-const bytes = z.number().int().min(0).max(2 ** 53 - 1)
+const bytes = z
+  .number()
+  .int()
+  .min(0)
+  .max(2 ** 53 - 1)
 const layer = z.number().int().min(0).max(4096)
-const epoch = z.number().int().min(0).max(2 ** 32 - 1)
+const epoch = z
+  .number()
+  .int()
+  .min(0)
+  .max(2 ** 32 - 1)
 const milliseconds = z.number().min(0).max(1e9)
 const sentence = z.string().max(2000)
 /** A name shown to people: control characters, line breaks and direction marks are refused (faults.md 28). */
@@ -139,8 +147,6 @@ export const placementSchema = z.object({
   shards: z.array(shardSchema).max(1024),
   spares: z.array(peerIdSchema).max(1024),
   explanation: z.array(sentence).max(1100),
-  problem: z
-    .object({ code: errorCodeSchema, message: sentence, missingBytes: bytes.optional() })
-    .nullable(),
+  problem: z.object({ code: errorCodeSchema, message: sentence, missingBytes: bytes.optional() }).nullable(),
 })
 export type Placement = z.infer<typeof placementSchema>

@@ -83,5 +83,4 @@ export function toClusterError(thrown: unknown): ClusterError {
 }
 
 export const toWireError = (error: ClusterError): WireError => ({ code: error.code, message: error.message, detail: error.detail })
-export const fromWireError = (wire: WireError): ClusterError =>
-  new ClusterError(wire.code, wire.message, wire.detail ? { detail: wire.detail } : {})
+export const fromWireError = (wire: WireError): ClusterError => new ClusterError(wire.code, wire.message, wire.detail ? { detail: wire.detail } : {})

@@ -15,8 +15,7 @@ const SEQUENCE_ID = /^[0-9a-f]{16}$/
 
 const isPeerId = (value: unknown): value is PeerId => typeof value === 'string' && PEER_ID.test(value)
 /** True for `name` or `org/name` of letters, digits, dot, dash and underscore: never a path upward. */
-export const isModelId = (value: unknown): value is ModelId =>
-  typeof value === 'string' && MODEL_ID.test(value) && !value.includes('..')
+export const isModelId = (value: unknown): value is ModelId => typeof value === 'string' && MODEL_ID.test(value) && !value.includes('..')
 const isSequenceId = (value: unknown): value is SequenceId => typeof value === 'string' && SEQUENCE_ID.test(value)
 
 /** @throws {TypeError} when `value` is not a peer id. */

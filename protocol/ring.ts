@@ -30,18 +30,29 @@ export const samplingSchema = z.object({
 })
 export type Sampling = z.infer<typeof samplingSchema>
 
-const tokenIdSchema = z.number().int().min(0).max(2 ** 31 - 1)
+const tokenIdSchema = z
+  .number()
+  .int()
+  .min(0)
+  .max(2 ** 31 - 1)
 
 /** A completion to run. The client sends it to the head, the head passes it to the tail, which samples by it. */
 export const jobSchema = z.object({
   client: peerIdSchema,
   model: modelIdSchema,
-  promptIds: z.array(tokenIdSchema).min(1).max(1 << 20),
+  promptIds: z
+    .array(tokenIdSchema)
+    .min(1)
+    .max(1 << 20),
   sampling: samplingSchema,
   /** A sampled id of this list ends the answer with `stop`. */
   stopIds: z.array(tokenIdSchema).max(64),
   /** Tokens to sample at most, at least 1. */
-  maxTokens: z.number().int().min(1).max(1 << 20),
+  maxTokens: z
+    .number()
+    .int()
+    .min(1)
+    .max(1 << 20),
 })
 export type Job = z.infer<typeof jobSchema>
 
@@ -121,7 +132,8 @@ function fieldsOf(frame: RingFrame): HeaderFields {
 export function encodeFrame(frame: RingFrame): Uint8Array {
   const fields = fieldsOf(frame)
   const bytes = new Uint8Array(HEADER_BYTES + fields.payload.length)
-  if (bytes.length > MAX_FRAME_BYTES) throw new ClusterError('frame_too_large', `a ${frame.type} frame of ${bytes.length} bytes; at most ${MAX_FRAME_BYTES}`)
+  if (bytes.length > MAX_FRAME_BYTES)
+    throw new ClusterError('frame_too_large', `a ${frame.type} frame of ${bytes.length} bytes; at most ${MAX_FRAME_BYTES}`)
   const view = new DataView(bytes.buffer)
   view.setUint8(0, PROTOCOL_VERSION)
   view.setUint8(1, TYPE_CODES[frame.type])
@@ -169,8 +181,18 @@ function decodeActivation(base: Base, view: DataView, payload: Uint8Array): Acti
   if (numberType === null) throw malformed(`number type ${numberCode}`)
   const count = view.getUint32(24, true)
   const width = view.getUint32(36, true)
-  if (count * width * ELEMENT_BYTES[numberType] !== payload.length || payload.length === 0) throw malformed(`${count} × ${width} ${numberType} in ${payload.length} bytes`)
-  return { ...base, type: 'activation', position: view.getUint32(20, true), count, width, numberType, sample: (view.getUint8(2) & FLAG_SAMPLE) !== 0, payload }
+  if (count * width * ELEMENT_BYTES[numberType] !== payload.length || payload.length === 0)
+    throw malformed(`${count} × ${width} ${numberType} in ${payload.length} bytes`)
+  return {
+    ...base,
+    type: 'activation',
+    position: view.getUint32(20, true),
+    count,
+    width,
+    numberType,
+    sample: (view.getUint8(2) & FLAG_SAMPLE) !== 0,
+    payload,
+  }
 }
 
 /** The frame in `bytes`. Every field is checked; payloads of activations are views into `bytes`. @throws {ClusterError} malformed_frame */
@@ -198,4 +220,3 @@ export function decodeFrame(bytes: Uint8Array): RingFrame {
       throw malformed(`type ${view.getUint8(1)}`)
   }
 }
-

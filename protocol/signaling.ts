@@ -44,7 +44,9 @@ export const welcomeSchema = z.object({
   peers: z.array(peerEntrySchema),
   wishes: z.array(wishSchema),
   placements: z.array(placementSchema),
-  iceServers: z.array(z.object({ urls: z.union([z.string(), z.array(z.string())]), username: z.string().optional(), credential: z.string().optional() })),
+  iceServers: z.array(
+    z.object({ urls: z.union([z.string(), z.array(z.string())]), username: z.string().optional(), credential: z.string().optional() }),
+  ),
 })
 export type Welcome = z.infer<typeof welcomeSchema>
 export const helloReplySchema = z.union([welcomeSchema, z.object({ ok: z.literal(false), error: wireErrorSchema })])
@@ -98,4 +100,3 @@ export type ServerToPeer = {
   /** A refusal of something the peer sent; the socket stays open unless the server closes it. */
   refused: (error: WireError) => void
 }
-

@@ -62,7 +62,8 @@ export function createAnnouncer(options: AnnouncerOptions): { close: () => void 
     if (closed || !isAnnouncer(view) || view.wishes.get(wish.model) !== wish) return
     const devices = eligible(view)
     const epoch = 1 + Math.max(0, ...[...view.placements.values()].map((placement) => placement.epoch), ...heldEpochs(view))
-    const placement = sizing instanceof ClusterError ? unreadable(wish, sizing, epoch) : place({ wish, devices, sizing, announcer: network.self, epoch })
+    const placement =
+      sizing instanceof ClusterError ? unreadable(wish, sizing, epoch) : place({ wish, devices, sizing, announcer: network.self, epoch })
     decided.set(wish.model, inputsOf(wish, devices))
     const known = view.placements.get(wish.model)
     if (known && sameShards(known, placement)) return
@@ -74,7 +75,20 @@ export function createAnnouncer(options: AnnouncerOptions): { close: () => void 
   function unreadable(wish: Wish, error: ClusterError, epoch: number): Placement {
     const { model, source, strategy } = wish
     const problem = { code: error.code, message: error.message.slice(0, 2000) }
-    return { model, source, epoch, strategy, announcer: network.self, numLayers: 0, contextLength: 1, handoff: 'f32', shards: [], spares: [], explanation: [problem.message], problem }
+    return {
+      model,
+      source,
+      epoch,
+      strategy,
+      announcer: network.self,
+      numLayers: 0,
+      contextLength: 1,
+      handoff: 'f32',
+      shards: [],
+      spares: [],
+      explanation: [problem.message],
+      problem,
+    }
   }
 
   async function decideAll(): Promise<void> {
@@ -114,4 +128,5 @@ export function createAnnouncer(options: AnnouncerOptions): { close: () => void 
 }
 
 /** Epochs that devices still hold: after a restart of the signal server its placements are gone, the devices' are not. */
-const heldEpochs = (view: ClusterView): readonly number[] => [...view.peers.values()].flatMap((peer) => peer.status.shards.map((report) => report.epoch))
+const heldEpochs = (view: ClusterView): readonly number[] =>
+  [...view.peers.values()].flatMap((peer) => peer.status.shards.map((report) => report.epoch))

@@ -17,7 +17,8 @@ export function embed(table: EmbeddingTable, ids: readonly number[]): Float32Arr
   const rowBytes = table.width * STORED_BYTES[table.type]
   const out = new Float32Array(ids.length * table.width)
   ids.forEach((id, i) => {
-    if (!Number.isInteger(id) || id < 0 || id >= table.rows) throw new ClusterError('invalid_value', `token id ${id} is outside the vocabulary of ${table.rows}`)
+    if (!Number.isInteger(id) || id < 0 || id >= table.rows)
+      throw new ClusterError('invalid_value', `token id ${id} is outside the vocabulary of ${table.rows}`)
     out.set(decodeStored(table.bytes.subarray(id * rowBytes, (id + 1) * rowBytes), table.type), i * table.width)
   })
   if (table.scale !== 1) for (let i = 0; i < out.length; i++) out[i] = (out[i] ?? 0) * table.scale

@@ -9,7 +9,10 @@ export type GpuMemory = {
   /** A buffer that is replaced by a larger one when needed; what it held is lost then. */
   readonly growing: (label: string) => GrowingBuffer
   /** Buffers of `bytes` each; `allocated` gives the device's error, if any. */
-  readonly allocate: (labels: readonly string[], bytes: number) => { readonly buffers: readonly GPUBuffer[]; readonly allocated: Promise<GPUError | null> }
+  readonly allocate: (
+    labels: readonly string[],
+    bytes: number,
+  ) => { readonly buffers: readonly GPUBuffer[]; readonly allocated: Promise<GPUError | null> }
   readonly write: (buffer: GPUBuffer, bytes: Uint8Array) => void
   readonly encode: (record: (encoder: GPUCommandEncoder) => void) => void
   /** The first `bytes` of a buffer, in memory of their own. */

@@ -78,7 +78,10 @@ function progressOf(totalBytes: number, onProgress: LoadShardOptions['onProgress
 async function warmUp<Cache>(engine: Engine<Cache>, hiddenSize: number, isLast: boolean, contextLength: number): Promise<void> {
   const cache = engine.openCache(Math.min(8, contextLength))
   try {
-    for (const [position, count] of [[0, Math.min(4, contextLength)], [0, 1]] as const) {
+    for (const [position, count] of [
+      [0, Math.min(4, contextLength)],
+      [0, 1],
+    ] as const) {
       await engine.runLayers(cache, { numberType: 'f32', values: new Float32Array(count * hiddenSize) }, position, count)
     }
     if (isLast) await (await engine.runHead()).readLogits()
@@ -116,7 +119,12 @@ async function finish<Cache>(engine: Engine<Cache>, options: LoadShardOptions, {
 }
 
 /** Both sessions, or none. */
-async function openGraphs(options: LoadShardOptions, graphs: Graphs, reading: WeightReading, onCompile: () => void): Promise<Omit<Parts, 'embedding'>> {
+async function openGraphs(
+  options: LoadShardOptions,
+  graphs: Graphs,
+  reading: WeightReading,
+  onCompile: () => void,
+): Promise<Omit<Parts, 'embedding'>> {
   const { ort, backend, gpu } = options
   const sessionOptions: SessionOptions = backend === 'wasm' ? { executionProviders: ['wasm'] } : webgpuSessionOptions(gpu)
   const body = await openGraph(ort, graphs.body, reading, sessionOptions, onCompile)

@@ -38,7 +38,8 @@ const locationsOf = (plans: readonly WeightPlan[], tensors: TensorIndex): Readon
     }),
   )
 
-const storedBytes = (locations: ReadonlyMap<string, TensorLocation>): number => [...locations.values()].reduce((sum, { start, end }) => sum + end - start, 0)
+const storedBytes = (locations: ReadonlyMap<string, TensorLocation>): number =>
+  [...locations.values()].reduce((sum, { start, end }) => sum + end - start, 0)
 
 /** Stored bytes that the graph's weights take on the wire. */
 export const bytesToRead = (graph: EmittedGraph, tensors: TensorIndex): number => storedBytes(locationsOf(graph.weights, tensors))
@@ -80,7 +81,13 @@ async function buildExternalData(graph: EmittedGraph, reading: WeightReading): P
 const detach = (bytes: Uint8Array): Uint8Array => (bytes.byteLength === bytes.buffer.byteLength ? bytes : bytes.slice())
 
 /** @throws {ClusterError} source_unavailable, bad_checkpoint, cancelled; unsupported_backend when ORT refuses the graph; not_enough_memory */
-export async function openGraph(ort: Ort, graph: EmittedGraph, reading: WeightReading, options: SessionOptions, onCompile: () => void): Promise<OpenedGraph> {
+export async function openGraph(
+  ort: Ort,
+  graph: EmittedGraph,
+  reading: WeightReading,
+  options: SessionOptions,
+  onCompile: () => void,
+): Promise<OpenedGraph> {
   const [output] = graph.outputs
   if (!output) throw new Error('a graph without outputs')
   const externalData = await buildExternalData(graph, reading)

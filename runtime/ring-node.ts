@@ -101,7 +101,11 @@ export function createRingNode(options: RingNodeOptions): RingNode {
   function retireWhenDone(epoch: number): void {
     const done = new ClusterError('ring_reforming', 'the ring changed and the old one was given up')
     if ((stages.get(epoch)?.openSequences() ?? 0) === 0) giveUp(epoch, done)
-    else if (!retireTimers.has(epoch)) retireTimers.set(epoch, timer(RETIRE_MS, () => giveUp(epoch, done)))
+    else if (!retireTimers.has(epoch))
+      retireTimers.set(
+        epoch,
+        timer(RETIRE_MS, () => giveUp(epoch, done)),
+      )
   }
 
   function onView(view: ClusterView): void {
@@ -135,7 +139,13 @@ export function createRingNode(options: RingNodeOptions): RingNode {
     const stage = stages.get(frame.epoch)
     if (stage) stage.handle(from, frame)
     else if (frame.type !== 'release') {
-      const failure = { type: 'failure', sequence: frame.sequence, epoch: frame.epoch, code: 'ring_reforming', message: 'this device does not serve that placement any more' } as const
+      const failure = {
+        type: 'failure',
+        sequence: frame.sequence,
+        epoch: frame.epoch,
+        code: 'ring_reforming',
+        message: 'this device does not serve that placement any more',
+      } as const
       network.send(from, encodeFrame(failure)).catch(() => undefined)
     }
   }

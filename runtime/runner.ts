@@ -28,7 +28,8 @@ function rowsOf(input: ShardInput, count: number, { embedding, hiddenSize }: { e
     return { numberType: 'f32', values: embed(embedding, input.ids) }
   }
   const expected = count * hiddenSize * (input.numberType === 'f16' ? 2 : 4)
-  if (input.bytes.length !== expected) throw new ClusterError('malformed_frame', `hidden states of ${input.bytes.length} bytes; ${count} tokens take ${expected}`)
+  if (input.bytes.length !== expected)
+    throw new ClusterError('malformed_frame', `hidden states of ${input.bytes.length} bytes; ${count} tokens take ${expected}`)
   return input.numberType === 'f16' ? { numberType: 'f16', halves: asUint16(input.bytes) } : { numberType: 'f32', values: asFloat32(input.bytes) }
 }
 

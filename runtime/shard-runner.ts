@@ -11,7 +11,11 @@ export type ShardInput =
   | { readonly type: 'hidden'; readonly numberType: HandoffType; readonly bytes: Uint8Array }
 
 /** What to compute after the layers. `hidden` on all shards but the last; on the last `head` to sample or `none` for early prefill chunks; `all-logits` for conformance. */
-export type ShardWant = { readonly type: 'hidden'; readonly numberType: HandoffType } | { readonly type: 'head' } | { readonly type: 'none' } | { readonly type: 'all-logits' }
+export type ShardWant =
+  | { readonly type: 'hidden'; readonly numberType: HandoffType }
+  | { readonly type: 'head' }
+  | { readonly type: 'none' }
+  | { readonly type: 'all-logits' }
 
 export type ShardRun = {
   readonly sequence: SequenceId

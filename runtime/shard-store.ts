@@ -35,8 +35,7 @@ export type ShardStoreOptions = {
   readonly log: (message: string, fields: Record<string, unknown>) => void
 }
 
-const keyOf = (placement: Placement, shard: Shard): string =>
-  [placement.source, placement.contextLength, shard.startLayer, shard.endLayer].join('|')
+const keyOf = (placement: Placement, shard: Shard): string => [placement.source, placement.contextLength, shard.startLayer, shard.endLayer].join('|')
 
 export function createShardStore(options: ShardStoreOptions): ShardStore {
   const loaded = new Map<string, Loaded>()

@@ -52,7 +52,13 @@ export type StageOptions = {
   readonly log: (message: string, fields: Record<string, unknown>) => void
 }
 
-type Neighbours = { readonly shard: Shard; readonly next: Shard | null; readonly head: Shard; readonly tail: Shard; readonly others: readonly Shard[] }
+type Neighbours = {
+  readonly shard: Shard
+  readonly next: Shard | null
+  readonly head: Shard
+  readonly tail: Shard
+  readonly others: readonly Shard[]
+}
 
 function neighboursOf(placement: Placement, self: PeerId): Neighbours {
   const index = placement.shards.findIndex((shard) => shard.peerId === self)
@@ -84,7 +90,11 @@ export function createStage(options: StageOptions): Stage {
 
   const forget = (id: SequenceId): void => {
     tombstones.add(id)
-    if (tombstones.size > TOMBSTONES) for (const oldest of tombstones.keys()) { tombstones.delete(oldest); break }
+    if (tombstones.size > TOMBSTONES)
+      for (const oldest of tombstones.keys()) {
+        tombstones.delete(oldest)
+        break
+      }
     if (!sequences.delete(id)) return
     scheduler.drop(id)
     // Behind whatever runs now: a cache is not freed under a running step.
@@ -134,7 +144,16 @@ export function createStage(options: StageOptions): Stage {
     }
     if (!sequences.has(sequence.id)) return
     if (output.type === 'hidden' && next) {
-      post(next.peerId, { ...base(sequence.id), type: 'activation', position, count, width: runner.hiddenSize, numberType: placement.handoff, sample, payload: output.bytes })
+      post(next.peerId, {
+        ...base(sequence.id),
+        type: 'activation',
+        position,
+        count,
+        width: runner.hiddenSize,
+        numberType: placement.handoff,
+        sample,
+        payload: output.bytes,
+      })
     }
     if (output.type === 'head' && sequence.job) {
       const context = { promptIds: sequence.job.promptIds, generatedIds: sequence.generatedIds, index: sequence.generatedIds.length }
@@ -187,7 +206,10 @@ export function createStage(options: StageOptions): Stage {
     if (!sequence || sequence.job) return
     sequence.job = job
     if (job.promptIds.length >= placement.contextLength) {
-      fail(id, new ClusterError('context_length_exceeded', `the prompt has ${job.promptIds.length} tokens; the ring holds ${placement.contextLength}`))
+      fail(
+        id,
+        new ClusterError('context_length_exceeded', `the prompt has ${job.promptIds.length} tokens; the ring holds ${placement.contextLength}`),
+      )
       return
     }
     for (const sample of sequence.early.splice(0)) sample()

@@ -70,17 +70,30 @@ function encodeRows(hidden: HiddenRows, type: FloatType): Float32Array | Uint16A
   return hidden.numberType === 'f16' ? hidden.halves : f32ToF16Array(hidden.values)
 }
 
-type Scratch = { readonly input: GrowingBuffer; readonly rows: GrowingBuffer; readonly packed: GrowingBuffer; readonly headInput: GrowingBuffer; readonly logits: GrowingBuffer; readonly shortlist: GrowingBuffer }
+type Scratch = {
+  readonly input: GrowingBuffer
+  readonly rows: GrowingBuffer
+  readonly packed: GrowingBuffer
+  readonly headInput: GrowingBuffer
+  readonly logits: GrowingBuffer
+  readonly shortlist: GrowingBuffer
+}
 
 function openWebgpuCache({ ort, config, floatType, layers }: WebgpuEngineOptions, memory: GpuMemory, maxTokens: number): WebgpuCache {
   const dims = [1, config.numKvHeads, maxTokens, config.headDim]
   const bytes = config.numKvHeads * maxTokens * config.headDim * ELEMENT_BYTES[floatType]
   const pasts: Record<string, Tensor> = {}
   const presents: Record<string, Tensor> = {}
-  const { buffers, allocated } = memory.allocate(layers.flatMap((layer) => [`kv.${layer}.key`, `kv.${layer}.value`]), bytes)
+  const { buffers, allocated } = memory.allocate(
+    layers.flatMap((layer) => [`kv.${layer}.key`, `kv.${layer}.value`]),
+    bytes,
+  )
   layers.forEach((layer, i) => {
     const names = cacheNames(layer)
-    for (const [past, present, buffer] of [[names.pastKey, names.presentKey, buffers[2 * i]], [names.pastValue, names.presentValue, buffers[2 * i + 1]]] as const) {
+    for (const [past, present, buffer] of [
+      [names.pastKey, names.presentKey, buffers[2 * i]],
+      [names.pastValue, names.presentValue, buffers[2 * i + 1]],
+    ] as const) {
       if (!buffer) throw new Error('a cache without a buffer')
       const tensor = ort.Tensor.fromGpuBuffer(buffer, { dataType: ORT_TYPE[floatType], dims })
       pasts[past] = tensor
@@ -105,7 +118,8 @@ export function webgpuEngine(options: WebgpuEngineOptions): Engine<WebgpuCache> 
   const rowBytes = hiddenSize * ELEMENT_BYTES[floatType]
   let count = 0
 
-  const onGpu = (buffer: GPUBuffer, type: FloatType, dims: readonly number[]): Tensor => ort.Tensor.fromGpuBuffer(buffer, { dataType: ORT_TYPE[type], dims })
+  const onGpu = (buffer: GPUBuffer, type: FloatType, dims: readonly number[]): Tensor =>
+    ort.Tensor.fromGpuBuffer(buffer, { dataType: ORT_TYPE[type], dims })
 
   async function runLayers(cache: WebgpuCache, hidden: HiddenRows, position: number, tokens: number): Promise<void> {
     if (await cache.allocated) throw new ClusterError('not_enough_memory', 'the GPU has no memory left for the KV cache of another sequence')
@@ -128,7 +142,10 @@ export function webgpuEngine(options: WebgpuEngineOptions): Engine<WebgpuCache> 
     if (!head) throw new ClusterError('invalid_value', 'this shard has no head')
     const [input, logits] = [scratch.headInput.atLeast(rows * rowBytes), scratch.logits.atLeast(rows * vocabSize * 4)]
     memory.encode((encoder) => encoder.copyBufferToBuffer(scratch.rows.atLeast(0), start * rowBytes, input, 0, rows * rowBytes))
-    await head.session.run({ [HIDDEN]: onGpu(input, floatType, [1, rows, hiddenSize]) }, { [head.output]: onGpu(logits, 'f32', [1, rows, vocabSize]) })
+    await head.session.run(
+      { [HIDDEN]: onGpu(input, floatType, [1, rows, hiddenSize]) },
+      { [head.output]: onGpu(logits, 'f32', [1, rows, vocabSize]) },
+    )
     return logits
   }
 
@@ -154,7 +171,11 @@ export function webgpuEngine(options: WebgpuEngineOptions): Engine<WebgpuCache> 
     const half = (words - 1) / 2
     return {
       vocabSize,
-      shortlist: { ids: new Int32Array(result.buffer, result.byteOffset, size), logits: floats.slice(half, half + size), logSumExp: floats[words - 1] ?? NaN },
+      shortlist: {
+        ids: new Int32Array(result.buffer, result.byteOffset, size),
+        logits: floats.slice(half, half + size),
+        logSumExp: floats[words - 1] ?? NaN,
+      },
       readLogits: async () => asFloat32(await memory.read(logits, vocabSize * 4)),
     }
   }

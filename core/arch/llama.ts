@@ -9,7 +9,11 @@ const ACTIVATIONS: Readonly<Record<string, Activation>> = { silu: 'silu', swish:
 
 function activationOf(config: ModelConfig): Activation {
   const activation = ACTIVATIONS[config.activation]
-  if (!activation) throw new ClusterError('unsupported_model', `activation ${config.activation} is not supported; supported are ${Object.keys(ACTIVATIONS).join(', ')}`)
+  if (!activation)
+    throw new ClusterError(
+      'unsupported_model',
+      `activation ${config.activation} is not supported; supported are ${Object.keys(ACTIVATIONS).join(', ')}`,
+    )
   return activation
 }
 

@@ -67,14 +67,18 @@ function servingPlacements(network: Network): { at: (model: ModelId) => Placemen
 function whyNot(view: ClusterView, model: ModelId): ClusterError {
   const placement = view.placements.get(model)
   if (!placement && !view.wishes.has(model)) {
-    return new ClusterError('model_not_found', `the model ${model} does not exist on this cluster; GET /v1/models lists what does`, { detail: { param: 'model' } })
+    return new ClusterError('model_not_found', `the model ${model} does not exist on this cluster; GET /v1/models lists what does`, {
+      detail: { param: 'model' },
+    })
   }
   if (devicesOf(view).length === 0) return new ClusterError('no_ring', 'no device is here to compute; open the contribute page on one')
   if (placement?.problem) {
     const { code, message, missingBytes } = placement.problem
     return new ClusterError(code, message, missingBytes === undefined ? {} : { detail: { missingBytes } })
   }
-  const failed = placement?.shards.flatMap((shard) => view.peers.get(shard.peerId)?.status.shards ?? []).find((report) => report.epoch === placement.epoch && report.error)
+  const failed = placement?.shards
+    .flatMap((shard) => view.peers.get(shard.peerId)?.status.shards ?? [])
+    .find((report) => report.epoch === placement.epoch && report.error)
   if (failed?.error) return fromWireError(failed.error)
   return new ClusterError('ring_reforming', `the ring for ${model} is forming; try again in a few seconds`, { detail: { retryAfterSeconds: 3 } })
 }
@@ -97,14 +101,20 @@ export function createRingClient(options: RingClientOptions): RingClient {
   const closeView = network.onView((view) => {
     for (const { placement, events } of running.values()) {
       const gone = placement.shards.find((shard) => !view.peers.has(shard.peerId))
-      if (gone) events.fail(new ClusterError('ring_broken', `device ${gone.peerId} left the ring; the answer cannot go on`, { detail: { retryAfterSeconds: 3 } }))
+      if (gone)
+        events.fail(
+          new ClusterError('ring_broken', `device ${gone.peerId} left the ring; the answer cannot go on`, { detail: { retryAfterSeconds: 3 } }),
+        )
     }
   })
 
   /** Waits until a ring serves the model; refuses at once where waiting cannot help. */
   async function awaitServing(model: ModelId, signal: AbortSignal): Promise<Placement> {
     const updates = eventQueue<null>()
-    const closers = [network.onView(() => updates.push(null)), timer(options.formTimeoutMs ?? 20_000, () => updates.fail(whyNot(network.view(), model)))]
+    const closers = [
+      network.onView(() => updates.push(null)),
+      timer(options.formTimeoutMs ?? 20_000, () => updates.fail(whyNot(network.view(), model))),
+    ]
     const onAbort = (): void => updates.fail(cancelled())
     signal.addEventListener('abort', onAbort, { once: true })
     try {
@@ -201,9 +211,13 @@ const cancelled = (): ClusterError => new ClusterError('cancelled', 'the request
 function checkLength(request: CompletionRequest, placement: Placement): void {
   const promptTokens = request.promptIds.length
   if (promptTokens + 1 <= placement.contextLength) return
-  throw new ClusterError('context_length_exceeded', `the prompt has ${promptTokens} tokens; ${request.model} holds ${placement.contextLength}, answer included`, {
-    detail: { promptTokens, contextLength: placement.contextLength, param: 'messages' },
-  })
+  throw new ClusterError(
+    'context_length_exceeded',
+    `the prompt has ${promptTokens} tokens; ${request.model} holds ${placement.contextLength}, answer included`,
+    {
+      detail: { promptTokens, contextLength: placement.contextLength, param: 'messages' },
+    },
+  )
 }
 
 /** Frames of one sequence as events: progress from the head, tokens from the tail in index order, failures from either thrown. */
@@ -215,7 +229,9 @@ async function* framesToEvents(
 ): AsyncGenerator<CompletionEvent, void, undefined> {
   let nextIndex = 0
   for (;;) {
-    const stop = timer(silenceTimeoutMs, () => events.fail(new ClusterError('deadline_exceeded', `no token for ${Math.round(silenceTimeoutMs / 1000)} s`)))
+    const stop = timer(silenceTimeoutMs, () =>
+      events.fail(new ClusterError('deadline_exceeded', `no token for ${Math.round(silenceTimeoutMs / 1000)} s`)),
+    )
     const { from, frame } = await events.next().finally(stop)
     if (frame.type === 'progress' && from === ends.head) yield { type: 'progress', processed: frame.processed, total: frame.total }
     if (frame.type === 'failure' && (from === ends.head || from === ends.tail)) throw new ClusterError(frame.code, frame.message)

@@ -124,7 +124,10 @@ describe('the server’s own device', () => {
   test('serves while fewer browsers than minDevices are here; without it the placement says who is missing', () => {
     const one = device('aaaa', 1000)
     expect(layersOf([local, one], uniform(8, 100), { minDevices: 2 }).layers).toEqual({ server: 8 })
-    expect(layersOf([one], uniform(8, 100), { minDevices: 2 }).placement.problem).toEqual({ code: 'no_ring', message: 'waiting for devices: 1 of 2 are here' })
+    expect(layersOf([one], uniform(8, 100), { minDevices: 2 }).placement.problem).toEqual({
+      code: 'no_ring',
+      message: 'waiting for devices: 1 of 2 are here',
+    })
   })
   test('helps browsers out when neither holds the model alone', () => {
     const small = device('server', 300, 'local-device')

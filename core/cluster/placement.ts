@@ -86,7 +86,9 @@ function splitOver(request: PlacementRequest): Split | { readonly fits: 'too-few
 export function place(request: PlacementRequest): Placement {
   const { wish, sizing } = request
   if (wish.strategy !== 'memory-weighted' && wish.strategy !== 'auto') {
-    throw new ClusterError('unsupported_field', `placement strategy ${wish.strategy} is not available; use memory-weighted or auto`, { detail: { param: 'strategy' } })
+    throw new ClusterError('unsupported_field', `placement strategy ${wish.strategy} is not available; use memory-weighted or auto`, {
+      detail: { param: 'strategy' },
+    })
   }
   const split = splitOver(request)
   if (split.fits === 'too-few') {

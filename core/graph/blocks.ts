@@ -53,7 +53,12 @@ function matrix(g: GraphBuilder, path: string, x: string, sources: readonly Weig
 
 /** One product for several projections of the same input, biases included where all have one. */
 function project(g: GraphBuilder, path: string, x: string, projections: readonly Projection[]): string {
-  const product = matrix(g, path, x, projections.map((projection) => projection.weight))
+  const product = matrix(
+    g,
+    path,
+    x,
+    projections.map((projection) => projection.weight),
+  )
   const biases = projections.flatMap((projection) => projection.bias ?? [])
   if (biases.length === 0) return product
   return ops.add(g, `${path}/Add`, [product, vector(g, `${path}.bias`, biases)])

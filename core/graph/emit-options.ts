@@ -24,6 +24,7 @@ export function checkEmitOptions({ backend, weightFormat, floatType }: EmitOptio
     throw new ClusterError('unsupported_backend', `the ${backend} backend holds weights as ${formats.join(', ')}, not ${weightFormat}`)
   }
   if (floatType === 'f16' && backend === 'wasm') throw new ClusterError('unsupported_backend', 'the wasm backend computes in f32, not f16')
-  if (weightFormat === 'f16' && floatType !== 'f16') throw new ClusterError('unsupported_backend', 'f16 weights need a GPU with shader-f16; choose int4 or f32')
+  if (weightFormat === 'f16' && floatType !== 'f16')
+    throw new ClusterError('unsupported_backend', 'f16 weights need a GPU with shader-f16; choose int4 or f32')
   if (weightFormat === 'f32' && floatType !== 'f32') throw new ClusterError('unsupported_backend', 'f32 weights are computed in f32, not f16')
 }

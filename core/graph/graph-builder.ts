@@ -35,7 +35,8 @@ export type GraphBuilder = {
 function checkStored(tensors: TensorIndex, ref: WeightRef): void {
   const stored = tensors.get(ref.tensor)
   if (!stored) throw new ClusterError('bad_checkpoint', `the checkpoint has no tensor ${ref.tensor}`)
-  if (stored.type === null) throw new ClusterError('bad_checkpoint', `tensor ${ref.tensor} is stored in an element type that is not read; f32, f16 and bf16 are`)
+  if (stored.type === null)
+    throw new ClusterError('bad_checkpoint', `tensor ${ref.tensor} is stored in an element type that is not read; f32, f16 and bf16 are`)
   if (stored.shape.join() !== ref.shape.join()) {
     throw new ClusterError('bad_checkpoint', `tensor ${ref.tensor} has shape [${stored.shape.join(', ')}]; [${ref.shape.join(', ')}] was expected`)
   }

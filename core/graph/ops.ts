@@ -49,7 +49,13 @@ export function skipSimplifiedLayerNormalization(
 export const silu = (sink: NodeSink, name: string, x: string): string => quickGeluNode(sink, name, [x], { alpha: { float: 1 } })
 
 /** Int4 weights in symmetric blocks of 32; accuracy level 4 opens the integer dot product. */
-export const matMulNBits = (sink: NodeSink, name: string, x: string, weight: { readonly values: string; readonly scales: string }, shape: { readonly rows: number; readonly columns: number; readonly block: number }): string =>
+export const matMulNBits = (
+  sink: NodeSink,
+  name: string,
+  x: string,
+  weight: { readonly values: string; readonly scales: string },
+  shape: { readonly rows: number; readonly columns: number; readonly block: number },
+): string =>
   matMulNBitsNode(sink, name, [x, weight.values, weight.scales], {
     K: { int: shape.columns },
     N: { int: shape.rows },
@@ -59,8 +65,12 @@ export const matMulNBits = (sink: NodeSink, name: string, x: string, weight: { r
   })
 
 /** Int8 weights [in, out] with one scale a column; activations are quantized to uint8 per call. */
-export const dynamicQuantizeMatMul = (sink: NodeSink, name: string, x: string, weight: { readonly values: string; readonly scales: string }): string =>
-  dynamicQuantizeMatMulNode(sink, name, [x, weight.values, weight.scales])
+export const dynamicQuantizeMatMul = (
+  sink: NodeSink,
+  name: string,
+  x: string,
+  weight: { readonly values: string; readonly scales: string },
+): string => dynamicQuantizeMatMulNode(sink, name, [x, weight.values, weight.scales])
 
 export type GqaInputs = {
   /** Packed [q heads, k heads, v heads] when key and value are empty names. */

@@ -28,7 +28,8 @@ export type WeightPlan =
 
 export type StoredTensor = { readonly type: StoredType; readonly shape: readonly number[]; readonly bytes: Uint8Array }
 
-export const plannedBytes = (plan: WeightPlan): number => plan.tensors.reduce((sum, tensor) => sum + elementCount(tensor.dims) * ELEMENT_BYTES[tensor.type], 0)
+export const plannedBytes = (plan: WeightPlan): number =>
+  plan.tensors.reduce((sum, tensor) => sum + elementCount(tensor.dims) * ELEMENT_BYTES[tensor.type], 0)
 
 export const sourcesOf = (plan: WeightPlan): readonly WeightRef[] => (plan.recipe === 'rope' ? [] : plan.sources)
 
@@ -39,7 +40,10 @@ const columnsOf = (ref: WeightRef): number => elementCount(ref.shape.slice(1))
 const encodeFloats = (values: Float32Array, type: FloatType): Uint8Array => bytesOf(type === 'f16' ? f32ToF16Array(values) : values)
 
 /** Decodes and joins the sources: row-major [rows, columns] in f32. */
-function gatherRows(sources: readonly WeightRef[], lookup: (tensor: string) => StoredTensor): { values: Float32Array; rows: number; columns: number } {
+function gatherRows(
+  sources: readonly WeightRef[],
+  lookup: (tensor: string) => StoredTensor,
+): { values: Float32Array; rows: number; columns: number } {
   const [first] = sources
   if (!first) throw new Error('a weight plan without sources')
   const columns = columnsOf(first)
@@ -87,7 +91,10 @@ function buildArrays(plan: WeightPlan, lookup: (tensor: string) => StoredTensor)
 }
 
 /** The bytes of the plan's initializers, in order. `lookup` gives the stored tensors that `sourcesOf` names. */
-export function buildWeights(plan: WeightPlan, lookup: (tensor: string) => StoredTensor): readonly { readonly name: string; readonly bytes: Uint8Array }[] {
+export function buildWeights(
+  plan: WeightPlan,
+  lookup: (tensor: string) => StoredTensor,
+): readonly { readonly name: string; readonly bytes: Uint8Array }[] {
   const arrays = buildArrays(plan, lookup)
   return plan.tensors.map((tensor, i) => {
     const bytes = arrays[i]

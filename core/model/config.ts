@@ -36,7 +36,11 @@ export type ModelConfig = {
   readonly eosIds: readonly number[]
 }
 
-const size = z.number().int().min(1).max(2 ** 31 - 1)
+const size = z
+  .number()
+  .int()
+  .min(1)
+  .max(2 ** 31 - 1)
 const tokenIds = z.union([z.number().int(), z.array(z.number().int())]).nullish()
 /** rope_scaling (old form) and rope_parameters (transformers 5): the same keys, theta inside in the second. */
 const ropeSchema = z.looseObject({

@@ -11,7 +11,8 @@ export const memorySource = (label: string, files: ReadonlyMap<string, Uint8Arra
   readRange: (file, start, end, options = {}) => {
     const bytes = files.get(file)
     if (!bytes) return Promise.reject(new ClusterError('source_unavailable', `${label} has no file ${file}`))
-    if (end > bytes.length) return Promise.reject(new ClusterError('bad_checkpoint', `${file} of ${label} ends at ${bytes.length}, bytes up to ${end} were expected`))
+    if (end > bytes.length)
+      return Promise.reject(new ClusterError('bad_checkpoint', `${file} of ${label} ends at ${bytes.length}, bytes up to ${end} were expected`))
     options.onBytes?.(end - start)
     return Promise.resolve(bytes.slice(start, end))
   },

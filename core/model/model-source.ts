@@ -8,5 +8,10 @@ export type ModelSource = {
    * Bytes [start, end) of a file. `onBytes` is called as they arrive.
    * @throws {ClusterError} source_unavailable, bad_checkpoint when the file is shorter
    */
-  readonly readRange: (file: string, start: number, end: number, options?: { signal?: AbortSignal; onBytes?: (count: number) => void }) => Promise<Uint8Array>
+  readonly readRange: (
+    file: string,
+    start: number,
+    end: number,
+    options?: { signal?: AbortSignal; onBytes?: (count: number) => void },
+  ) => Promise<Uint8Array>
 }

@@ -50,7 +50,8 @@ export function parseHeader(file: string, text: string, dataStart: number): Read
     const [from, to] = entry.data.data_offsets
     const type = STORED_TYPES[entry.data.dtype] ?? null
     const elements = entry.data.shape.reduce((product, n) => product * n, 1)
-    if (to < from || (type !== null && to - from !== elements * STORED_BYTES[type])) throw bad(file, `tensor ${name} has ${to - from} bytes, not those of its shape`)
+    if (to < from || (type !== null && to - from !== elements * STORED_BYTES[type]))
+      throw bad(file, `tensor ${name} has ${to - from} bytes, not those of its shape`)
     index.set(name, { file, type, shape: entry.data.shape, start: dataStart + from, end: dataStart + to })
   }
   return index

@@ -65,7 +65,12 @@ export async function headLogits(output: ShardOutput): Promise<Float32Array> {
 export async function greedy(
   chain: Chain,
   promptIds: readonly number[],
-  options: { readonly maxTokens: number; readonly stopIds: readonly number[]; readonly chunk: number; readonly onLogits?: (logits: Float32Array) => void },
+  options: {
+    readonly maxTokens: number
+    readonly stopIds: readonly number[]
+    readonly chunk: number
+    readonly onLogits?: (logits: Float32Array) => void
+  },
 ): Promise<number[]> {
   const sequence = newSequence()
   chain.open(sequence, promptIds.length + options.maxTokens)
@@ -89,4 +94,3 @@ export async function greedy(
     chain.release(sequence)
   }
 }
-

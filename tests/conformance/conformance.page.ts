@@ -25,11 +25,19 @@ export async function conformance(options: PageCase): Promise<PageCaseResult> {
   try {
     return { report: await runCase(await environment(options)) }
   } catch (thrown) {
-    return { error: toWireError(toClusterError(thrown)), text: thrown instanceof Error ? `${thrown.message} ${String(thrown.cause ?? '')} ${thrown.stack ?? ''}` : String(thrown) }
+    return {
+      error: toWireError(toClusterError(thrown)),
+      text: thrown instanceof Error ? `${thrown.message} ${String(thrown.cause ?? '')} ${thrown.stack ?? ''}` : String(thrown),
+    }
   }
 }
 
-export type PageEmber = PageCase & { readonly weightFormat: WeightFormat; readonly cuts?: readonly number[]; readonly limit?: number; readonly handoff?: 'f16' | 'f32' }
+export type PageEmber = PageCase & {
+  readonly weightFormat: WeightFormat
+  readonly cuts?: readonly number[]
+  readonly limit?: number
+  readonly handoff?: 'f16' | 'f32'
+}
 
 export async function ember({ weightFormat, cuts, limit, handoff, ...page }: PageEmber): Promise<EmberReport> {
   const optional = { ...(cuts ? { cuts } : {}), ...(limit === undefined ? {} : { limit }), ...(handoff ? { handoff } : {}) }

@@ -5,7 +5,13 @@ import { greedy, loadChain, type ChainOptions } from './chain.ts'
 
 const samplesSchema = z.looseObject({ samples: z.array(z.looseObject({ prompt_ids: z.array(z.number()), generated_ids: z.array(z.number()) })) })
 
-export type EmberReport = { readonly equal: number; readonly total: number; readonly tokens: number; readonly milliseconds: number; readonly different: readonly number[] }
+export type EmberReport = {
+  readonly equal: number
+  readonly total: number
+  readonly tokens: number
+  readonly milliseconds: number
+  readonly different: readonly number[]
+}
 export type EmberOptions = Omit<ChainOptions, 'model' | 'contextLength'> & {
   readonly cuts?: readonly number[]
   /** Prompts to try, from the first; all when absent. */

@@ -8,7 +8,10 @@ const goldenSchema = z.looseObject({
   greedy_top2_gap: z.array(z.number()),
   float32_vs_float64: z.record(z.string(), z.unknown()),
 })
-const headerSchema = z.record(z.string(), z.looseObject({ dtype: z.string(), shape: z.array(z.number()), data_offsets: z.tuple([z.number(), z.number()]) }).partial())
+const headerSchema = z.record(
+  z.string(),
+  z.looseObject({ dtype: z.string(), shape: z.array(z.number()), data_offsets: z.tuple([z.number(), z.number()]) }).partial(),
+)
 
 export type Golden = {
   readonly atol: { readonly float32: number; readonly float16: number }

@@ -51,7 +51,12 @@ async function promptRun(chain: Chain, ids: readonly number[], want: 'hidden' | 
 async function greedyChecks(chain: Chain, golden: Golden, label: string): Promise<Check[]> {
   const expected = golden.ids('greedy_ids')
   const rows: Float32Array[] = []
-  const ids = await greedy(chain, golden.ids('input_ids'), { maxTokens: expected.length, stopIds: [], chunk: CHUNK_TOKENS, onLogits: (logits) => rows.push(logits) })
+  const ids = await greedy(chain, golden.ids('input_ids'), {
+    maxTokens: expected.length,
+    stopIds: [],
+    chunk: CHUNK_TOKENS,
+    onLogits: (logits) => rows.push(logits),
+  })
   const logits = golden.floats('greedy_logits')
   const width = logits.length / expected.length
   const error = Math.max(...rows.map((row, i) => maxError(row, logits.subarray(i * width, (i + 1) * width))))
@@ -77,7 +82,12 @@ async function rewindCheck(chain: Chain, golden: Golden): Promise<Check> {
   }
 }
 
-async function withChain<Result>(options: ChainOptions, cuts: readonly number[], use: (chain: Chain) => Promise<Result>, handoff: 'f16' | 'f32' = 'f32'): Promise<Result> {
+async function withChain<Result>(
+  options: ChainOptions,
+  cuts: readonly number[],
+  use: (chain: Chain) => Promise<Result>,
+  handoff: 'f16' | 'f32' = 'f32',
+): Promise<Result> {
   const chain = await loadChain(options, cuts, handoff)
   try {
     return await use(chain)
@@ -91,7 +101,11 @@ async function wholeChecks(options: ChainOptions, golden: Golden): Promise<Check
     const ids = golden.ids('input_ids')
     const last = options.model.config.numLayers - 1
     const checks = [
-      within('whole: last hidden states', maxError(await promptRun(chain, ids, 'hidden'), golden.floats(`hidden_after_layer_${last}`)), golden.atol.float32),
+      within(
+        'whole: last hidden states',
+        maxError(await promptRun(chain, ids, 'hidden'), golden.floats(`hidden_after_layer_${last}`)),
+        golden.atol.float32,
+      ),
       within('whole: logits', maxError(await promptRun(chain, ids, 'all-logits'), golden.floats('logits')), golden.atol.float32),
       ...(await greedyChecks(chain, golden, 'whole')),
       await rewindCheck(chain, golden),
@@ -106,7 +120,15 @@ async function splitChecks(options: ChainOptions, golden: Golden, cuts: readonly
     const ids = golden.ids('input_ids')
     const [first] = chain.runners
     if (!first) throw new Error('a chain without runners')
-    const hidden = await promptRun({ ...chain, run: (sequence, position, tokens, want) => first.run({ sequence, position, count: tokens.length, input: { type: 'tokens', ids: tokens }, want }) }, ids, 'hidden')
+    const hidden = await promptRun(
+      {
+        ...chain,
+        run: (sequence, position, tokens, want) =>
+          first.run({ sequence, position, count: tokens.length, input: { type: 'tokens', ids: tokens }, want }),
+      },
+      ids,
+      'hidden',
+    )
     return [
       within(`${label}: hidden states at the cut`, maxError(hidden, golden.floats(`hidden_after_layer_${(cuts[0] ?? 1) - 1}`)), golden.atol.float32),
       within(`${label}: logits`, maxError(await promptRun(chain, ids, 'all-logits'), golden.floats('logits')), golden.atol.float32),

@@ -73,7 +73,9 @@ for (const [name, markdown] of Object.entries(ATTACKS)) {
     const left = await leftOver(page, markdown)
     const harmless = ['p', 'em', 'a', 'code', 'pre', 'table', 'thead', 'tbody', 'tr', 'th', 'td', 'br']
     expect(left.tags.filter((tag) => !harmless.includes(tag))).toEqual([])
-    expect(left.attributes.filter((attribute) => !['href', 'title', 'rel', 'target', 'data-language', 'data-blocked'].includes(attribute))).toEqual([])
+    expect(left.attributes.filter((attribute) => !['href', 'title', 'rel', 'target', 'data-language', 'data-blocked'].includes(attribute))).toEqual(
+      [],
+    )
     expect(left.addresses.filter((address) => !/^https:\/\/example\.org/.test(address))).toEqual([])
     // Two frames: time for an image's error or a handler to run.
     await page.evaluate(() => new Promise<void>((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => resolve()))))
@@ -85,12 +87,16 @@ for (const [name, markdown] of Object.entries(ATTACKS)) {
 test('29: without the Markdown step, the sanitizer alone refuses the same attacks', async ({ page }) => {
   await open(page)
   const results = await page.evaluate((attacks) => attacks.map((attack) => window.fixture.purify(attack)), Object.values(ATTACKS))
-  for (const html of results) expect(html).not.toMatch(/<(script|img|svg|iframe|form|style|link|meta|base|object|embed|math)|<[^>]*(\son\w+=|javascript:|data:)/i)
+  for (const html of results)
+    expect(html).not.toMatch(/<(script|img|svg|iframe|form|style|link|meta|base|object|embed|math)|<[^>]*(\son\w+=|javascript:|data:)/i)
 })
 
 test('plain Markdown comes through: emphasis, lists, tables, code, safe links', async ({ page }) => {
   await open(page)
-  const left = await leftOver(page, '**b** _i_ ~~d~~ `c`\n\n- one\n- two\n\n1. three\n\n> quote\n\n| h |\n| - |\n| c |\n\n```js\nlet x\n```\n\n[ok](https://example.org)')
+  const left = await leftOver(
+    page,
+    '**b** _i_ ~~d~~ `c`\n\n- one\n- two\n\n1. three\n\n> quote\n\n| h |\n| - |\n| c |\n\n```js\nlet x\n```\n\n[ok](https://example.org)',
+  )
   expect(left.tags).toEqual(expect.arrayContaining(['strong', 'em', 'del', 'code', 'ul', 'ol', 'li', 'blockquote', 'table', 'pre', 'a']))
   expect(left.addresses).toEqual(['https://example.org'])
 })

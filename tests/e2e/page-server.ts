@@ -6,7 +6,14 @@ import { build } from 'vite'
 import { pagesConfig } from '../../vite.config.ts'
 
 const ROOT = path.resolve(import.meta.dirname, '../..')
-const TYPES: Readonly<Record<string, string>> = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.webmanifest': 'application/manifest+json', '.wasm': 'application/wasm' }
+const TYPES: Readonly<Record<string, string>> = {
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+  '.svg': 'image/svg+xml',
+  '.webmanifest': 'application/manifest+json',
+  '.wasm': 'application/wasm',
+}
 /** No inline script, no foreign host; `wasm-unsafe-eval` is what compiling WebAssembly is called. */
 const HEADERS = {
   'Content-Security-Policy':

@@ -9,7 +9,14 @@ import { createServer, type ViteDevServer } from 'vite'
 import { serveMounts } from './mounts.ts'
 
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url))
-const BASE_FLAGS = ['--no-sandbox', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
+const BASE_FLAGS = [
+  '--no-sandbox',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+]
 /** Software WebGPU (SwiftShader): the one adapter that every machine has. */
 const WEBGPU_FLAGS = ['--disable-gpu', '--enable-unsafe-webgpu']
 /** CommonJS packages a page module may import; vite must convert them before the first page, or it reloads the page mid-test. */
@@ -42,7 +49,13 @@ export type Harness = {
 
 /** @throws {Error} when no Chromium is found; the message names where it was looked for. */
 export function chromiumPath(): string {
-  const candidates = [process.env['CHROMIUM_PATH'], '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome', chromium.executablePath()]
+  const candidates = [
+    process.env['CHROMIUM_PATH'],
+    '/usr/bin/chromium',
+    '/usr/bin/chromium-browser',
+    '/usr/bin/google-chrome',
+    chromium.executablePath(),
+  ]
   const found = candidates.find((path) => path !== undefined && path !== '' && existsSync(path))
   if (found === undefined) throw new Error(`no Chromium: looked at ${candidates.filter(Boolean).join(', ')}; set CHROMIUM_PATH`)
   return found

@@ -15,7 +15,15 @@ import { createMemoryCluster } from '../simulator/memory-cluster.ts'
 
 const EMBER = path.join(import.meta.dirname, '../../models/ember')
 const MODEL = modelId('ember')
-const WISH: Wish = { model: MODEL, source: '/models/ember', strategy: 'memory-weighted', minDevices: 3, maxDevices: 3, contextLength: 512, localDevice: 'withdraw' }
+const WISH: Wish = {
+  model: MODEL,
+  source: '/models/ember',
+  strategy: 'memory-weighted',
+  minDevices: 3,
+  maxDevices: 3,
+  contextLength: 512,
+  localDevice: 'withdraw',
+}
 const capabilities: Capabilities = { backend: 'wasm', weightFormat: 'f32', memoryBytes: 2 ** 26, threads: 1, hardware: 'test' }
 type Sample = { readonly prompt_ids: readonly number[]; readonly generated_ids: readonly number[] }
 const { samples } = JSON.parse(readFileSync(path.join(EMBER, 'samples.json'), 'utf8')) as { samples: readonly Sample[] }
@@ -25,11 +33,16 @@ const nodes: RingNode[] = []
 let client: RingClient
 beforeAll(async () => {
   let counter = 0n
-  client = createRingClient({ network: cluster.join('client', 'client', null), timer: systemClock.timer, randomId: () => (counter++).toString(16).padStart(16, '0') })
+  client = createRingClient({
+    network: cluster.join('client', 'client', null),
+    timer: systemClock.timer,
+    randomId: () => (counter++).toString(16).padStart(16, '0'),
+  })
   const ort = await loadOrt({ backend: 'wasm', numThreads: 1 })
   for (const name of ['aaaa', 'bbbb', 'cccc']) {
     const network = { ...cluster.join(name, 'device', capabilities), setCapabilities: () => undefined }
-    const openShard: Parameters<typeof createDevice>[0]['openShard'] = ({ capabilities: _, ...shard }) => loadShard({ ...shard, backend: 'wasm', weightFormat: 'f32', ort })
+    const openShard: Parameters<typeof createDevice>[0]['openShard'] = ({ capabilities: _, ...shard }) =>
+      loadShard({ ...shard, backend: 'wasm', weightFormat: 'f32', ort })
     nodes.push(createDevice({ network, capabilities, openSource: () => folderSource(EMBER), openShard, clock: systemClock, log: () => undefined }))
   }
   cluster.wish(WISH)
@@ -44,18 +57,40 @@ afterAll(async () => {
 })
 
 test('three devices with f32 weights give all 30 answers of the unsplit model token for token', async () => {
-  const sampling = { temperature: 0, topP: 1, topK: 0, minP: 0, repetitionPenalty: 1, presencePenalty: 0, frequencyPenalty: 0, logitBias: [], seed: '0' }
+  const sampling = {
+    temperature: 0,
+    topP: 1,
+    topK: 0,
+    minP: 0,
+    repetitionPenalty: 1,
+    presencePenalty: 0,
+    frequencyPenalty: 0,
+    logitBias: [],
+    seed: '0',
+  }
   const answers = await Promise.all(
     samples.map(async ({ prompt_ids, generated_ids }) => {
       const ids: number[] = []
-      const request = { model: MODEL, promptIds: prompt_ids, sampling, stopIds: [0, 2], maxTokens: generated_ids.length, signal: new AbortController().signal }
+      const request = {
+        model: MODEL,
+        promptIds: prompt_ids,
+        sampling,
+        stopIds: [0, 2],
+        maxTokens: generated_ids.length,
+        signal: new AbortController().signal,
+      }
       for await (const event of client.complete(request)) if (event.type === 'token') ids.push(event.tokenId)
       return ids
     }),
   )
   expect(samples).toHaveLength(30)
   expect(answers).toEqual(samples.map((sample) => sample.generated_ids))
-  expect(cluster.view().placements.get(MODEL)?.shards.map((shard) => [shard.startLayer, shard.endLayer])).toEqual([
+  expect(
+    cluster
+      .view()
+      .placements.get(MODEL)
+      ?.shards.map((shard) => [shard.startLayer, shard.endLayer]),
+  ).toEqual([
     [0, 3],
     [3, 6],
     [6, 8],

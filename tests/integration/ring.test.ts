@@ -11,8 +11,26 @@ import { toyAnswer, toyShards, toySizing, type ToyShards } from '../simulator/to
 const CONTEXT = 600
 const MODEL = modelId('toy')
 const capabilities: Capabilities = { backend: 'wasm', weightFormat: 'f32', memoryBytes: 500, threads: 1, hardware: 'test' }
-const WISH: Wish = { model: MODEL, source: '/models/toy', strategy: 'memory-weighted', minDevices: 1, maxDevices: 64, contextLength: null, localDevice: 'withdraw' }
-const GREEDY: Sampling = { temperature: 0, topP: 1, topK: 0, minP: 0, repetitionPenalty: 1, presencePenalty: 0, frequencyPenalty: 0, logitBias: [], seed: '1' }
+const WISH: Wish = {
+  model: MODEL,
+  source: '/models/toy',
+  strategy: 'memory-weighted',
+  minDevices: 1,
+  maxDevices: 64,
+  contextLength: null,
+  localDevice: 'withdraw',
+}
+const GREEDY: Sampling = {
+  temperature: 0,
+  topP: 1,
+  topK: 0,
+  minP: 0,
+  repetitionPenalty: 1,
+  presencePenalty: 0,
+  frequencyPenalty: 0,
+  logitBias: [],
+  seed: '1',
+}
 const timer = (delayMs: number, callback: () => void): (() => void) => {
   // Settling and retiring are shortened, their order is kept.
   const handle = setTimeout(callback, delayMs / 100)
@@ -21,7 +39,13 @@ const timer = (delayMs: number, callback: () => void): (() => void) => {
 let nextId = 1n
 const randomId = (): string => (nextId++).toString(16).padStart(16, '0')
 
-type Ring = { cluster: MemoryCluster; client: RingClient; shards: ToyShards[]; nodes: RingNode[]; addDevice: (name: string, memoryBytes?: number) => void }
+type Ring = {
+  cluster: MemoryCluster
+  client: RingClient
+  shards: ToyShards[]
+  nodes: RingNode[]
+  addDevice: (name: string, memoryBytes?: number) => void
+}
 const open: Ring[] = []
 afterEach(async () => {
   for (const ring of open.splice(0)) {
@@ -43,7 +67,16 @@ function createRing(names: readonly string[], memoryBytes = 500): Ring {
       const shards = toyShards()
       ring.shards.push(shards)
       const device = cluster.join(name, 'device', { ...capabilities, memoryBytes: memory })
-      ring.nodes.push(createRingNode({ network: device, load: shards.load, sizing: async () => toySizing(CONTEXT), timer, now: () => performance.now(), log: () => undefined }))
+      ring.nodes.push(
+        createRingNode({
+          network: device,
+          load: shards.load,
+          sizing: async () => toySizing(CONTEXT),
+          timer,
+          now: () => performance.now(),
+          log: () => undefined,
+        }),
+      )
     },
   }
   for (const name of names) ring.addDevice(name)
@@ -74,7 +107,10 @@ const noCaches = (ring: Ring): Promise<unknown> => ring.cluster.until(() => ring
 
 describe('a ring of devices', () => {
   test.each([1, 2, 3, 8])('of %i gives the answer of the unsplit model', async (count) => {
-    const ring = createRing(Array.from({ length: count }, (_, i) => `device-${i}`), 900)
+    const ring = createRing(
+      Array.from({ length: count }, (_, i) => `device-${i}`),
+      900,
+    )
     ring.cluster.wish(WISH)
     await ready(ring, count)
     expect(await answer(ring.client.complete(request(prompt(1, 9))))).toEqual(toyAnswer(prompt(1, 9), 20))

@@ -43,7 +43,11 @@ export const toySizing = (contextLength: number): ModelSizing => ({
   shardBytes: (range) => (range.endLayer - range.startLayer) * 100,
 })
 
-export type ToyShards = { readonly load: ShardLoader; readonly runners: (ShardRunner & { readonly disposed: () => boolean })[]; readonly caches: () => number }
+export type ToyShards = {
+  readonly load: ShardLoader
+  readonly runners: (ShardRunner & { readonly disposed: () => boolean })[]
+  readonly caches: () => number
+}
 
 /** Loads toy shards and remembers them, so that tests can count caches and loads. */
 export function toyShards(): ToyShards {
@@ -86,7 +90,11 @@ function toyRunner(startLayer: number, endLayer: number): ShardRunner & { readon
     endLayer,
     hiddenSize: WIDTH,
     heldBytes: (endLayer - startLayer) * 100,
-    open: (sequence) => void sequences.set(sequence, Array.from({ length: endLayer - startLayer }, () => [])),
+    open: (sequence) =>
+      void sequences.set(
+        sequence,
+        Array.from({ length: endLayer - startLayer }, () => []),
+      ),
     run: async (run) => {
       const rows = runLayers(run)
       const logits = (): Float32Array => logitsOf(rows.at(-1) ?? [])

@@ -23,9 +23,26 @@ export async function* chatStream(request: ChatRequest, options: ChatStreamOptio
   let firstTokenMs = 0
   let completionTokens = 0
   let finish: FinishReason = 'stop'
-  const sampling = { temperature: request.temperature, topP: 1, topK: 0, minP: 0, repetitionPenalty: 1, presencePenalty: 0, frequencyPenalty: 0, logitBias: [], seed: options.seed }
+  const sampling = {
+    temperature: request.temperature,
+    topP: 1,
+    topK: 0,
+    minP: 0,
+    repetitionPenalty: 1,
+    presencePenalty: 0,
+    frequencyPenalty: 0,
+    logitBias: [],
+    seed: options.seed,
+  }
   const stopIds = [...text.eosIds]
-  const completion = client.complete({ model: request.model, promptIds, sampling, stopIds, maxTokens: Math.min(request.maxTokens ?? left, left), signal: request.signal })
+  const completion = client.complete({
+    model: request.model,
+    promptIds,
+    sampling,
+    stopIds,
+    maxTokens: Math.min(request.maxTokens ?? left, left),
+    signal: request.signal,
+  })
   for await (const event of completion) {
     if (event.type === 'progress') {
       yield event

@@ -6,7 +6,19 @@ const report = (loadedBytes: number) =>
   ({
     type: 'device',
     lending: 'on',
-    shards: [{ model: modelId('toy'), epoch: 1, startLayer: 0, endLayer: 4, state: 'loading', phase: 'downloading', loadedBytes, totalBytes: 4000, heldBytes: 0 }],
+    shards: [
+      {
+        model: modelId('toy'),
+        epoch: 1,
+        startLayer: 0,
+        endLayer: 4,
+        state: 'loading',
+        phase: 'downloading',
+        loadedBytes,
+        totalBytes: 4000,
+        heldBytes: 0,
+      },
+    ],
     sequences: 0,
     framesHandled: 0,
     layerMs: null,

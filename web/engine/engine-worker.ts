@@ -127,4 +127,3 @@ const pagePort = new Promise<MessagePort>((resolve) => {
   })
 })
 void Promise.all([openPortNetwork(hostPort), pagePort]).then(([network, page]) => createEngine(network, page))
-

@@ -4,7 +4,8 @@ import { isPeerId, peerId, type PeerId } from '../../protocol/ids.ts'
 export type Identity = { readonly id: PeerId; readonly secret: string }
 const KEY = 'ringlet-identity'
 
-const randomHex = (bytes: number): string => [...crypto.getRandomValues(new Uint8Array(bytes))].map((byte) => byte.toString(16).padStart(2, '0')).join('')
+const randomHex = (bytes: number): string =>
+  [...crypto.getRandomValues(new Uint8Array(bytes))].map((byte) => byte.toString(16).padStart(2, '0')).join('')
 
 function stored(): Identity | null {
   try {

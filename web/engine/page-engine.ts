@@ -15,7 +15,13 @@ export type Connection =
 
 /** What was found on this machine. */
 export type HardwareReport = {
-  readonly webgpu: { readonly available: boolean; readonly adapter: string; readonly shaderF16: boolean; readonly maxBufferBytes: number; readonly reason: string }
+  readonly webgpu: {
+    readonly available: boolean
+    readonly adapter: string
+    readonly shaderF16: boolean
+    readonly maxBufferBytes: number
+    readonly reason: string
+  }
   readonly crossOriginIsolated: boolean
   readonly cores: number
   /** navigator.deviceMemory in bytes where the browser tells, else null. */

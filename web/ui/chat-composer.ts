@@ -97,7 +97,13 @@ export class ChatComposer extends LitElement {
         <svg viewBox="0 0 24 24" fill="currentColor" aria-hidden="true"><rect x="6" y="6" width="12" height="12" rx="2.5"></rect></svg>
       </button>`
     }
-    return html`<button class="primary" @click=${() => this.dispatchEvent(new CustomEvent('send'))} ?disabled=${this.draft.trim() === ''} aria-label="Send" title="Send (Enter)">
+    return html`<button
+      class="primary"
+      @click=${() => this.dispatchEvent(new CustomEvent('send'))}
+      ?disabled=${this.draft.trim() === ''}
+      aria-label="Send"
+      title="Send (Enter)"
+    >
       <svg viewBox="0 0 24 24" fill="none" stroke="currentColor" stroke-width="2.4" stroke-linecap="round" stroke-linejoin="round" aria-hidden="true">
         <path d="M12 19V5M6 11l6-6 6 6"></path>
       </svg>
@@ -106,7 +112,15 @@ export class ChatComposer extends LitElement {
 
   protected override render() {
     return html`<div class="box">
-      <textarea rows="1" aria-label="Your question" placeholder="Ask the ring…" enterkeyhint="send" .value=${this.draft} @input=${this.onInput} @keydown=${this.onKey}></textarea>
+      <textarea
+        rows="1"
+        aria-label="Your question"
+        placeholder="Ask the ring…"
+        enterkeyhint="send"
+        .value=${this.draft}
+        @input=${this.onInput}
+        @keydown=${this.onKey}
+      ></textarea>
       ${this.button()}
     </div>`
   }

@@ -9,7 +9,11 @@ const DONE: ChatEvent = { type: 'done', finish: 'stop', promptTokens: 9, complet
 
 function memoryStore(): TextStore {
   const entries = new Map<string, string>()
-  return { getItem: (key) => entries.get(key) ?? null, setItem: (key, value) => void entries.set(key, value), removeItem: (key) => void entries.delete(key) }
+  return {
+    getItem: (key) => entries.get(key) ?? null,
+    setItem: (key, value) => void entries.set(key, value),
+    removeItem: (key) => void entries.delete(key),
+  }
 }
 
 /** A session whose engine answers with `script`; the other parts of an engine are not reached by a session. */
@@ -38,7 +42,10 @@ test('streams an answer into the thread and keeps it for the next visit', async 
   session.onChange(() => seen.push(session.state().running?.text ?? '-'))
   session.edit('Hi there ')
   await session.send(EMBER, 0)
-  expect(session.state().turns.map((turn) => [turn.role, turn.text])).toEqual([['user', 'Hi there'], ['assistant', 'Hello']])
+  expect(session.state().turns.map((turn) => [turn.role, turn.text])).toEqual([
+    ['user', 'Hi there'],
+    ['assistant', 'Hello'],
+  ])
   expect(session.state().turns[1]?.stats).toMatchObject({ completionTokens: 2, tokensPerSecond: 12 })
   expect(seen).toContain('Hel')
   expect(asked[0]?.messages).toEqual([{ role: 'user', content: 'Hi there' }])

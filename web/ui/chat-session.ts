@@ -2,7 +2,18 @@
 import { toClusterError, toWireError } from '../../protocol/errors.ts'
 import type { ModelId } from '../../protocol/ids.ts'
 import type { PageEngine } from '../engine/page-engine.ts'
-import { EMPTY_CHAT, afterFailure, brokenTurn, finishedTurn, growAnswer, messagesOf, savedThreadSchema, startAnswer, type ChatState, type Turn } from './chat-thread.ts'
+import {
+  EMPTY_CHAT,
+  afterFailure,
+  brokenTurn,
+  finishedTurn,
+  growAnswer,
+  messagesOf,
+  savedThreadSchema,
+  startAnswer,
+  type ChatState,
+  type Turn,
+} from './chat-thread.ts'
 
 const STORAGE_KEY = 'ringlet.chat'
 

@@ -55,7 +55,12 @@ export function liveStats(answer: RunningAnswer, nowMs: number): AnswerStats {
 }
 
 export function finishedTurn(answer: RunningAnswer, event: Extract<ChatEvent, { type: 'done' }>, nowMs: number): Turn {
-  const stats = { completionTokens: event.completionTokens, firstTokenMs: event.firstTokenMs, tokensPerSecond: event.tokensPerSecond, elapsedMs: nowMs - answer.startedMs }
+  const stats = {
+    completionTokens: event.completionTokens,
+    firstTokenMs: event.firstTokenMs,
+    tokensPerSecond: event.tokensPerSecond,
+    elapsedMs: nowMs - answer.startedMs,
+  }
   return { role: 'assistant', text: answer.text, finish: event.finish, stats: event.completionTokens > 0 ? stats : null }
 }
 
@@ -68,7 +73,8 @@ export const brokenTurn = (answer: RunningAnswer, finish: 'cancelled' | 'interru
 })
 
 /** What the model is asked with: answers without text would only confuse it. */
-export const messagesOf = (turns: readonly Turn[]): readonly ChatMessage[] => turns.filter((turn) => turn.text !== '').map(({ role, text }) => ({ role, content: text }))
+export const messagesOf = (turns: readonly Turn[]): readonly ChatMessage[] =>
+  turns.filter((turn) => turn.text !== '').map(({ role, text }) => ({ role, content: text }))
 
 export type ChatState = {
   readonly turns: readonly Turn[]
@@ -88,6 +94,7 @@ export function afterFailure(state: ChatState, error: WireError, nowMs: number):
   const { running, turns } = state
   const question = turns.at(-1)
   if (running && running.text !== '') return { ...state, running: null, error, turns: [...turns, brokenTurn(running, 'interrupted', nowMs)] }
-  if (question?.role === 'user' && state.draft.trim() === '') return { ...state, running: null, error, turns: turns.slice(0, -1), draft: question.text }
+  if (question?.role === 'user' && state.draft.trim() === '')
+    return { ...state, running: null, error, turns: turns.slice(0, -1), draft: question.text }
   return { ...state, running: null, error }
 }

@@ -101,8 +101,14 @@ export class ContributePage extends LitElement {
   private privacy() {
     return html`<section class="card privacy small" aria-labelledby="privacy">
       <h2 id="privacy">Who sees what</h2>
-      <p><strong>On your side:</strong> no code of other people runs here, only this page’s own. It has no access to your files, and the layers it gets fit into the memory you lend.</p>
-      <p><strong>On theirs:</strong> your device computes parts of other people’s chats, and its owner could rebuild their words from what passes through. In the same way other devices of a ring could read yours.</p>
+      <p>
+        <strong>On your side:</strong> no code of other people runs here, only this page’s own. It has no access to your files, and the layers it gets
+        fit into the memory you lend.
+      </p>
+      <p>
+        <strong>On theirs:</strong> your device computes parts of other people’s chats, and its owner could rebuild their words from what passes
+        through. In the same way other devices of a ring could read yours.
+      </p>
       <p>Devices of a ring connect to each other directly, so they can see each other’s network address.</p>
     </section>`
   }
@@ -116,28 +122,32 @@ export class ContributePage extends LitElement {
     return html`<div class="page">
       <h1>${isOut ? 'Lend this device' : 'This device is in the ring'}</h1>
       <p class="lead">
-        ${isOut
-          ? 'Your browser holds a few layers of the model while this tab is open. Nothing is installed, and closing the tab ends it.'
-          : 'Keep this tab open and in sight: browsers slow down tabs that are hidden. You can look around on the other pages meanwhile.'}
+        ${
+          isOut
+            ? 'Your browser holds a few layers of the model while this tab is open. Nothing is installed, and closing the tab ends it.'
+            : 'Keep this tab open and in sight: browsers slow down tabs that are hidden. You can look around on the other pages meanwhile.'
+        }
       </p>
       ${isSecureContext ? null : html`<p class="note small">This page came over plain http, where browsers allow neither GPU nor storage. Open it over https, or as localhost on the same machine.</p>`}
       <error-note .error=${this.problem ?? (device.lending === 'failed' ? device.error : null)}></error-note>
       <div class="columns">
         <div class="stack">
-          ${isOut
-            ? html`<lend-form
-                .report=${this.report}
-                .choice=${this.choice}
-                .notes=${notes}
-                @choose=${(event: CustomEvent<LendChoice>) => (this.choice = event.detail)}
-                @join=${() => void this.attempt(() => this.join())}
-              ></lend-form>`
-            : html`<lend-status
-                .device=${device}
-                @pause=${() => engine.pause()}
-                @resume=${() => engine.resume()}
-                @leave=${() => void this.attempt(() => engine.leave())}
-              ></lend-status>`}
+          ${
+            isOut
+              ? html`<lend-form
+                  .report=${this.report}
+                  .choice=${this.choice}
+                  .notes=${notes}
+                  @choose=${(event: CustomEvent<LendChoice>) => (this.choice = event.detail)}
+                  @join=${() => void this.attempt(() => this.join())}
+                ></lend-form>`
+              : html`<lend-status
+                  .device=${device}
+                  @pause=${() => engine.pause()}
+                  @resume=${() => engine.resume()}
+                  @leave=${() => void this.attempt(() => engine.leave())}
+                ></lend-status>`
+          }
         </div>
         <div class="stack"><hardware-card .report=${this.report}></hardware-card>${this.privacy()}</div>
       </div>

@@ -37,11 +37,13 @@ export class ErrorNote extends LitElement {
     const phrase = this.error ? phraseError(this.error) : null
     // The region is there before its text, else screen readers miss it.
     return html`<div role="alert">
-      ${phrase
-        ? html`<div class="note small">
-            <strong>${phrase.title}</strong> ${phrase.advice} ${phrase.wantsDevices ? html`<a href="/contribute">Lend a device</a>` : null}
-          </div>`
-        : null}
+      ${
+        phrase
+          ? html`<div class="note small">
+              <strong>${phrase.title}</strong> ${phrase.advice} ${phrase.wantsDevices ? html`<a href="/contribute">Lend a device</a>` : null}
+            </div>`
+          : null
+      }
     </div>`
   }
 }

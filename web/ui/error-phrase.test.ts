@@ -13,5 +13,9 @@ test('names the bytes that are missing', () => {
 })
 
 test('shows the message of an error that has no words of its own', () => {
-  expect(phraseError({ code: 'internal', message: 'the log has the cause' })).toEqual({ title: 'the log has the cause', advice: '', wantsDevices: false })
+  expect(phraseError({ code: 'internal', message: 'the log has the cause' })).toEqual({
+    title: 'the log has the cause',
+    advice: '',
+    wantsDevices: false,
+  })
 })

@@ -15,7 +15,11 @@ type Words = { readonly title: string; readonly advice: string; readonly wantsDe
 /** Only codes for which a page knows more than the message itself, which every error carries for people. */
 const WORDS: Partial<Record<ErrorCode, Words>> = {
   no_ring: { title: 'No devices hold the model yet.', advice: 'Open the Lend page on this or another device, then ask again.', wantsDevices: true },
-  not_enough_memory: { title: 'The devices here do not have enough memory for this model.', advice: 'Lend one more device, or lend more memory.', wantsDevices: true },
+  not_enough_memory: {
+    title: 'The devices here do not have enough memory for this model.',
+    advice: 'Lend one more device, or lend more memory.',
+    wantsDevices: true,
+  },
   ring_reforming: { title: 'The ring is forming again.', advice: 'This takes a few seconds. Your question is kept.' },
   ring_broken: { title: 'A device left while it was answering.', advice: 'The ring forms again by itself. Then ask again.' },
   link_closed: { title: 'The connection to a device was lost.', advice: 'The ring forms again by itself. Then ask again.' },
@@ -28,7 +32,10 @@ const WORDS: Partial<Record<ErrorCode, Words>> = {
   protocol_version_mismatch: { title: 'This page is older or newer than the cluster.', advice: 'Reload the page.' },
   peer_id_taken: { title: 'Another tab already speaks for this device.', advice: 'Close the other tab, then reload this one.' },
   source_unavailable: { title: 'The weights could not be downloaded.', advice: 'Check the network. What is already here is kept.' },
-  bad_checkpoint: { title: 'The weights that arrived are not what was announced.', advice: 'Whoever runs the cluster should look at the model’s files.' },
+  bad_checkpoint: {
+    title: 'The weights that arrived are not what was announced.',
+    advice: 'Whoever runs the cluster should look at the model’s files.',
+  },
   unsupported_backend: { title: 'This device cannot compute that way.', advice: 'Choose another backend, or let Ringlet choose.' },
 }
 

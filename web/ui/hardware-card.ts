@@ -51,9 +51,17 @@ export class HardwareCard extends LitElement {
   protected override render() {
     return html`<section class="card" aria-labelledby="found" aria-busy=${this.report ? 'false' : 'true'}>
       <h2 id="found">What this device has</h2>
-      ${this.report
-        ? html`<dl>${hardwareFacts(this.report, formatBytes).map(({ label, text, isGood }) => html`<dt>${label}</dt><dd class=${isGood ? '' : 'lacking'}>${text}</dd>`)}</dl>`
-        : html`<p class="muted small">Looking…</p>`}
+      ${
+        this.report
+          ? html`<dl>
+              ${hardwareFacts(this.report, formatBytes).map(
+                ({ label, text, isGood }) =>
+                  html`<dt>${label}</dt>
+                    <dd class=${isGood ? '' : 'lacking'}>${text}</dd>`,
+              )}
+            </dl>`
+          : html`<p class="muted small">Looking…</p>`
+      }
     </section>`
   }
 }

@@ -74,7 +74,8 @@ export class JoinCard extends LitElement {
 
   private hint(): string | null {
     const { hostname, protocol } = new URL(this.url)
-    if (LOCAL_HOSTS.includes(hostname)) return 'This address works on this machine only: open it in more tabs. For other devices start Ringlet with --host and --https.'
+    if (LOCAL_HOSTS.includes(hostname))
+      return 'This address works on this machine only: open it in more tabs. For other devices start Ringlet with --host and --https.'
     if (protocol !== 'https:') return 'Over plain http other devices get neither GPU nor storage from their browser. Start Ringlet with --https.'
     return null
   }
@@ -86,7 +87,9 @@ export class JoinCard extends LitElement {
     return html`<section class="card" aria-labelledby="join">
       <h2 id="join">Add a device</h2>
       <div class="inside">
-        <svg class="qr" viewBox="0 0 ${size} ${size}" role="img" aria-label="QR code of the join link" shape-rendering="crispEdges">${svg`<path fill="#111" d=${path}></path>`}</svg>
+        <svg class="qr" viewBox="0 0 ${size} ${size}" role="img" aria-label="QR code of the join link" shape-rendering="crispEdges">
+          ${svg`<path fill="#111" d=${path}></path>`}
+        </svg>
         <div>
           <code>${this.url}</code>
           <button @click=${() => void this.copy()}>${this.copied ? 'Copied' : 'Copy link'}</button>

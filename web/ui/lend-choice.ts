@@ -17,7 +17,8 @@ export function memoryRange(report: HardwareReport): { readonly min: number; rea
 }
 
 /** One core stays free for the page; without isolation there is no shared memory and so one thread. */
-export const automaticThreads = (report: HardwareReport): number => (report.crossOriginIsolated ? Math.max(1, Math.min(MOST_THREADS, report.cores - 1)) : 1)
+export const automaticThreads = (report: HardwareReport): number =>
+  report.crossOriginIsolated ? Math.max(1, Math.min(MOST_THREADS, report.cores - 1)) : 1
 
 /** Threads of 0 = automatic. A form holds these; `lendOptions` makes them definite. */
 export type LendChoice = Omit<LendOptions, 'threads'> & { readonly threads: number }
@@ -33,26 +34,47 @@ export function firstChoice(report: HardwareReport, query: LendQuery, name: stri
   }
 }
 
-export const lendOptions = (report: HardwareReport, choice: LendChoice): LendOptions => ({ ...choice, threads: choice.threads > 0 ? choice.threads : automaticThreads(report) })
+export const lendOptions = (report: HardwareReport, choice: LendChoice): LendOptions => ({
+  ...choice,
+  threads: choice.threads > 0 ? choice.threads : automaticThreads(report),
+})
 
 /** What was found, one line a fact: heading, what it is, and whether it is good news. */
-export function hardwareFacts(report: HardwareReport, formatBytes: (bytes: number) => string): readonly { readonly label: string; readonly text: string; readonly isGood: boolean }[] {
+export function hardwareFacts(
+  report: HardwareReport,
+  formatBytes: (bytes: number) => string,
+): readonly { readonly label: string; readonly text: string; readonly isGood: boolean }[] {
   const { webgpu, storage } = report
-  const gpu = webgpu.available ? `${webgpu.adapter}, buffers up to ${formatBytes(webgpu.maxBufferBytes)}, 16-bit floats: ${webgpu.shaderF16 ? 'yes' : 'no'}` : `None: ${webgpu.reason}`
+  const gpu = webgpu.available
+    ? `${webgpu.adapter}, buffers up to ${formatBytes(webgpu.maxBufferBytes)}, 16-bit floats: ${webgpu.shaderF16 ? 'yes' : 'no'}`
+    : `None: ${webgpu.reason}`
   return [
     { label: 'GPU', text: gpu, isGood: webgpu.available },
     { label: 'Processor', text: report.cores === 1 ? '1 core' : `${report.cores} cores`, isGood: true },
-    { label: 'Threads', text: report.crossOriginIsolated ? 'available (the page is isolated)' : 'one only: the page is not isolated from other sites', isGood: report.crossOriginIsolated },
+    {
+      label: 'Threads',
+      text: report.crossOriginIsolated ? 'available (the page is isolated)' : 'one only: the page is not isolated from other sites',
+      isGood: report.crossOriginIsolated,
+    },
     {
       label: 'Memory',
-      text: report.deviceMemoryBytes === null ? 'the browser does not tell' : `${formatBytes(report.deviceMemoryBytes)}${report.deviceMemoryBytes >= 8 * 1024 ** 3 ? ' or more' : ''}`,
+      text:
+        report.deviceMemoryBytes === null
+          ? 'the browser does not tell'
+          : `${formatBytes(report.deviceMemoryBytes)}${report.deviceMemoryBytes >= 8 * 1024 ** 3 ? ' or more' : ''}`,
       isGood: true,
     },
     {
       label: 'Storage',
-      text: storage ? `${formatBytes(Math.max(0, storage.quotaBytes - storage.usedBytes))} free, ${formatBytes(storage.usedBytes)} used` : 'none: weights are downloaded on each visit',
+      text: storage
+        ? `${formatBytes(Math.max(0, storage.quotaBytes - storage.usedBytes))} free, ${formatBytes(storage.usedBytes)} used`
+        : 'none: weights are downloaded on each visit',
       isGood: storage !== null,
     },
-    { label: 'Will use', text: `${{ webgpu: 'WebGPU', simd: 'SIMD', wasm: 'WASM' }[report.backend]}, weights as ${report.weightFormat}`, isGood: true },
+    {
+      label: 'Will use',
+      text: `${{ webgpu: 'WebGPU', simd: 'SIMD', wasm: 'WASM' }[report.backend]}, weights as ${report.weightFormat}`,
+      isGood: true,
+    },
   ]
 }

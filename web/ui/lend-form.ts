@@ -102,24 +102,29 @@ export class LendForm extends LitElement {
   }
 
   private moreChoices(report: HardwareReport, choice: LendChoice) {
-    const option = (value: string, label: string, current: string, disabled = false) => html`<option value=${value} ?selected=${value === current} ?disabled=${disabled}>${label}</option>`
+    const option = (value: string, label: string, current: string, disabled = false) =>
+      html`<option value=${value} ?selected=${value === current} ?disabled=${disabled}>${label}</option>`
     const threads = [...Array(Math.max(report.cores, choice.threads)).keys()].map((index) => index + 1)
     return html`<details>
       <summary>More choices</summary>
       <div class="choices">
-        <label>Computes with
+        <label
+          >Computes with
           <select name="backend">
             ${option('auto', `Automatic (${report.backend === 'webgpu' ? 'WebGPU' : 'WASM'})`, choice.backend)}
             ${option('webgpu', report.webgpu.available ? 'WebGPU' : 'WebGPU (not found)', choice.backend, !report.webgpu.available)}
             ${option('wasm', 'WASM', choice.backend)} ${option('simd', 'SIMD (not built yet)', choice.backend, true)}
           </select>
         </label>
-        <label>Threads
+        <label
+          >Threads
           <select name="threads" ?disabled=${!report.crossOriginIsolated}>
-            ${option('0', `Automatic (${automaticThreads(report)})`, String(choice.threads))} ${threads.map((count) => option(String(count), String(count), String(choice.threads)))}
+            ${option('0', `Automatic (${automaticThreads(report)})`, String(choice.threads))}
+            ${threads.map((count) => option(String(count), String(count), String(choice.threads)))}
           </select>
         </label>
-        <label>Weights held as
+        <label
+          >Weights held as
           <select name="weights">
             ${option('auto', `Automatic (${report.weightFormat})`, choice.weightFormat)}
             ${weightFormatSchema.options.map((format) => option(format, format, choice.weightFormat))}
@@ -134,31 +139,33 @@ export class LendForm extends LitElement {
     const range = report ? memoryRange(report) : null
     return html`<section class="card" aria-labelledby="lend" aria-busy=${choice ? 'false' : 'true'}>
       <h2 id="lend">What you lend</h2>
-      ${report && choice && range
-        ? html`<form novalidate @input=${this.onInput} @submit=${this.onSubmit}>
-            ${this.notes.map((note) => html`<p class="note small">${note}</p>`)}
-            <div>
-              <label for="name">Name, as others see it</label>
-              <input id="name" name="name" type="text" autocomplete="off" maxlength=${MAX_NAME_CHARS} .value=${choice.name} />
-            </div>
-            <div>
-              <div class="row"><label for="memory">Memory</label><output for="memory">up to ${formatBytes(choice.memoryBytes)}</output></div>
-              <input
-                id="memory"
-                name="memory"
-                type="range"
-                min=${Math.min(range.min, choice.memoryBytes)}
-                max=${Math.max(range.max, choice.memoryBytes)}
-                step="any"
-                .value=${String(choice.memoryBytes)}
-                aria-valuetext=${formatBytes(choice.memoryBytes)}
-              />
-              <p class="muted small">Used while this tab is open, freed when you leave.</p>
-            </div>
-            ${this.moreChoices(report, choice)}
-            <button class="primary" type="submit">Join the ring</button>
-          </form>`
-        : null}
+      ${
+        report && choice && range
+          ? html`<form novalidate @input=${this.onInput} @submit=${this.onSubmit}>
+              ${this.notes.map((note) => html`<p class="note small">${note}</p>`)}
+              <div>
+                <label for="name">Name, as others see it</label>
+                <input id="name" name="name" type="text" autocomplete="off" maxlength=${MAX_NAME_CHARS} .value=${choice.name} />
+              </div>
+              <div>
+                <div class="row"><label for="memory">Memory</label><output for="memory">up to ${formatBytes(choice.memoryBytes)}</output></div>
+                <input
+                  id="memory"
+                  name="memory"
+                  type="range"
+                  min=${Math.min(range.min, choice.memoryBytes)}
+                  max=${Math.max(range.max, choice.memoryBytes)}
+                  step="any"
+                  .value=${String(choice.memoryBytes)}
+                  aria-valuetext=${formatBytes(choice.memoryBytes)}
+                />
+                <p class="muted small">Used while this tab is open, freed when you leave.</p>
+              </div>
+              ${this.moreChoices(report, choice)}
+              <button class="primary" type="submit">Join the ring</button>
+            </form>`
+          : null
+      }
     </section>`
   }
 }

@@ -5,9 +5,28 @@ import type { DeviceState } from '../engine/page-engine.ts'
 import { lendPhase } from './lend-phase.ts'
 
 const MB = 1024 ** 2
-const OFF: DeviceState = { lending: 'off', capabilities: null, shards: [], etaSeconds: null, bytesPerSecond: null, sequences: 0, framesHandled: 0, layerMs: null, error: null }
+const OFF: DeviceState = {
+  lending: 'off',
+  capabilities: null,
+  shards: [],
+  etaSeconds: null,
+  bytesPerSecond: null,
+  sequences: 0,
+  framesHandled: 0,
+  layerMs: null,
+  error: null,
+}
 const shard = (change: Partial<ShardReport>): ShardReport => ({
-  model: modelId('ember'), epoch: 1, startLayer: 0, endLayer: 3, state: 'loading', phase: 'downloading', loadedBytes: 4 * MB, totalBytes: 10 * MB, heldBytes: 0, ...change,
+  model: modelId('ember'),
+  epoch: 1,
+  startLayer: 0,
+  endLayer: 3,
+  state: 'loading',
+  phase: 'downloading',
+  loadedBytes: 4 * MB,
+  totalBytes: 10 * MB,
+  heldBytes: 0,
+  ...change,
 })
 
 test('shows bytes, speed and time left of a download', () => {
@@ -28,11 +47,16 @@ test('has a moving sign for compiling and warming up', () => {
 test('tells a joined device without layers from a serving one', () => {
   expect(lendPhase({ ...OFF, lending: 'on' }).headline).toBe('Joined, no layers yet')
   expect(lendPhase({ ...OFF, lending: 'on', sequences: 2, shards: [shard({ state: 'ready', phase: 'ready' })] })).toMatchObject({
-    headline: 'Serving layers 0–2 of Ember', detail: 'Computing 2 conversations right now.', step: 4,
+    headline: 'Serving layers 0–2 of Ember',
+    detail: 'Computing 2 conversations right now.',
+    step: 4,
   })
 })
 
 test('names what failed', () => {
   const failed = shard({ state: 'failed', phase: 'failed', error: { code: 'not_enough_memory', message: '20 MB short' } })
-  expect(lendPhase({ ...OFF, lending: 'on', shards: [failed] })).toMatchObject({ headline: 'Could not load layers 0–2 of Ember', detail: '20 MB short' })
+  expect(lendPhase({ ...OFF, lending: 'on', shards: [failed] })).toMatchObject({
+    headline: 'Could not load layers 0–2 of Ember',
+    detail: '20 MB short',
+  })
 })

@@ -33,11 +33,21 @@ function loadingPhase(shard: ShardReport, device: DeviceState): LendPhase {
   const step = STEP_OF[shard.phase]
   switch (shard.phase) {
     case 'downloading':
-      return { headline: `Downloading ${shardName(shard)}`, detail: downloadDetail(shard, device), step, progress: { loadedBytes: shard.loadedBytes, totalBytes: shard.totalBytes } }
+      return {
+        headline: `Downloading ${shardName(shard)}`,
+        detail: downloadDetail(shard, device),
+        step,
+        progress: { loadedBytes: shard.loadedBytes, totalBytes: shard.totalBytes },
+      }
     case 'compiling':
       return { headline: `Compiling ${shardName(shard)}`, detail: 'Making the layers ready for this device.', step, progress: 'moving' }
     case 'warming-up':
-      return { headline: `Warming up ${shardName(shard)}`, detail: 'A first run, so that the first question does not wait.', step, progress: 'moving' }
+      return {
+        headline: `Warming up ${shardName(shard)}`,
+        detail: 'A first run, so that the first question does not wait.',
+        step,
+        progress: 'moving',
+      }
     case 'failed':
       return { headline: `Could not load ${shardName(shard)}`, detail: shard.error?.message ?? '', step, progress: null }
     case 'waiting':
@@ -57,10 +67,16 @@ export function lendPhase(device: DeviceState): LendPhase {
     case 'failed':
       return { headline: 'This device could not join', detail: device.error?.message ?? '', step: 0, progress: null }
     case 'paused':
-      return { headline: 'Paused', detail: 'This device takes no layers until you resume.', step: device.shards.length > 0 && !loading ? 4 : 1, progress: null }
+      return {
+        headline: 'Paused',
+        detail: 'This device takes no layers until you resume.',
+        step: device.shards.length > 0 && !loading ? 4 : 1,
+        progress: null,
+      }
     case 'on':
       if (loading) return loadingPhase(loading, device)
-      if (device.shards.length === 0) return { headline: 'Joined, no layers yet', detail: 'The device is ready. It gets layers when a model needs it.', step: 1, progress: null }
+      if (device.shards.length === 0)
+        return { headline: 'Joined, no layers yet', detail: 'The device is ready. It gets layers when a model needs it.', step: 1, progress: null }
       return {
         headline: `Serving ${shardNames(device.shards)}`,
         detail: device.sequences > 0 ? `Computing ${countOf(device.sequences, 'conversation')} right now.` : 'Waiting for questions.',

@@ -34,7 +34,11 @@ export function parseLendQuery(search: string): LendQuery {
     return value
   }
   const backend = read('backend', (text) => (text === 'auto' ? 'auto' : (backendSchema.safeParse(text).data ?? null)), 'webgpu, simd, wasm or auto')
-  const weights = read('weights', (text) => (text === 'auto' ? 'auto' : (weightFormatSchema.safeParse(text).data ?? null)), 'f32, f16, int8, int4 or auto')
+  const weights = read(
+    'weights',
+    (text) => (text === 'auto' ? 'auto' : (weightFormatSchema.safeParse(text).data ?? null)),
+    'f32, f16, int8, int4 or auto',
+  )
   const memory = read('memory', (text) => wholeNumber(text, 2 ** 24), 'a number of megabytes')
   return {
     auto: ['1', 'true', 'yes'].includes(params.get('auto') ?? ''),

@@ -149,9 +149,22 @@ export class LendStatus extends LitElement {
       ['Work done', countOf(device.framesHandled, 'frame')],
       ['Time a layer', device.layerMs === null ? 'not measured yet' : formatMilliseconds(device.layerMs)],
       ['Memory held', `${formatBytes(held)} of ${formatBytes(device.capabilities?.memoryBytes ?? 0)}`],
-      ['Computes with', device.capabilities ? `${{ webgpu: 'WebGPU', simd: 'SIMD', wasm: 'WASM' }[device.capabilities.backend]}, ${device.capabilities.weightFormat}, ${countOf(device.capabilities.threads, 'thread')}` : '–'],
+      [
+        'Computes with',
+        device.capabilities
+          ? `${{ webgpu: 'WebGPU', simd: 'SIMD', wasm: 'WASM' }[device.capabilities.backend]}, ${device.capabilities.weightFormat}, ${countOf(device.capabilities.threads, 'thread')}`
+          : '–',
+      ],
     ]
-    return html`<dl>${facts.map(([label, text]) => html`<div><dt>${label}</dt><dd>${text}</dd></div>`)}</dl>`
+    return html`<dl>
+      ${facts.map(
+        ([label, text]) =>
+          html`<div>
+            <dt>${label}</dt>
+            <dd>${text}</dd>
+          </div>`,
+      )}
+    </dl>`
   }
 
   private actions(device: DeviceState) {
@@ -174,7 +187,11 @@ export class LendStatus extends LitElement {
       ${this.progress(phase)}
       <ol aria-label="Steps">
         ${LEND_STEPS.map((step, index) =>
-          index === phase.step ? html`<li aria-current="step">${step}</li>` : html`<li class=${index < phase.step ? 'done' : ''}>${step}${index < phase.step ? html`<span class="visually-hidden"> (done)</span>` : null}</li>`,
+          index === phase.step
+            ? html`<li aria-current="step">${step}</li>`
+            : html`<li class=${index < phase.step ? 'done' : ''}>
+                ${step}${index < phase.step ? html`<span class="visually-hidden"> (done)</span>` : null}
+              </li>`,
         )}
       </ol>
       <error-note .error=${device.error}></error-note>

@@ -86,7 +86,9 @@ export class ModelsPage extends LitElement {
   private model(model: ModelId, engine: PageEngine) {
     const view = engine.view()
     const placement = view.placements.get(model)
-    const state = placement ? placementPhrase(view, placement) : { tone: 'idle', text: view.wishes.has(model) ? 'waiting for devices' : 'on the server, not loaded', wantsDevices: false }
+    const state = placement
+      ? placementPhrase(view, placement)
+      : { tone: 'idle', text: view.wishes.has(model) ? 'waiting for devices' : 'on the server, not loaded', wantsDevices: false }
     return html`<li class="card">
       <h2>${modelName(model)}</h2>
       <p class="muted small"><code>${model}</code></p>

@@ -2,7 +2,14 @@ import { expect, test } from 'vitest'
 import { countOf, formatBytes, formatLayers, formatMilliseconds, formatSeconds, formatTokenRate, listOf, percentOf } from './quantities.ts'
 
 test('writes bytes in the unit that keeps the number short', () => {
-  expect([0, 512, 1536, 8.2 * 1024 ** 2, 123.4 * 1024 ** 2, 2 * 1024 ** 3].map(formatBytes)).toEqual(['0 B', '512 B', '1.5 KB', '8.2 MB', '123 MB', '2 GB'])
+  expect([0, 512, 1536, 8.2 * 1024 ** 2, 123.4 * 1024 ** 2, 2 * 1024 ** 3].map(formatBytes)).toEqual([
+    '0 B',
+    '512 B',
+    '1.5 KB',
+    '8.2 MB',
+    '123 MB',
+    '2 GB',
+  ])
 })
 
 test('writes an unknown or endless amount as nothing rather than NaN', () => {

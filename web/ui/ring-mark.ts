@@ -90,7 +90,8 @@ export class RingMark extends LitElement {
 
   protected override render() {
     return html`<svg viewBox="0 0 32 32" fill="none" stroke-width="4.6" stroke-linecap="round" aria-hidden="true">
-      ${this.arcs()} ${this.busy ? svg`<circle class="token" cx="16" cy="4" r="3.4" fill="var(--ink)" stroke="var(--ground)" stroke-width="1.6"></circle>` : null}
+      ${this.arcs()}
+      ${this.busy ? svg`<circle class="token" cx="16" cy="4" r="3.4" fill="var(--ink)" stroke="var(--ground)" stroke-width="1.6"></circle>` : null}
     </svg>`
   }
 }

@@ -179,7 +179,8 @@ export class RingletApp extends LitElement {
 
   private banner() {
     const connection = this.engine?.connection()
-    if (connection?.state === 'offline') return html`<div class="banner" role="status">Not connected to the cluster: ${connection.reason} Trying again…</div>`
+    if (connection?.state === 'offline')
+      return html`<div class="banner" role="status">Not connected to the cluster: ${connection.reason} Trying again…</div>`
     if (connection?.state !== 'refused') return null
     const phrase = phraseError(connection.error)
     return html`<div class="banner refused" role="alert"><strong>${phrase.title}</strong> ${phrase.advice}</div>`
@@ -201,7 +202,9 @@ export class RingletApp extends LitElement {
   protected override render() {
     const isLending = this.engine?.device().lending === 'on'
     return html`
-      <a class="skip" href="#main" @click=${(event: Event) => (event.preventDefault(), this.renderRoot.querySelector('main')?.focus())}>Skip to content</a>
+      <a class="skip" href="#main" @click=${(event: Event) => (event.preventDefault(), this.renderRoot.querySelector('main')?.focus())}
+        >Skip to content</a
+      >
       <header>
         <div class="bar">
           <a class="name" href="/" aria-label="Ringlet"><ring-mark></ring-mark><span>Ringlet</span></a>

@@ -1,7 +1,35 @@
 /** The last gate before text of a model becomes part of the page. */
 import DOMPurify from 'dompurify'
 
-const TAGS = ['p', 'br', 'hr', 'h1', 'h2', 'h3', 'h4', 'h5', 'h6', 'strong', 'em', 'del', 'code', 'pre', 'blockquote', 'ul', 'ol', 'li', 'a', 'table', 'thead', 'tbody', 'tr', 'th', 'td', 'sup', 'sub']
+const TAGS = [
+  'p',
+  'br',
+  'hr',
+  'h1',
+  'h2',
+  'h3',
+  'h4',
+  'h5',
+  'h6',
+  'strong',
+  'em',
+  'del',
+  'code',
+  'pre',
+  'blockquote',
+  'ul',
+  'ol',
+  'li',
+  'a',
+  'table',
+  'thead',
+  'tbody',
+  'tr',
+  'th',
+  'td',
+  'sup',
+  'sub',
+]
 const ATTRIBUTES = ['href', 'title', 'align', 'start', 'data-language', 'data-blocked']
 /** Only addresses that a person can judge; no javascript:, data:, blob: and no relative links into this page. */
 const SAFE_ADDRESS = /^(?:https?:\/\/|mailto:)/i

@@ -105,7 +105,9 @@ export const buttonStyles = css`
     font-weight: 550;
     text-decoration: none;
     cursor: pointer;
-    transition: background-color 0.12s, border-color 0.12s;
+    transition:
+      background-color 0.12s,
+      border-color 0.12s;
   }
   button:hover:not(:disabled),
   .button:hover {

@@ -52,9 +52,12 @@ test('finished text is left as it is', () => {
 })
 
 test('no prefix of an answer ever shows its raw marks outside of code', () => {
-  const answer = 'Intro with **bold words**, *soft ones*, `code` and a [link](https://example.org/a).\n\n- first **item**\n- second\n\n| h1 | h2 |\n|----|----|\n| c1 | c2 |\n\nEnd.'
+  const answer =
+    'Intro with **bold words**, *soft ones*, `code` and a [link](https://example.org/a).\n\n- first **item**\n- second\n\n| h1 | h2 |\n|----|----|\n| c1 | c2 |\n\nEnd.'
   for (let length = 1; length <= answer.length; length++) {
-    const text = drawn(answer.slice(0, length)).replace(/<code>[^<]*<\/code>/g, '').replace(/<[^>]*>/g, '')
+    const text = drawn(answer.slice(0, length))
+      .replace(/<code>[^<]*<\/code>/g, '')
+      .replace(/<[^>]*>/g, '')
     expect(text, `after ${length} characters`).not.toMatch(/[*`[\]|]|https?:/)
   }
 })

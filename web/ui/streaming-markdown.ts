@@ -46,7 +46,7 @@ const isSpace = (character: string | undefined): boolean => character === undefi
 /** Emphasis that is open at the end of `text`, outermost first, and where a run of marks that has only begun starts. */
 function openMarks(text: string): { readonly open: readonly string[]; readonly end: number } {
   const open: string[] = []
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     const run = /^(?:\\.|`+|\*+|_+|~+)/s.exec(text.slice(at))?.[0]
     if (run === undefined) {
       at++
@@ -93,6 +93,9 @@ export function settleMarkdown(source: string): string {
   const decided = UNDECIDED_LINE.test(lines.at(-1) ?? '') ? lines.slice(0, -1) : lines
   const whole = withoutHalfTable(decided)
   if (FENCE.test(whole.at(-1) ?? '')) return whole.join('\n')
-  const block = Math.max(0, whole.findLastIndex((line) => BLOCK_START.test(line)))
+  const block = Math.max(
+    0,
+    whole.findLastIndex((line) => BLOCK_START.test(line)),
+  )
   return [...whole.slice(0, block), closeInline(whole.slice(block).join('\n'))].join('\n')
 }
