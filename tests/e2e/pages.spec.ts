@@ -134,7 +134,7 @@ for (const size of SIZES) {
       await expect(page.getByRole('button', { name: 'Join the ring' })).toBeVisible()
     })
 
-    for (const scenario of ['ready', 'relayed', 'single', 'pair', 'loading', 'six', 'many', 'empty'] as const) {
+    for (const scenario of ['ready', 'relayed', 'single', 'pair', 'loading', 'four', 'six', 'many', 'empty'] as const) {
       test(`cluster: draws and tells the ring (${scenario})`, async ({ page }) => {
         await open(page, `/cluster?scenario=${scenario}`)
         await expect(page.getByRole('table')).toBeVisible()

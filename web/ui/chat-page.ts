@@ -44,6 +44,8 @@ export class ChatPage extends LitElement {
   /** Sentences given to screen readers so far, of the running answer or the last one. */
   declare private spoken: string
   private spokenLength = 0
+  /** The conversation that was last scrolled to. */
+  private followed: ChatState | undefined
   private lastRunning: RunningAnswer | null = null
   private tick: ReturnType<typeof setInterval> | null = null
 
@@ -219,7 +221,8 @@ export class ChatPage extends LitElement {
   private follow(force = false): void {
     const end = document.documentElement
     const isNearEnd = end.scrollHeight - end.scrollTop - innerHeight < FOLLOW_PX
-    if (force || isNearEnd) void this.updateComplete.then(() => end.scrollTo({ top: end.scrollHeight }))
+    // A frame later the elements inside have grown too.
+    if (force || isNearEnd) requestAnimationFrame(() => end.scrollTo({ top: end.scrollHeight }))
   }
 
   private keepTicking(isRunning: boolean): void {
@@ -256,7 +259,9 @@ export class ChatPage extends LitElement {
 
   protected override updated(changed: PropertyValues): void {
     super.updated(changed)
-    if (this.session?.state().running) this.follow()
+    const state = this.session?.state()
+    if (state !== this.followed) this.follow()
+    this.followed = state
   }
 
   protected override firstUpdated(): void {
@@ -321,10 +326,12 @@ export class ChatPage extends LitElement {
     if (!engine || !session) return null
     const state = session.state()
     const isEmpty = state.turns.length === 0 && !state.running
-    const summary = summarizeRing(engine.connection(), engine.view(), this.model())
+    const connection = engine.connection()
+    const self = connection.state === 'online' ? connection.self : null
+    const summary = summarizeRing(connection, engine.view(), this.model())
     return html`
       <div class="top">
-        <ring-line .summary=${summary} .segments=${this.segments()} .readers=${readersPhrase(engine.view(), this.model())} .busy=${state.running !== null}></ring-line>
+        <ring-line .summary=${summary} .segments=${this.segments()} .readers=${readersPhrase(engine.view(), this.model(), self)} .busy=${state.running !== null}></ring-line>
         ${isEmpty ? null : html`<div class="tools"><button class="plain" @click=${() => this.startOver()}>New chat</button></div>`}
       </div>
       ${isEmpty ? this.empty() : html`<h1 class="visually-hidden">Chat</h1>${this.thread(state)}`}

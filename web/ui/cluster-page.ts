@@ -78,13 +78,13 @@ export class ClusterPage extends LitElement {
     const state = placement ? placementPhrase(view, placement) : null
     return html`<section class="card" aria-labelledby=${`ring-${placement?.model ?? 'none'}`}>
       <h2 id=${`ring-${placement?.model ?? 'none'}`}>${placement ? modelName(placement.model) : 'No ring yet'}</h2>
-      <p class="muted small" role="status">${state?.text ?? 'Nobody holds layers. Lend a device, and the ring forms by itself.'}</p>
+      <p class="muted small" role="status">${state ? state.text : html`Nobody holds layers. <a href="/contribute">Lend a device</a>, and the ring forms by itself.`}</p>
       <ring-topology
         .topology=${layoutTopology(view, placement, self)}
         .heading=${placement ? modelName(placement.model) : 'No ring'}
         .subheading=${placement && placement.shards.length > 0 ? countOf(placement.numLayers, 'layer') : ''}
       ></ring-topology>
-      <p class="legend muted small" aria-hidden="true">Thick arcs: memory held of what is lent. Times: there and back.</p>
+      ${placement && placement.shards.length > 0 ? html`<p class="legend muted small" aria-hidden="true">Thick arcs: memory held of what is lent. Times: there and back.</p>` : null}
     </section>`
   }
 

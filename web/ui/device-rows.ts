@@ -9,6 +9,8 @@ export type DeviceRow = {
   readonly peerId: PeerId
   readonly name: string
   readonly isSelf: boolean
+  /** Its place in a ring, which picks its colour in the picture; null outside of rings. */
+  readonly order: number | null
   /** What it is and how it computes: `WebGPU, int4`. */
   readonly kind: string
   readonly layers: string
@@ -74,6 +76,7 @@ export function deviceRows(view: ClusterView, self: PeerId | null): readonly Dev
       peerId: peer.id,
       name: peer.name,
       isSelf: peer.id === self,
+      order: order.get(peer.id) ?? null,
       kind: peer.capabilities && peer.role === 'device' ? `${BACKEND_NAMES[peer.capabilities.backend]}, ${peer.capabilities.weightFormat}` : ROLE_NAMES[peer.role],
       layers: layersOf(view, peer.id),
       heldBytes: peer.status.shards.reduce((total, report) => total + report.heldBytes, 0),

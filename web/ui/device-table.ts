@@ -43,6 +43,11 @@ export class DeviceTable extends LitElement {
       tbody tr:last-child > * {
         border-bottom: 0;
       }
+      tbody th svg {
+        width: 0.6rem;
+        height: 0.6rem;
+        margin-right: 0.45rem;
+      }
       .kind {
         display: block;
         font-weight: 400;
@@ -126,7 +131,7 @@ export class DeviceTable extends LitElement {
         ? '–'
         : html`${formatBytes(row.heldBytes)} of ${formatBytes(row.pledgedBytes)}<meter min="0" max=${Math.max(1, row.pledgedBytes)} value=${row.heldBytes} aria-label="Memory held"></meter>`
     return html`<tr role="row">
-      <th role="rowheader" scope="row" title=${row.hardware}>${row.name}${row.isSelf ? ' (you)' : ''}<span class="kind muted small">${row.kind}</span></th>
+      <th role="rowheader" scope="row" title=${row.hardware}>${row.order === null ? null : html`<svg viewBox="0 0 10 10" aria-hidden="true"><circle cx="5" cy="5" r="5" fill="var(--ring-${row.order % 8})"></circle></svg>`}${row.name}${row.isSelf ? ' (you)' : ''}<span class="kind muted small">${row.kind}</span></th>
       ${cell('State', row.state)} ${cell('Layers', row.layers, row.layers === '–')} ${cell('Memory', memory, row.pledgedBytes === null)}
       ${cell('Speed', row.speed, row.speed === '–')} ${cell('Next hop', row.nextHop, row.nextHop === '–')}
     </tr>`

@@ -55,8 +55,10 @@ export function placementPhrase(view: ClusterView, placement: Placement): RingSu
   switch (placementState(view, placement)) {
     case 'ready':
       return { tone: 'ready', text: `${spread} · ready`, wantsDevices: false }
-    case 'loading':
-      return { tone: 'working', text: `${spread} · loading ${loadedPercent(view, placement)} %`, wantsDevices: false }
+    case 'loading': {
+      const percent = loadedPercent(view, placement)
+      return { tone: 'working', text: `${spread} · ${percent === 100 ? 'compiling' : `loading ${percent} %`}`, wantsDevices: false }
+    }
     case 'broken':
       return { tone: 'problem', text: `${spread} · ${breakPhrase(view, placement)}`, wantsDevices: true }
   }
@@ -84,13 +86,12 @@ export function linkBetween(view: ClusterView, a: PeerId, b: PeerId) {
 }
 
 /** Who could read a chat with this model: every device that holds layers sees hidden states from which text can be rebuilt. Null when nobody holds layers. */
-export function readersPhrase(view: ClusterView, model: ModelId | null): string | null {
+export function readersPhrase(view: ClusterView, model: ModelId | null, self: PeerId | null): string | null {
   const placement = model === null ? undefined : view.placements.get(model)
   if (!placement || placement.shards.length === 0) return null
   const names = placement.shards.map((shard) => view.peers.get(shard.peerId)?.name ?? 'a device that left')
-  const relayed = placement.shards.some((shard, index) => {
-    const next = placement.shards[(index + 1) % placement.shards.length]
-    return next !== undefined && linkBetween(view, shard.peerId, next.peerId)?.path === 'relay'
-  })
+  const isRelay = (a: PeerId, b: PeerId | undefined): boolean => b !== undefined && linkBetween(view, a, b)?.path === 'relay'
+  const ring = placement.shards.map((shard) => shard.peerId)
+  const relayed = ring.some((peer, index) => isRelay(peer, ring[(index + 1) % ring.length])) || (self !== null && (isRelay(self, ring[0]) || isRelay(self, ring.at(-1))))
   return `Could read this chat: ${listOf(relayed ? [...names, 'the server that relays'] : names)}.`
 }

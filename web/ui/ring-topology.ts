@@ -5,7 +5,7 @@ import { formatMilliseconds } from './quantities.ts'
 import { TOPOLOGY_WIDTH, shortName, type Topology, type TopologyHop, type TopologyNode, type TopologyOutsider } from './topology-layout.ts'
 
 /** Characters of a name under a node, and beside a peer outside of the ring. */
-const NODE_NAME = 14
+const NODE_NAME = 16
 const OUTSIDER_NAME = 19
 const NODE_NAME_GAP = 15
 /** Width of one character of a hop's label, in units of the drawing. */
@@ -44,6 +44,12 @@ export class RingTopology extends LitElement {
       .heading {
         font-size: 16px;
         font-weight: 650;
+      }
+      .name {
+        paint-order: stroke;
+        stroke: var(--surface);
+        stroke-width: 5px;
+        stroke-linejoin: round;
       }
       .quiet {
         fill: var(--muted);
@@ -130,8 +136,7 @@ export class RingTopology extends LitElement {
     const inset = stroke
     const last = node.endLayer - 1
     const range = last <= node.startLayer ? String(node.startLayer) : `${node.startLayer}–${last}`
-    const filled = 100 * (node.state === 'loading' ? node.loadedPercent / 100 : node.memoryFraction)
-    const second = { loading: `${node.loadedPercent} %`, ready: last <= node.startLayer ? 'layer' : 'layers', failed: 'failed', missing: 'left' }[node.state]
+    const filled = 100 * node.gauge
     return svg`<g class=${node.state}>
       <title>${node.name}</title>
       <circle class="disc" cx=${x} cy=${y} r=${radius} stroke="var(--ring-${node.order % 8})" stroke-width="1.5" stroke-opacity="0.35"></circle>
@@ -140,10 +145,15 @@ export class RingTopology extends LitElement {
         pathLength="100" stroke-dasharray="${Math.max(0.1, filled)} 100" transform="rotate(-90 ${x} ${y})"></circle>
       <text class="share" x=${node.labelX} y=${isLabelled ? y + 1 : node.labelY + 3.5}>${range}</text>
       ${isLabelled
-        ? svg`<text class="quiet pill-text" x=${x} y=${y + 13}>${second}</text>
-          <text x=${x} y=${y + radius + NODE_NAME_GAP} font-weight=${node.isSelf ? 650 : 400}>${shortName(node.isSelf ? `${node.name} (you)` : node.name, NODE_NAME)}</text>`
+        ? svg`<text class="quiet pill-text" x=${x} y=${y + 13}>${node.caption}</text>`
         : null}
     </g>`
+  }
+
+  /** Names come last and push lines aside, wherever these run. */
+  private name(node: TopologyNode) {
+    const text = node.isSelf ? `${shortName(node.name, NODE_NAME - 6)} (you)` : shortName(node.name, NODE_NAME)
+    return svg`<text class="name" x=${node.x} y=${node.y + node.radius + NODE_NAME_GAP}>${text}</text>`
   }
 
   private outsider(peer: TopologyOutsider) {
@@ -168,7 +178,8 @@ export class RingTopology extends LitElement {
       ${nodes.length < 2 ? svg`<circle cx=${centerX} cy=${centerY} r=${ringRadius} fill="none" stroke="var(--line)" stroke-width="1.6" stroke-dasharray="2 7" stroke-linecap="round"></circle>` : null}
       <text class="heading" x=${centerX} y=${centerY}>${this.heading}</text>
       <text class="quiet" x=${centerX} y=${centerY + 18}>${this.subheading}</text>
-      ${hops.map((hop) => this.hop(hop, isLabelled))} ${nodes.map((node) => this.node(node, isLabelled))} ${outsiders.map((peer) => this.outsider(peer))}
+      ${hops.map((hop) => this.hop(hop, isLabelled))} ${nodes.map((node) => this.node(node, isLabelled))}
+      ${isLabelled ? nodes.map((node) => this.name(node)) : null} ${outsiders.map((peer) => this.outsider(peer))}
     </svg>`
   }
 }

@@ -1,7 +1,9 @@
 /** Where everything goes in the picture of a cluster. Pure geometry: no element, no colour values. */
 import { shardState, type ClusterView } from '../../core/cluster/cluster-view.ts'
-import type { LinkPath, PeerEntry, Placement } from '../../protocol/cluster.ts'
+import type { LinkPath, PeerEntry, Placement, ShardReport } from '../../protocol/cluster.ts'
 import type { PeerId } from '../../protocol/ids.ts'
+import { PHASE_NAMES } from './device-rows.ts'
+import { percentOf } from './quantities.ts'
 import { linkBetween } from './ring-summary.ts'
 
 /** Width of the drawing in its own units; it scales to the page. */
@@ -11,7 +13,7 @@ const RING_RADIUS = 100
 const RING_HEIGHT = 314
 const OUTSIDER_ROW_HEIGHT = 28
 /** Above this many devices names and times no longer fit and are left to the table. */
-const MAX_LABELLED = 6
+const MAX_LABELLED = 4
 /** From the edge of a small node to the middle of its label. */
 const LABEL_DISTANCE = 15
 
@@ -27,10 +29,10 @@ export type TopologyNode = {
   readonly startLayer: number
   readonly endLayer: number
   readonly state: 'loading' | 'ready' | 'failed' | 'missing'
-  /** Percent loaded, while `state` is `loading`. */
-  readonly loadedPercent: number
-  /** Held weights as a part of the pledged memory, 0 to 1. */
-  readonly memoryFraction: number
+  /** What is going on, in a word or two. */
+  readonly caption: string
+  /** The arc around the node, 0 to 1: loaded bytes while loading, else held weights as a part of the pledged memory. */
+  readonly gauge: number
   readonly isSelf: boolean
   /** Position in the ring: picks the colour that stands for the device everywhere. */
   readonly order: number
@@ -62,11 +64,17 @@ const pointAt = (angle: number, radius = RING_RADIUS) => ({
   y: Math.round((CENTER.y + radius * Math.sin(angle)) * 10) / 10,
 })
 
-/** Angle of the shard at `index` of `count`: clockwise from the top, but two face each other left and right. */
-const angleOf = (index: number, count: number) => (count === 2 ? Math.PI : -Math.PI / 2) + (2 * Math.PI * index) / count
+/** Angle of the shard at `index` of `count`: clockwise from the top. */
+const angleOf = (index: number, count: number) => -Math.PI / 2 + (2 * Math.PI * index) / count
 
 /** Nodes shrink so that neighbours on the ring never touch. */
 const nodeRadius = (count: number) => Math.min(33, count === 1 ? 33 : 0.56 * RING_RADIUS * Math.sin(Math.PI / count))
+
+function captionOf(state: TopologyNode['state'], report: ShardReport | undefined): string {
+  if (state !== 'loading') return { ready: 'layers', failed: 'failed', missing: 'left' }[state]
+  if (report?.phase === 'downloading') return `${percentOf(report.loadedBytes, report.totalBytes)} %`
+  return report === undefined ? 'waiting' : PHASE_NAMES[report.phase]
+}
 
 function nodesOf(view: ClusterView, placement: Placement, self: PeerId | null): readonly TopologyNode[] {
   const count = placement.shards.length
@@ -86,8 +94,8 @@ function nodesOf(view: ClusterView, placement: Placement, self: PeerId | null): 
       startLayer: shard.startLayer,
       endLayer: shard.endLayer,
       state: shardState(view, placement, shard),
-      loadedPercent: report && report.totalBytes > 0 ? Math.floor((100 * report.loadedBytes) / report.totalBytes) : 0,
-      memoryFraction: pledged > 0 ? Math.min(1, held / pledged) : 0,
+      caption: captionOf(shardState(view, placement, shard), report),
+      gauge: report?.state === 'loading' ? percentOf(report.loadedBytes, report.totalBytes) / 100 : pledged > 0 ? Math.min(1, held / pledged) : 0,
       isSelf: shard.peerId === self,
       order,
     }
