@@ -1,5 +1,5 @@
 /** The engine's end of a peer port: the host's sockets and links as a Network. */
-import { ClusterError, fromWireError } from '../protocol/errors.ts'
+import { type ClusterError, fromWireError } from '../protocol/errors.ts'
 import type { Capabilities } from '../protocol/cluster.ts'
 import type { PeerId } from '../protocol/ids.ts'
 import { applyEvent, viewOf, type ClusterView } from '../core/cluster/cluster-view.ts'
@@ -59,6 +59,7 @@ export function openPortNetwork(port: Port<HostToEngine, EngineToHost>): Promise
         const bytes = frame.slice()
         port.post({ type: 'send', ticket, to, bytes }, [bytes.buffer])
       }),
+    dial: (to) => port.post({ type: 'dial', to }),
     publishStatus: (status) => port.post({ type: 'status', status, capabilities }),
     announce: (placement) => port.post({ type: 'announce', placement }),
     wish: (wish) => port.post({ type: 'wish', wish }),

@@ -25,7 +25,7 @@ export function createScheduler(): Scheduler {
   let prefill: Item[] = []
   let running = false
   let turn = 0
-  let idleWaiters: (() => void)[] = []
+  const idleWaiters: (() => void)[] = []
 
   const take = (): Item | undefined => {
     turn = (turn + 1) % PREFILL_TURN
