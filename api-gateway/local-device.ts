@@ -1,5 +1,5 @@
 /** The server's own device: the same runner in a worker thread, so that the API answers before any browser joins. */
-import { Worker } from 'node:worker_threads'
+import { spawnWorker } from './spawn-worker.ts'
 
 export type LocalDeviceOptions = {
   /** Where the signal server listens, as this process reaches it. */
@@ -19,7 +19,7 @@ export function startLocalDevice(
   onLog: (message: string, fields: Record<string, unknown>) => void,
   onExit: (code: number) => void,
 ): LocalDevice {
-  const worker = new Worker(new URL('./local-device-thread.mjs', import.meta.url), { workerData: options })
+  const worker = spawnWorker(new URL('./local-device-worker.ts', import.meta.url), { workerData: options })
   let closing = false
   worker.on('message', ({ message, fields }: { message: string; fields: Record<string, unknown> }) => onLog(message, fields))
   worker.on('error', (error) => onLog('the local device failed', { cause: String(error) }))

@@ -16,7 +16,7 @@ import type { Log } from './log.ts'
 import { createModelCatalog } from './model-catalog.ts'
 import { createModelWishes, wishingBackend } from './model-wishes.ts'
 import type { Options } from './options.ts'
-import { directEncoder } from './prompt-encoder.ts'
+import { createPromptEncoder } from './prompt-encoder.ts'
 import type { ModelBytes } from './routes/model-files.ts'
 import { joinAsGateway, type GatewayPeer } from './transport/gateway-peer.ts'
 
@@ -121,13 +121,14 @@ export async function startServer(options: Options, hooks: ServeHooks): Promise<
   const models = createModelCatalog(modelFolders)
   const peer = await joinAsGateway(url, internal)
   const wishes = createModelWishes(peer.network, options.localDevice === 'stay' ? 'stay' : 'withdraw')
+  const encoder = createPromptEncoder()
   const defaults = { strategy: options.placement, maxDevices: options.maxDevices }
   server.on(
     'request',
     createGateway({
       backend: wishingBackend(peer.client, peer.network, wishes, models, defaults),
       models,
-      encoder: directEncoder,
+      encoder,
       wishes,
       defaultModel: options.model,
       auth: { apiKeys: options.apiKeys },
@@ -145,6 +146,7 @@ export async function startServer(options: Options, hooks: ServeHooks): Promise<
   const local = openLocalDevice(options, url, internal, modelFolders, log)
   const close = once(async () => {
     await local?.close()
+    await encoder.close()
     peer.close()
     signal.close()
     server.closeAllConnections()

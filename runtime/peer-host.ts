@@ -126,6 +126,10 @@ export function createPeerHost(options: PeerHostOptions): PeerHost {
         )
         return
       }
+      case 'dial':
+        // Whoever sends to that peer hears of the failure.
+        hub.dial(message.to).catch(() => undefined)
+        return
       case 'status':
         latest = message
         return publish()

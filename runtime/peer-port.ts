@@ -19,6 +19,8 @@ export type HostToEngine =
 
 export type EngineToHost =
   | { readonly type: 'send'; readonly ticket: number; readonly to: PeerId; readonly bytes: Uint8Array }
+  /** Opens a path before there is something to send. */
+  | { readonly type: 'dial'; readonly to: PeerId }
   /** The host adds its links and passes it on. */
   | { readonly type: 'status'; readonly status: Omit<PeerStatus, 'links'>; readonly capabilities: Capabilities | null }
   | { readonly type: 'announce'; readonly placement: Placement }

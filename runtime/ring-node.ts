@@ -9,7 +9,7 @@ import type { ModelSizing } from '../core/cluster/sizing.ts'
 import { createAnnouncer } from './announcer.ts'
 import { createScheduler } from './scheduler.ts'
 import { createShardStore, shardOf, type ShardLoader } from './shard-store.ts'
-import { createStage, type Stage } from './stage.ts'
+import { createStage, neighboursOf, type Stage } from './stage.ts'
 
 /** Sequences of an older epoch get this long to finish once the newer one serves. */
 const RETIRE_MS = 60_000
@@ -50,6 +50,8 @@ export function createRingNode(options: RingNodeOptions): RingNode {
     onChange: changed,
     onReady: (placement, runner) => {
       if (!placements.has(placement.epoch)) return
+      const { follower } = neighboursOf(placement, network.self)
+      if (follower) network.dial(follower)
       stages.set(
         placement.epoch,
         createStage({ self: network.self, placement, runner, scheduler, send: network.send, now, onChange: onSequences, log }),

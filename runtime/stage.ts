@@ -58,13 +58,18 @@ type Neighbours = {
   readonly head: Shard
   readonly tail: Shard
   readonly others: readonly Shard[]
+  /** The device that the next frame of a lap goes to: the next shard, or the head from the tail; null in a ring of one. */
+  readonly follower: PeerId | null
 }
 
-function neighboursOf(placement: Placement, self: PeerId): Neighbours {
+/** Where the device stands in the ring. @throws {Error} when it has no shard in `placement` */
+export function neighboursOf(placement: Placement, self: PeerId): Neighbours {
   const index = placement.shards.findIndex((shard) => shard.peerId === self)
   const [shard, head, tail] = [placement.shards[index], placement.shards[0], placement.shards.at(-1)]
   if (!shard || !head || !tail) throw new Error(`placement ${placement.epoch} has no shard for ${self}`)
-  return { shard, head, tail, next: placement.shards[index + 1] ?? null, others: placement.shards.filter((other) => other.peerId !== self) }
+  const others = placement.shards.filter((other) => other.peerId !== self)
+  const next = placement.shards[index + 1] ?? null
+  return { shard, head, tail, next, others, follower: others.length === 0 ? null : (next ?? head).peerId }
 }
 
 export function createStage(options: StageOptions): Stage {

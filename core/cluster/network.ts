@@ -14,6 +14,8 @@ export type Network = {
   onView: (listener: (view: ClusterView) => void) => () => void
   /** Opens a path when there is none. Resolves when the frame is accepted. @throws {ClusterError} link_closed, deadline_exceeded, frame_too_large */
   send: (to: PeerId, frame: Uint8Array) => Promise<void>
+  /** Opens a path ahead of the first frame; without effect when there is one. Failing is no error: `send` tries again and tells. */
+  dial: (to: PeerId) => void
   /** Frames from peers, in order for each peer. Returns the way to unsubscribe. */
   onFrame: (listener: (from: PeerId, frame: Uint8Array) => void) => () => void
   publishStatus: (status: Omit<PeerStatus, 'links'>) => void

@@ -67,6 +67,7 @@ export function createMemoryCluster(): MemoryCluster {
         member.onView.add(listener)
         return () => member.onView.delete(listener)
       },
+      dial: () => undefined,
       send: (to, frame) => deliver(self, to, frame),
       onFrame: (listener) => {
         member.onFrame.add(listener)
