@@ -9,7 +9,8 @@ export type ChainOptions = Omit<LoadShardOptions, 'startLayer' | 'endLayer'>
 export type Chain = {
   readonly runners: readonly ShardRunner[]
   readonly open: (sequence: SequenceId, maxTokens: number) => void
-  readonly run: (sequence: SequenceId, position: number, ids: readonly number[], want: ShardWant) => Promise<ShardOutput>
+  /** `handoff` overrides the chain's own number format between shards. */
+  readonly run: (sequence: SequenceId, position: number, ids: readonly number[], want: ShardWant, handoff?: HandoffType) => Promise<ShardOutput>
   readonly release: (sequence: SequenceId) => void
   readonly dispose: () => Promise<void>
 }
@@ -18,13 +19,13 @@ let nextSequence = 1
 export const newSequence = (): SequenceId => sequenceId((nextSequence++).toString(16).padStart(16, '0'))
 
 /** @param cuts first layers of the shards after the first; empty for the whole model */
-export async function loadChain(options: ChainOptions, cuts: readonly number[], handoff: HandoffType = 'f32'): Promise<Chain> {
+export async function loadChain(options: ChainOptions, cuts: readonly number[], chainHandoff: HandoffType = 'f32'): Promise<Chain> {
   const bounds = [0, ...cuts, options.model.config.numLayers]
   const runners: ShardRunner[] = []
   for (const [i, startLayer] of bounds.slice(0, -1).entries()) {
     runners.push(await loadShard({ ...options, startLayer, endLayer: bounds[i + 1] ?? 0 }))
   }
-  async function run(sequence: SequenceId, position: number, ids: readonly number[], want: ShardWant): Promise<ShardOutput> {
+  async function run(sequence: SequenceId, position: number, ids: readonly number[], want: ShardWant, handoff = chainHandoff): Promise<ShardOutput> {
     let input: ShardInput = { type: 'tokens', ids }
     let output: ShardOutput = { type: 'none' }
     for (const [i, runner] of runners.entries()) {

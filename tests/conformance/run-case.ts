@@ -1,7 +1,7 @@
 /** One golden case on one backend: whole, split at every cut and in three, chunked, token by token, rewound, interleaved. */
 import { describeModel } from '../../core/model/model-description.ts'
 import { asFloat32 } from '../../core/quant/stored.ts'
-import type { ShardOutput } from '../../runtime/shard-runner.ts'
+import type { HandoffType, ShardOutput } from '../../runtime/shard-runner.ts'
 import { greedy, loadChain, newSequence, type Chain, type ChainOptions } from './chain.ts'
 import { readGolden, type Golden } from './golden.ts'
 
@@ -37,11 +37,11 @@ function floatsOf(output: ShardOutput): Float32Array {
 }
 
 /** Runs the whole prompt at once. */
-async function promptRun(chain: Chain, ids: readonly number[], want: 'hidden' | 'all-logits'): Promise<Float32Array> {
+async function promptRun(chain: Chain, ids: readonly number[], want: 'hidden' | 'all-logits', handoff: HandoffType = 'f32'): Promise<Float32Array> {
   const sequence = newSequence()
   chain.open(sequence, ids.length)
   try {
-    return floatsOf(await chain.run(sequence, 0, ids, want === 'hidden' ? { type: 'hidden', numberType: 'f32' } : { type: 'all-logits' }))
+    return floatsOf(await chain.run(sequence, 0, ids, want === 'hidden' ? { type: 'hidden', numberType: 'f32' } : { type: 'all-logits' }, handoff))
   } finally {
     chain.release(sequence)
   }
@@ -96,58 +96,57 @@ async function withChain<Result>(
   }
 }
 
-async function wholeChecks(options: ChainOptions, golden: Golden): Promise<Check[]> {
+type Whole = { readonly checks: readonly Check[]; readonly logits: Float32Array }
+
+async function wholeChecks(options: ChainOptions, golden: Golden): Promise<Whole> {
   return withChain(options, [], async (chain) => {
     const ids = golden.ids('input_ids')
     const last = options.model.config.numLayers - 1
+    const logits = await promptRun(chain, ids, 'all-logits')
     const checks = [
-      within(
-        'whole: last hidden states',
-        maxError(await promptRun(chain, ids, 'hidden'), golden.floats(`hidden_after_layer_${last}`)),
-        golden.atol.float32,
-      ),
-      within('whole: logits', maxError(await promptRun(chain, ids, 'all-logits'), golden.floats('logits')), golden.atol.float32),
+      within('whole: last hidden states', maxError(await promptRun(chain, ids, 'hidden'), golden.floats(`hidden_after_layer_${last}`)), golden.atol.float32),
+      within('whole: logits', maxError(logits, golden.floats('logits')), golden.atol.float32),
       ...(await greedyChecks(chain, golden, 'whole')),
       await rewindCheck(chain, golden),
+      within('released sequences hold no cache', chain.runners.reduce((sum, runner) => sum + runner.openSequences(), 0), 0),
     ]
-    return chain.runners.some((runner) => runner.openSequences() > 0) ? [...checks, within('released sequences stay open', 1, 0)] : checks
+    return { checks, logits }
   })
 }
 
-async function splitChecks(options: ChainOptions, golden: Golden, cuts: readonly number[]): Promise<Check[]> {
+/** The first shard of a chain as a chain of its own: its hidden states are what crosses the first cut. */
+function firstShard(chain: Chain): Chain {
+  const [first] = chain.runners
+  if (!first) throw new Error('a chain without runners')
+  return {
+    ...chain,
+    runners: [first],
+    run: (sequence, position, ids, want) => first.run({ sequence, position, count: ids.length, input: { type: 'tokens', ids }, want }),
+  }
+}
+
+/** Against the golden values, and how far from the whole model with f32 and with f16 between the shards. */
+async function splitChecks(options: ChainOptions, golden: Golden, cuts: readonly number[], whole: Float32Array): Promise<CaseReport> {
   const label = `split at ${cuts.join(', ')}`
   return withChain(options, cuts, async (chain) => {
     const ids = golden.ids('input_ids')
-    const [first] = chain.runners
-    if (!first) throw new Error('a chain without runners')
-    const hidden = await promptRun(
-      {
-        ...chain,
-        run: (sequence, position, tokens, want) =>
-          first.run({ sequence, position, count: tokens.length, input: { type: 'tokens', ids: tokens }, want }),
-      },
-      ids,
-      'hidden',
-    )
-    return [
-      within(`${label}: hidden states at the cut`, maxError(hidden, golden.floats(`hidden_after_layer_${(cuts[0] ?? 1) - 1}`)), golden.atol.float32),
-      within(`${label}: logits`, maxError(await promptRun(chain, ids, 'all-logits'), golden.floats('logits')), golden.atol.float32),
-      ...(await greedyChecks(chain, golden, label)),
-    ]
+    const hidden = await promptRun(firstShard(chain), ids, 'hidden')
+    const logits = await promptRun(chain, ids, 'all-logits')
+    const halves = await promptRun(chain, ids, 'all-logits', 'f16')
+    const distance = maxError(whole, logits)
+    return {
+      checks: [
+        within(`${label}: hidden states at the cut`, maxError(hidden, golden.floats(`hidden_after_layer_${(cuts[0] ?? 1) - 1}`)), golden.atol.float32),
+        within(`${label}: logits`, maxError(logits, golden.floats('logits')), golden.atol.float32),
+        within(`${label}: logits against the whole model's`, distance, golden.atol.float32),
+        within(`${label}: logits with f16 between shards`, maxError(whole, halves), golden.atol.float16),
+        ...(await greedyChecks(chain, golden, label)),
+      ],
+      observations: [
+        { name: `${label} against whole`, value: `f32 hand-off ${distance === 0 ? 'exact' : distance.toExponential(2)}, f16 hand-off ${maxError(whole, halves).toExponential(2)}` },
+      ],
+    }
   })
-}
-
-/** Bit for bit or how far: a split model against the whole one, and what halves on the wire cost. */
-async function observe(options: ChainOptions, golden: Golden, cut: number): Promise<Observation[]> {
-  const ids = golden.ids('input_ids')
-  const logits = (chain: Chain): Promise<Float32Array> => promptRun(chain, ids, 'all-logits')
-  const whole = await withChain(options, [], logits)
-  const split = await withChain(options, [cut], logits)
-  const halves = await withChain(options, [cut], logits, 'f16')
-  return [
-    { name: `split at ${cut} against whole, f32 hand-off`, value: maxError(whole, split) === 0 ? 'exact' : maxError(whole, split).toExponential(2) },
-    { name: `split at ${cut} against whole, f16 hand-off`, value: maxError(whole, halves).toExponential(2) },
-  ]
 }
 
 /** @throws {ClusterError} unsupported_model, unsupported_backend: the case is refused, not failed */
@@ -159,7 +158,8 @@ export async function runCase(options: CaseOptions): Promise<CaseReport> {
   const { numLayers } = model.config
   const twoWay = Array.from({ length: numLayers - 1 }, (_, i) => [i + 1])
   const threeWay = numLayers > 2 ? [[1, numLayers - 1]] : []
-  const checks = await wholeChecks(chain, golden)
-  for (const cuts of [...twoWay, ...threeWay]) checks.push(...(await splitChecks(chain, golden, cuts)))
-  return { checks, observations: await observe(chain, golden, Math.ceil(numLayers / 2)) }
+  const whole = await wholeChecks(chain, golden)
+  const reports: CaseReport[] = [{ checks: whole.checks, observations: [] }]
+  for (const cuts of [...twoWay, ...threeWay]) reports.push(await splitChecks(chain, golden, cuts, whole.logits))
+  return { checks: reports.flatMap((report) => report.checks), observations: reports.flatMap((report) => report.observations) }
 }
