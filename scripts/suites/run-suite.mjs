@@ -17,7 +17,9 @@ export async function runSuite({ name, args, cwd }) {
   const file = path.join(folder, 'results.json')
   try {
     const ended = await new Promise((resolve) => {
-      const env = { ...process.env, RINGLET_TEST_RESULTS: file }
+      // Where no terminal reads along, colours are noise in a log; FORCE_COLOR of the surroundings would win over NO_COLOR.
+      const colours = process.stdout.isTTY ? {} : { NO_COLOR: '1', FORCE_COLOR: undefined }
+      const env = { ...process.env, ...colours, RINGLET_TEST_RESULTS: file }
       const child = spawn(process.execPath, args, { cwd, env, stdio: 'inherit', timeout: SUITE_TIMEOUT_MS })
       child.on('error', (error) => resolve(error.message))
       child.on('close', (code, signal) => resolve(code === 0 ? null : signal ? `was ended by ${signal}` : `ended with code ${code}`))
