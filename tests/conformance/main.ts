@@ -16,8 +16,7 @@ import { openHarness, type Harness } from '../harness/browser.ts'
 const BACKENDS = ['node-wasm', 'wasm', 'webgpu'] as const
 type ConformanceBackend = (typeof BACKENDS)[number]
 type Outcome =
-  | { readonly status: 'passed' | 'failed'; readonly report: CaseReport }
-  | { readonly status: 'refused' | 'failed'; readonly message: string }
+  { readonly status: 'passed' | 'failed'; readonly report: CaseReport } | { readonly status: 'refused' | 'failed'; readonly message: string }
 type Line = { readonly name: string; readonly backend: ConformanceBackend; readonly outcome: Outcome; readonly milliseconds: number }
 
 const isBackend = (name: string): name is ConformanceBackend => BACKENDS.some((backend) => backend === name)
@@ -26,14 +25,23 @@ const print = (line: string): void => void process.stdout.write(`${line}\n`)
 function readArguments() {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { backend: { type: 'string', default: 'node-wasm' }, only: { type: 'string', multiple: true }, 'allow-refused': { type: 'boolean', default: false } },
+    options: {
+      backend: { type: 'string', default: 'node-wasm' },
+      only: { type: 'string', multiple: true },
+      'allow-refused': { type: 'boolean', default: false },
+    },
   })
   const [folder] = positionals
   const backends = values.backend.split(',').filter((name) => name !== '')
   const unknown = backends.filter((name) => !isBackend(name))
   if (folder === undefined || !existsSync(folder)) throw new Error(`expected a folder of golden cases, got ${folder ?? 'nothing'}`)
   if (unknown.length > 0) throw new Error(`unknown backend ${unknown.join(', ')}; known are ${BACKENDS.join(', ')}`)
-  return { folder: resolve(folder), backends: backends.filter(isBackend), only: values.only?.flatMap((names) => names.split(',')), allowRefused: values['allow-refused'] }
+  return {
+    folder: resolve(folder),
+    backends: backends.filter(isBackend),
+    only: values.only?.flatMap((names) => names.split(',')),
+    allowRefused: values['allow-refused'],
+  }
 }
 
 /** Folders that hold a case, by name. */
@@ -47,7 +55,10 @@ function findCases(folder: string, only: readonly string[] | undefined): { root:
   return { root, names: names.sort() }
 }
 
-const judge = (report: CaseReport): Outcome => ({ status: report.checks.length > 0 && report.checks.every((check) => check.passed) ? 'passed' : 'failed', report })
+const judge = (report: CaseReport): Outcome => ({
+  status: report.checks.length > 0 && report.checks.every((check) => check.passed) ? 'passed' : 'failed',
+  report,
+})
 const REFUSALS: readonly string[] = ['unsupported_model', 'unsupported_backend']
 
 async function runInNode(folder: string): Promise<Outcome> {
@@ -64,7 +75,10 @@ async function runInBrowser(harness: Harness, name: string, backend: 'wasm' | 'w
   const argument = { url: `${harness.origin}/cases/${name}/`, backend, wasmPaths: `${harness.origin}/node_modules/onnxruntime-web/dist/` }
   const result = await harness.call<PageCaseResult>('tests/conformance/conformance.page.ts', 'conformance', argument)
   if ('report' in result) return judge(result.report)
-  return { status: REFUSALS.includes(result.error.code) ? 'refused' : 'failed', message: REFUSALS.includes(result.error.code) ? result.error.message : result.text }
+  return {
+    status: REFUSALS.includes(result.error.code) ? 'refused' : 'failed',
+    message: REFUSALS.includes(result.error.code) ? result.error.message : result.text,
+  }
 }
 
 function describe({ name, backend, outcome, milliseconds }: Line): string {
@@ -73,7 +87,9 @@ function describe({ name, backend, outcome, milliseconds }: Line): string {
   const { checks, observations } = outcome.report
   const judged = checks.filter((check) => check.bound > 0)
   const worst = judged.reduce((most, check) => Math.max(most, check.maxError / check.bound), 0)
-  const failures = checks.filter((check) => !check.passed).map((check) => `\n         ${check.name}: ${check.maxError.toExponential(2)} > ${check.bound.toExponential(2)}`)
+  const failures = checks
+    .filter((check) => !check.passed)
+    .map((check) => `\n         ${check.name}: ${check.maxError.toExponential(2)} > ${check.bound.toExponential(2)}`)
   const seen = observations.map((observation) => `\n         ${observation.name}: ${observation.value}`)
   return `${start}  ${checks.length - failures.length}/${checks.length} checks, worst ${(100 * worst).toFixed(1)} % of its bound${failures.join('')}${seen.join('')}`
 }

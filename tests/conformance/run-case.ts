@@ -104,11 +104,19 @@ async function wholeChecks(options: ChainOptions, golden: Golden): Promise<Whole
     const last = options.model.config.numLayers - 1
     const logits = await promptRun(chain, ids, 'all-logits')
     const checks = [
-      within('whole: last hidden states', maxError(await promptRun(chain, ids, 'hidden'), golden.floats(`hidden_after_layer_${last}`)), golden.atol.float32),
+      within(
+        'whole: last hidden states',
+        maxError(await promptRun(chain, ids, 'hidden'), golden.floats(`hidden_after_layer_${last}`)),
+        golden.atol.float32,
+      ),
       within('whole: logits', maxError(logits, golden.floats('logits')), golden.atol.float32),
       ...(await greedyChecks(chain, golden, 'whole')),
       await rewindCheck(chain, golden),
-      within('released sequences hold no cache', chain.runners.reduce((sum, runner) => sum + runner.openSequences(), 0), 0),
+      within(
+        'released sequences hold no cache',
+        chain.runners.reduce((sum, runner) => sum + runner.openSequences(), 0),
+        0,
+      ),
     ]
     return { checks, logits }
   })
@@ -136,14 +144,21 @@ async function splitChecks(options: ChainOptions, golden: Golden, cuts: readonly
     const distance = maxError(whole, logits)
     return {
       checks: [
-        within(`${label}: hidden states at the cut`, maxError(hidden, golden.floats(`hidden_after_layer_${(cuts[0] ?? 1) - 1}`)), golden.atol.float32),
+        within(
+          `${label}: hidden states at the cut`,
+          maxError(hidden, golden.floats(`hidden_after_layer_${(cuts[0] ?? 1) - 1}`)),
+          golden.atol.float32,
+        ),
         within(`${label}: logits`, maxError(logits, golden.floats('logits')), golden.atol.float32),
         within(`${label}: logits against the whole model's`, distance, golden.atol.float32),
         within(`${label}: logits with f16 between shards`, maxError(whole, halves), golden.atol.float16),
         ...(await greedyChecks(chain, golden, label)),
       ],
       observations: [
-        { name: `${label} against whole`, value: `f32 hand-off ${distance === 0 ? 'exact' : distance.toExponential(2)}, f16 hand-off ${maxError(whole, halves).toExponential(2)}` },
+        {
+          name: `${label} against whole`,
+          value: `f32 hand-off ${distance === 0 ? 'exact' : distance.toExponential(2)}, f16 hand-off ${maxError(whole, halves).toExponential(2)}`,
+        },
       ],
     }
   })

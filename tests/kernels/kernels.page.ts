@@ -15,7 +15,13 @@ function noise(seed: number): () => number {
 }
 
 export type TopKCase = { readonly vocab: number; readonly fill: 'noise' | 'ties' | 'equal' | 'infinite' | 'zeros'; readonly seed: number }
-export type TopKResult = { readonly ids: number[]; readonly logits: number[]; readonly logSumExp: number; readonly expected: { ids: number[]; logits: number[]; logSumExp: number }; readonly milliseconds: number }
+export type TopKResult = {
+  readonly ids: number[]
+  readonly logits: number[]
+  readonly logSumExp: number
+  readonly expected: { ids: number[]; logits: number[]; logSumExp: number }
+  readonly milliseconds: number
+}
 
 function logitsOf({ vocab, fill, seed }: TopKCase): Float32Array {
   const next = noise(seed)
@@ -68,7 +74,11 @@ const never = (): never => {
 }
 
 /** Halves that differ from the reference, and what was compared. */
-export type PackResult = { readonly count: number; readonly wrong: { readonly value: number; readonly got: number; readonly expected: number }[]; readonly nonZero: number }
+export type PackResult = {
+  readonly count: number
+  readonly wrong: { readonly value: number; readonly got: number; readonly expected: number }[]
+  readonly nonZero: number
+}
 
 /** Every half, its neighbours in f32, and the midpoints between halves: where rounding can go wrong. */
 function edgeValues(): Float32Array {
@@ -95,7 +105,9 @@ export async function packF16(counts: readonly number[]): Promise<PackResult[]> 
     memory.write(input, new Uint8Array(values.buffer))
     memory.encode((encoder) => kernels.packF16(encoder, input, count, output))
     const halves = new Uint16Array((await memory.read(output, bytes)).slice().buffer)
-    const wrong = Array.from(values, (value, i) => ({ value, got: halves[i] ?? -1, expected: packF16Reference(value) })).filter(({ got, expected }) => got !== expected)
+    const wrong = Array.from(values, (value, i) => ({ value, got: halves[i] ?? -1, expected: packF16Reference(value) })).filter(
+      ({ got, expected }) => got !== expected,
+    )
     results.push({ count, wrong: wrong.slice(0, 5), nonZero: halves.filter((half) => (half & 0x7fff) !== 0).length })
   }
   device.destroy()

@@ -23,7 +23,10 @@ test('top-k gives the 128 largest logits in order and the log-sum-exp over vocab
   for (const [i, { ids, logits, logSumExp, expected }] of results.entries()) {
     const label = JSON.stringify(cases[i])
     expect(ids, label).toEqual(expected.ids)
-    expect(logits.map((logit) => logit + 0), label).toEqual(expected.logits.map((logit) => logit + 0))
+    expect(
+      logits.map((logit) => logit + 0),
+      label,
+    ).toEqual(expected.logits.map((logit) => logit + 0))
     expect(Math.abs(logSumExp - expected.logSumExp), label).toBeLessThanOrEqual(1e-5 * Math.max(1, Math.abs(expected.logSumExp)))
   }
   expect(results.filter(({ expected }) => expected.logits.some((logit) => Math.abs(logit) > 5)).length).toBeGreaterThan(8)

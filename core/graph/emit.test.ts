@@ -1,0 +1,78 @@
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { folderSource } from '../../api-gateway/folder-source.ts'
+import { loadOrt } from '../../runtime/ort.ts'
+import { openGraph } from '../../runtime/open-graph.ts'
+import { describeModel } from '../model/model-description.ts'
+import { readTensors } from '../model/read-tensors.ts'
+import { decodeStored } from '../quant/stored.ts'
+import { dequantizeInt4, quantizeInt4 } from '../quant/int4.ts'
+import { emitHead, emitLayers } from './emit.ts'
+import { plannedBytes } from './weight-plan.ts'
+
+const source = folderSource(fileURLToPath(new URL('../../tests/fixtures/golden/llama', import.meta.url)))
+
+test('a graph of two layers names their caches in and out and holds no weight inside', async () => {
+  const model = await describeModel(source)
+  const graph = emitLayers(model, { startLayer: 1, endLayer: 3 }, { backend: 'webgpu', weightFormat: 'int4', contextLength: 64, floatType: 'f16' })
+  expect(graph.inputs.map(({ name }) => name)).toEqual([
+    'hidden',
+    'seqlens_k',
+    'total_sequence_length',
+    'past.1.key',
+    'past.1.value',
+    'past.2.key',
+    'past.2.value',
+  ])
+  expect(graph.outputs.slice(1).map(({ name }) => name)).toEqual(['present.1.key', 'present.1.value', 'present.2.key', 'present.2.value'])
+  expect(graph.inputs[0]).toMatchObject({ type: 'f16', dims: [1, 'tokens', 64] })
+  expect(graph.modelBytes.length).toBeLessThan(16_384)
+  // 2 layers of q, k, v, o (64 x 64) and gate, up, down (64 x 160): half a byte a weight and an f16 scale per 32.
+  const matrices = graph.weights.filter((plan) => plan.recipe === 'int4-blocks').reduce((sum, plan) => sum + plannedBytes(plan), 0)
+  expect(matrices).toBe(2 * (4 * 64 * 64 + 3 * 64 * 160) * (0.5 + 2 / 32))
+})
+
+test('the int4 head computes with the weights its nibbles stand for', async () => {
+  const model = await describeModel(source)
+  const ort = await loadOrt({ backend: 'wasm', numThreads: 1 })
+  const graph = emitHead(model, { backend: 'webgpu', weightFormat: 'int4', contextLength: 64, floatType: 'f32' })
+  const reading = { source, tensors: model.tensors, onBytes: () => undefined }
+  const { session, output } = await openGraph(ort, graph, reading, { executionProviders: ['wasm'] }, () => undefined)
+  const hidden = Float32Array.from({ length: 64 }, (_, i) => Math.sin(i * 1.7) * (1 + (i % 5)))
+  const result = (await session.run({ hidden: new ort.Tensor('float32', hidden, [1, 1, 64]) }))[output]
+  await session.release()
+
+  const names = ['lm_head.weight', 'model.norm.weight']
+  const stored = await readTensors(source, new Map([...model.tensors].filter(([name]) => names.includes(name))))
+  const [weights, norm] = names.map((name) => decodeStored(stored.get(name) ?? new Uint8Array(0), 'f32'))
+  if (!weights || !norm) throw new Error('the fixture has a head and a norm')
+  const dense = dequantizeInt4(quantizeInt4(weights, 426, 64), 426, 64)
+  const rms = Math.sqrt(hidden.reduce((sum, x) => sum + x * x, 0) / 64 + model.config.rmsNormEps)
+  const expected = Array.from({ length: 426 }, (_, row) =>
+    hidden.reduce((sum, x, i) => sum + (x / rms) * (norm[i] ?? 0) * (dense[row * 64 + i] ?? 0), 0),
+  )
+  const largest = Math.max(...expected.map(Math.abs))
+  expect(largest).toBeGreaterThan(1)
+  // Accuracy level 4 quantizes the activations to int8 blocks on the CPU.
+  expected.forEach((logit, row) => expect(Math.abs(Number(result?.data[row]) - logit)).toBeLessThan(0.02 * largest))
+})
+
+test('biases of q, k and v become one packed Add; attention is stated once for both backends', async () => {
+  const model = await describeModel(source)
+  const biased = {
+    ...model,
+    config: { ...model.config, attentionBias: true },
+    tensors: new Map([
+      ...model.tensors,
+      ...['q', 'k', 'v', 'o'].map(
+        (one) => [`model.layers.0.self_attn.${one}_proj.bias`, { file: 'model.safetensors', type: 'f32', shape: [64], start: 0, end: 256 }] as const,
+      ),
+    ]),
+  }
+  const emit = (backend: 'wasm' | 'webgpu') =>
+    emitLayers(biased, { startLayer: 0, endLayer: 1 }, { backend, weightFormat: 'f32', contextLength: 8, floatType: 'f32' })
+  expect(emit('wasm').weights.flatMap((plan) => plan.tensors.map(({ name, dims }) => `${name} [${dims.join()}]`))).toContain(
+    '/model/layers.0/self_attn/qkv_proj.bias [192]',
+  )
+  expect(emit('wasm').modelBytes).toEqual(emit('webgpu').modelBytes)
+})

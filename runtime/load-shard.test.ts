@@ -1,0 +1,118 @@
+import { fileURLToPath } from 'node:url'
+import { beforeAll, expect, test } from 'vitest'
+import { folderSource } from '../api-gateway/folder-source.ts'
+import { estimateShard } from '../core/cluster/estimate.ts'
+import { heldWeightBytes } from '../core/graph/held-bytes.ts'
+import { describeModel, type ModelDescription } from '../core/model/model-description.ts'
+import type { ModelSource } from '../core/model/model-source.ts'
+import { sequenceId } from '../protocol/ids.ts'
+import { loadShard, type LoadShardOptions } from './load-shard.ts'
+import { loadOrt, type Ort } from './ort.ts'
+import type { LoadProgress, ShardRun, ShardRunner } from './shard-runner.ts'
+
+const source = folderSource(fileURLToPath(new URL('../tests/fixtures/golden/llama', import.meta.url)))
+const SEQUENCE = sequenceId('00000000000000aa')
+let model: ModelDescription
+let ort: Ort
+
+beforeAll(async () => {
+  model = await describeModel(source)
+  ort = await loadOrt({ backend: 'wasm', numThreads: 1 })
+})
+
+const load = (startLayer: number, endLayer: number, change: Partial<LoadShardOptions> = {}): Promise<ShardRunner> =>
+  loadShard({ source, model, startLayer, endLayer, backend: 'wasm', weightFormat: 'f32', contextLength: 32, ort, ...change })
+
+const tokens = (position: number, ids: readonly number[]): ShardRun => ({
+  sequence: SEQUENCE,
+  position,
+  count: ids.length,
+  input: { type: 'tokens', ids },
+  want: { type: 'hidden', numberType: 'f32' },
+})
+
+test('a middle shard reads the bytes of its own layers and no other, and reports every one', async () => {
+  const read: [number, number][] = []
+  const counting: ModelSource = {
+    ...source,
+    readRange: (file, start, end, options) => (read.push([start, end]), source.readRange(file, start, end, options)),
+  }
+  const progress: LoadProgress[] = []
+  const runner = await load(1, 3, { source: counting, onProgress: (report) => progress.push(report) })
+  await runner.dispose()
+  const own = [...model.tensors].filter(([name]) => /^model\.layers\.[12]\./.test(name)).map(([, location]) => location)
+  const bytes = own.reduce((sum, { start, end }) => sum + end - start, 0)
+  expect(read.reduce((sum, [start, end]) => sum + end - start, 0)).toBe(bytes)
+  expect(
+    read.every(([start, end]) => own.some((one) => one.start <= start && start < one.end) && own.some((one) => one.start < end && end <= one.end)),
+  ).toBe(true)
+  expect(progress.at(-1)).toEqual({ phase: 'warming-up', loadedBytes: bytes, totalBytes: bytes })
+})
+
+for (const [startLayer, endLayer] of [
+  [0, 4],
+  [0, 1],
+  [1, 3],
+  [3, 4],
+] as const) {
+  for (const weightFormat of ['f32', 'int8'] as const) {
+    test(`the estimate's weights are what layers ${startLayer} to ${endLayer} hold in ${weightFormat}, to the byte`, async () => {
+      const runner = await load(startLayer, endLayer, { weightFormat })
+      expect(heldWeightBytes(model, { startLayer, endLayer }, { backend: 'wasm', weightFormat, contextLength: 32 })).toBe(runner.heldBytes)
+      expect(runner.heldBytes).toBeGreaterThan(40_000)
+      await runner.dispose()
+    })
+  }
+}
+
+test('an estimate adds KV of the context, 10 to 30 % of activations and 15 % of overhead', () => {
+  const estimate = estimateShard(model, { startLayer: 0, endLayer: 4 }, { backend: 'wasm', weightFormat: 'f32', contextLength: 256 })
+  expect(estimate.kvBytes).toBe(2 * 4 * 4 * 16 * 256 * 4)
+  const held = estimate.weightsBytes + estimate.kvBytes
+  expect(estimate.activationBytes / held).toBeGreaterThanOrEqual(0.1)
+  expect(estimate.activationBytes / held).toBeLessThanOrEqual(0.3001)
+  expect(estimate.overheadBytes).toBe(Math.ceil(0.15 * (held + estimate.activationBytes)))
+  expect(estimate.totalBytes).toBe(held + estimate.activationBytes + estimate.overheadBytes)
+})
+
+test('a run out of place is refused with its code and leaves the sequence usable', async () => {
+  const runner = await load(0, 2)
+  await expect(runner.run(tokens(0, [1]))).rejects.toMatchObject({ code: 'ring_broken' })
+  runner.open(SEQUENCE, 6)
+  await runner.run(tokens(0, [1, 2, 3]))
+  await expect(runner.run(tokens(4, [1]))).rejects.toMatchObject({ code: 'ring_broken' })
+  await expect(runner.run(tokens(3, [1, 2, 3, 4]))).rejects.toMatchObject({ code: 'context_length_exceeded' })
+  await expect(runner.run(tokens(3, [426]))).rejects.toMatchObject({ code: 'invalid_value' })
+  await expect(runner.run({ ...tokens(3, [1]), input: { type: 'hidden', numberType: 'f16', bytes: new Uint8Array(3) } })).rejects.toMatchObject({
+    code: 'malformed_frame',
+  })
+  await expect(runner.run({ ...tokens(3, [1]), want: { type: 'head' } })).rejects.toMatchObject({ code: 'invalid_value' })
+  expect((await runner.run(tokens(3, [5]))).type).toBe('hidden')
+  expect(runner.openSequences()).toBe(1)
+  runner.release(SEQUENCE)
+  runner.release(SEQUENCE)
+  expect(runner.openSequences()).toBe(0)
+  await runner.dispose()
+})
+
+test('ranges, formats and backends that cannot be right are refused before a byte is read', async () => {
+  const silent: ModelSource = { ...source, readRange: () => Promise.reject(new Error('read')) }
+  const attempt = (change: Partial<LoadShardOptions>, start = 0, end = 4) => load(start, end, { source: silent, ...change })
+  await expect(attempt({}, 2, 2)).rejects.toMatchObject({ code: 'invalid_value' })
+  await expect(attempt({}, 0, 5)).rejects.toMatchObject({ code: 'invalid_value' })
+  await expect(attempt({ weightFormat: 'int4' })).rejects.toMatchObject({ code: 'unsupported_backend' })
+  await expect(attempt({ backend: 'webgpu', weightFormat: 'f16' })).rejects.toMatchObject({ code: 'unsupported_backend' })
+  await expect(attempt({ backend: 'webgpu', weightFormat: 'int8' })).rejects.toMatchObject({ code: 'unsupported_backend' })
+})
+
+test("a checkpoint whose tensor has another shape than its config is refused by the tensor's name", async () => {
+  const name = 'model.layers.1.mlp.up_proj.weight'
+  const tensors = new Map([...model.tensors].map(([key, location]) => [key, key === name ? { ...location, shape: [64, 160] } : location]))
+  await expect(load(0, 4, { model: { ...model, tensors } })).rejects.toMatchObject({ code: 'bad_checkpoint', message: expect.stringContaining(name) })
+})
+
+test('a cancelled load stops with cancelled', async () => {
+  const abort = new AbortController()
+  abort.abort()
+  await expect(load(0, 4, { signal: abort.signal })).rejects.toMatchObject({ code: 'cancelled' })
+})
