@@ -42,7 +42,8 @@ export function lastLines(output, count = 12) {
 export function become(command, args, env = process.env) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { stdio: 'inherit', env })
-    const pass = (signal) => child.kill(signal)
+    // Ctrl-C in a terminal reaches the whole group: passed on, it would come twice, and twice means at once.
+    const pass = (signal) => void (signal === 'SIGINT' && process.stdin.isTTY ? null : child.kill(signal))
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, pass)
     child.on('error', reject)
     child.on('close', (code, signal) => {
