@@ -1,6 +1,8 @@
 /** Builds the pages over the played cluster and serves them as the gateway does: own origin, isolation headers, strict CSP. */
 import { createReadStream, existsSync, statSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
+import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { build } from 'vite'
 import { pagesConfig } from '../../vite.config.ts'
@@ -25,7 +27,8 @@ const HEADERS = {
 export type PageServer = { readonly url: string; readonly close: () => Promise<void> }
 
 export async function startPageServer(): Promise<PageServer> {
-  const folder = path.join(ROOT, 'test-results/.pages')
+  // Not below test-results, which every run of Playwright empties when it starts.
+  const folder = await mkdtemp(path.join(tmpdir(), 'ringlet-pages-'))
   const config = pagesConfig(path.join(ROOT, 'tests/fixtures/ui'), folder)
   // ORT's files are not used here and are large.
   await build({ ...config, plugins: [], configFile: false, logLevel: 'error' })
@@ -44,10 +47,10 @@ export async function startPageServer(): Promise<PageServer> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const address = server.address()
   if (address === null || typeof address === 'string') throw new Error('the server has no port')
-  const close = () =>
-    new Promise<void>((resolve) => {
-      server.closeAllConnections()
-      server.close(() => resolve())
-    })
+  const close = async (): Promise<void> => {
+    server.closeAllConnections()
+    await new Promise<void>((resolve) => server.close(() => resolve()))
+    await rm(folder, { recursive: true, force: true })
+  }
   return { url: `http://127.0.0.1:${address.port}`, close }
 }

@@ -38,15 +38,20 @@ async function expectSound(page: Page): Promise<void> {
     const found: string[] = []
     const nameOf = (element: Element): string => {
       const label = element.getAttribute('aria-label') ?? element.textContent?.trim() ?? ''
-      const labels = element instanceof HTMLInputElement || element instanceof HTMLSelectElement ? [...(element.labels ?? [])].map((one) => one.textContent?.trim()) : []
+      const labels =
+        element instanceof HTMLInputElement || element instanceof HTMLSelectElement
+          ? [...(element.labels ?? [])].map((one) => one.textContent?.trim())
+          : []
       return element.matches('input, select, textarea') ? (element.getAttribute('aria-label') ?? labels.join('')) : label
     }
     const visit = (root: Document | ShadowRoot): void => {
       const ids = [...root.querySelectorAll('[id]')].map((element) => element.id)
       if (new Set(ids).size !== ids.length) found.push(`double ids: ${ids.join()}`)
       for (const element of root.querySelectorAll('*')) {
-        if (element.matches('button, a[href], input, select, textarea') && nameOf(element) === '') found.push(`no name: ${element.outerHTML.slice(0, 120)}`)
-        if (element.matches('[aria-labelledby]') && !ids.includes(element.getAttribute('aria-labelledby') ?? '')) found.push(`label is elsewhere: ${element.outerHTML.slice(0, 120)}`)
+        if (element.matches('button, a[href], input, select, textarea') && nameOf(element) === '')
+          found.push(`no name: ${element.outerHTML.slice(0, 120)}`)
+        if (element.matches('[aria-labelledby]') && !ids.includes(element.getAttribute('aria-labelledby') ?? ''))
+          found.push(`label is elsewhere: ${element.outerHTML.slice(0, 120)}`)
         if (element.shadowRoot) visit(element.shadowRoot)
       }
     }
@@ -79,7 +84,13 @@ for (const size of SIZES) {
       await answer(page, text('Use the built-in **sum', 6))
       await expect(page.locator('markdown-text strong')).toHaveText('sum')
       await expect(page.locator('markdown-text').last()).not.toContainText('**')
-      await answer(page, text('**. It takes any *iterable* of numbers:\n\n```python\nvalues = [1, 2, 3]\nprint(sum(values))  # 6\n```\n\n| Way | When |\n| --- | --- |\n| `sum` | numbers |\n| `math.fsum` | floats that must be exact |\n\n', 60))
+      await answer(
+        page,
+        text(
+          '**. It takes any *iterable* of numbers:\n\n```python\nvalues = [1, 2, 3]\nprint(sum(values))  # 6\n```\n\n| Way | When |\n| --- | --- |\n| `sum` | numbers |\n| `math.fsum` | floats that must be exact |\n\n',
+          60,
+        ),
+      )
       await answer(page, text('1. Try it in a shell.\n2. Read the [documentation](https://docs.python.org/3/library/functions.html#sum).\n', 80))
       await shoot(page, 'chat-streaming', false)
       await answer(page, DONE)
@@ -111,7 +122,13 @@ for (const size of SIZES) {
       await page.getByLabel('Name, as others see it').fill('Kitchen laptop')
       await page.getByRole('button', { name: 'Join the ring' }).click()
       await expect(page.getByText('Joining the cluster…')).toBeVisible()
-      expect(await page.evaluate(() => window.fixture.lentWith())).toEqual({ name: 'Kitchen laptop', backend: 'auto', weightFormat: 'auto', memoryBytes: 2 * 1024 ** 3, threads: 7 })
+      expect(await page.evaluate(() => window.fixture.lentWith())).toEqual({
+        name: 'Kitchen laptop',
+        backend: 'auto',
+        weightFormat: 'auto',
+        memoryBytes: 2 * 1024 ** 3,
+        threads: 7,
+      })
       const advance = () => page.evaluate(() => window.fixture.advance())
       await advance()
       await expect(page.getByText('Joined, no layers yet')).toBeVisible()
@@ -236,7 +253,13 @@ test('a screen reader gets whole sentences from a polite region, never single to
 test('a join link with auto=1 joins by itself with what it asks for; simd becomes wasm', async ({ page }) => {
   await open(page, '/contribute?auto=1&name=Hall%20tablet&backend=simd&threads=2&memory=512&weights=f32')
   await expect(page.getByText('Joining the cluster…')).toBeVisible()
-  expect(await page.evaluate(() => window.fixture.lentWith())).toEqual({ name: 'Hall tablet', backend: 'wasm', weightFormat: 'f32', memoryBytes: 512 * 1024 ** 2, threads: 2 })
+  expect(await page.evaluate(() => window.fixture.lentWith())).toEqual({
+    name: 'Hall tablet',
+    backend: 'wasm',
+    weightFormat: 'f32',
+    memoryBytes: 512 * 1024 ** 2,
+    threads: 2,
+  })
   await page.getByRole('button', { name: 'Leave' }).click()
   await expect(page.getByText('The SIMD backend is not built yet')).toBeVisible()
 })

@@ -1,31 +1,27 @@
 import { LitElement, css, html, type PropertyValues } from 'lit'
 import { EMPTY_VIEW, shardState } from '../../core/cluster/cluster-view.ts'
-import { isModelId, type ModelId } from '../../protocol/ids.ts'
+import type { ModelId } from '../../protocol/ids.ts'
 import type { PageEngine } from '../engine/page-engine.ts'
 import './chat-composer.ts'
 import type { Draft } from './chat-composer.ts'
+import './chat-options.ts'
+import type { ChatChoice } from './chat-options.ts'
 import type { ChatSession } from './chat-session.ts'
-import { liveStats, type ChatState, type RunningAnswer } from './chat-thread.ts'
+import { liveStats, type ChatState } from './chat-thread.ts'
 import './chat-turn.ts'
+import './chat-welcome.ts'
 import './error-note.ts'
 import { redrawOn } from './redraw-on.ts'
 import './ring-line.ts'
 import type { RingSegment } from './ring-mark.ts'
-import { modelName, readersPhrase, servedModels, summarizeRing } from './ring-summary.ts'
-import { finishedSentences, plainSpeech } from './sentence-feed.ts'
+import { readersPhrase, servedModels, summarizeRing } from './ring-summary.ts'
+import { createSentenceFeed } from './sentence-feed.ts'
 import { buttonStyles, sharedStyles } from './shared-styles.ts'
 
-const SUGGESTIONS = ['Who are you?', 'How does the ring work?', 'Why is the sky blue?', 'Tell me a short story about a fox.']
 /** How often live figures move while an answer runs. */
 const TICK_MS = 250
 /** Within this many pixels of the end, the page follows a growing answer. */
 const FOLLOW_PX = 120
-/** Temperatures offered: always the likeliest word, or some freedom. */
-const STYLES = [
-  { temperature: 0, label: 'Exact' },
-  { temperature: 0.7, label: 'Lively' },
-  { temperature: 1, label: 'Free' },
-] as const
 /** Exact answers repeat themselves, so another answer needs some freedom. */
 const REGENERATE_TEMPERATURE = 0.7
 
@@ -36,17 +32,17 @@ const REGENERATE_TEMPERATURE = 0.7
  * @property session - the conversation, kept outside of this element
  */
 export class ChatPage extends LitElement {
-  static override properties = { engine: { attribute: false }, session: { attribute: false }, chosen: { state: true }, temperature: { state: true }, spoken: { state: true } }
+  static override properties = {
+    engine: { attribute: false },
+    session: { attribute: false },
+    choice: { state: true },
+  }
   declare engine: PageEngine | null
   declare session: ChatSession | null
-  declare private chosen: ModelId | null
-  declare private temperature: number
-  /** Sentences given to screen readers so far, of the running answer or the last one. */
-  declare private spoken: string
-  private spokenLength = 0
+  declare private choice: ChatChoice
+  private readonly feed = createSentenceFeed()
   /** The conversation that was last scrolled to. */
   private followed: ChatState | undefined
-  private lastRunning: RunningAnswer | null = null
   private tick: ReturnType<typeof setInterval> | null = null
 
   static override styles = [
@@ -84,30 +80,8 @@ export class ChatPage extends LitElement {
       li {
         min-width: 0;
       }
-      .empty {
+      chat-welcome {
         align-self: center;
-        padding: 2rem 0 3rem;
-        text-align: center;
-      }
-      .empty ring-mark {
-        width: 4.5rem;
-        height: 4.5rem;
-        margin-bottom: 1.25rem;
-      }
-      .empty .lead {
-        margin-inline: auto;
-      }
-      .suggestions {
-        display: flex;
-        flex-wrap: wrap;
-        justify-content: center;
-        gap: 0.5rem;
-        margin-top: 1.6rem;
-      }
-      .suggestions button {
-        border-radius: 999px;
-        font-weight: 480;
-        min-height: 2.3rem;
       }
       .bottom {
         position: sticky;
@@ -115,49 +89,8 @@ export class ChatPage extends LitElement {
         padding: 0.25rem 0 max(0.9rem, env(safe-area-inset-bottom));
         background: linear-gradient(transparent, var(--ground) 1rem);
       }
-      .options {
-        display: flex;
-        flex-wrap: wrap;
-        align-items: center;
-        justify-content: space-between;
-        gap: 0 1rem;
-        padding: 0.45rem 0.6rem 0;
-      }
-      .options label {
-        display: inline-flex;
-        align-items: center;
-        gap: 0.4rem;
-      }
-      select {
-        max-width: 12rem;
-        padding: 0.1rem 0.2rem;
-        border: 0;
-        border-radius: 6px;
-        background: transparent;
-        color: var(--ink);
-        font: inherit;
-      }
-      option {
-        background: var(--surface);
-      }
       error-note {
         margin-bottom: 0.6rem;
-      }
-      @media (max-width: 40rem) {
-        .empty {
-          padding: 1rem 0 1.5rem;
-        }
-        .empty ring-mark {
-          width: 3.5rem;
-          height: 3.5rem;
-          margin-bottom: 0.75rem;
-        }
-        .suggestions button:last-child {
-          display: none;
-        }
-        .keys {
-          display: none;
-        }
       }
     `,
   ]
@@ -166,9 +99,7 @@ export class ChatPage extends LitElement {
     super()
     this.engine = null
     this.session = null
-    this.chosen = null
-    this.temperature = 0
-    this.spoken = ''
+    this.choice = { model: null, temperature: 0 }
     redrawOn(this, (redraw) => this.engine?.onChange(redraw) ?? (() => undefined))
     redrawOn(this, (redraw) => this.session?.onChange(redraw) ?? (() => undefined))
   }
@@ -190,7 +121,7 @@ export class ChatPage extends LitElement {
 
   private model(): ModelId | null {
     const models = servedModels(this.engine?.view() ?? EMPTY_VIEW)
-    return this.chosen !== null && models.includes(this.chosen) ? this.chosen : (models[0] ?? null)
+    return this.choice.model !== null && models.includes(this.choice.model) ? this.choice.model : (models[0] ?? null)
   }
 
   private segments(): readonly RingSegment[] {
@@ -201,11 +132,11 @@ export class ChatPage extends LitElement {
   }
 
   private send(): void {
-    void this.session?.send(this.model(), this.temperature)
+    void this.session?.send(this.model(), this.choice.temperature)
     this.follow(true)
   }
 
-  private readonly regenerate = (): void => void this.session?.regenerate(this.model(), Math.max(this.temperature, REGENERATE_TEMPERATURE))
+  private readonly regenerate = (): void => void this.session?.regenerate(this.model(), Math.max(this.choice.temperature, REGENERATE_TEMPERATURE))
 
   private readonly suggest = (text: string): void => {
     this.session?.edit(text)
@@ -234,27 +165,7 @@ export class ChatPage extends LitElement {
   }
 
   protected override willUpdate(): void {
-    const running = this.session?.state().running ?? null
-    this.keepTicking(running !== null)
-    this.speak(running)
-  }
-
-  /** Gives finished sentences to the live region; the rest of an answer once it has ended. */
-  private speak(running: RunningAnswer | null): void {
-    const text = running?.text ?? this.lastRunning?.text ?? ''
-    if (running && !this.lastRunning) {
-      this.spoken = ''
-      this.spokenLength = 0
-    }
-    if (running) {
-      const finished = finishedSentences(text, this.spokenLength)
-      this.spokenLength = finished.spoken
-      if (finished.sentences !== '') this.spoken = finished.sentences
-    } else if (this.lastRunning) {
-      const answer = this.session?.state().turns.at(-1)
-      this.spoken = plainSpeech((answer?.role === 'assistant' ? answer.text : '').slice(this.spokenLength)) || this.spoken
-    }
-    this.lastRunning = running
+    this.keepTicking((this.session?.state().running ?? null) !== null)
   }
 
   protected override updated(changed: PropertyValues): void {
@@ -277,64 +188,52 @@ export class ChatPage extends LitElement {
     return html`<ol role="log" aria-live="off" aria-busy=${running ? 'true' : 'false'} aria-label="Conversation" @regenerate=${this.regenerate}>
       ${turns.map(
         (turn, index) =>
-          html`<li><chat-turn .turn=${turn} .stats=${turn.stats} .last=${index === turns.length - 1 && !running} .segments=${segments}></chat-turn></li>`,
+          html`<li>
+            <chat-turn .turn=${turn} .stats=${turn.stats} .last=${index === turns.length - 1 && !running} .segments=${segments}></chat-turn>
+          </li>`,
       )}
-      ${running
-        ? html`<li>
-            <chat-turn
-              .turn=${{ role: 'assistant' as const, text: running.text, finish: null, stats: null }}
-              .stats=${live}
-              .prompt=${running.prompt}
-              .running=${true}
-              .segments=${segments}
-            ></chat-turn>
-          </li>`
-        : null}
+      ${
+        running
+          ? html`<li>
+              <chat-turn
+                .turn=${{ role: 'assistant' as const, text: running.text, finish: null, stats: null }}
+                .stats=${live}
+                .prompt=${running.prompt}
+                .running=${true}
+                .segments=${segments}
+              ></chat-turn>
+            </li>`
+          : null
+      }
     </ol>`
-  }
-
-  private empty() {
-    return html`<div class="empty">
-      <ring-mark .segments=${this.segments()}></ring-mark>
-      <h1>Ask the ring</h1>
-      <p class="lead">The answer is computed by browser tabs, each holding a part of the model.</p>
-      <div class="suggestions">${SUGGESTIONS.map((text) => html`<button @click=${() => this.suggest(text)}>${text}</button>`)}</div>
-    </div>`
-  }
-
-  private options() {
-    const models = servedModels(this.engine?.view() ?? EMPTY_VIEW)
-    const onModel = (event: Event): void => {
-      if (event.target instanceof HTMLSelectElement && isModelId(event.target.value)) this.chosen = event.target.value
-    }
-    const onStyle = (event: Event): void => {
-      if (event.target instanceof HTMLSelectElement) this.temperature = Number(event.target.value)
-    }
-    return html`<div class="options muted small">
-      <span>
-        ${models.length > 1
-          ? html`<label>Model <select @change=${onModel}>${models.map((model) => html`<option value=${model} ?selected=${model === this.model()}>${modelName(model)}</option>`)}</select></label>`
-          : null}
-        <label>Answers <select @change=${onStyle}>${STYLES.map((style) => html`<option value=${style.temperature} ?selected=${style.temperature === this.temperature}>${style.label}</option>`)}</select></label>
-      </span>
-      <span class="keys">Enter sends · Shift+Enter new line · Esc stops</span>
-    </div>`
   }
 
   protected override render() {
     const { engine, session } = this
     if (!engine || !session) return null
     const state = session.state()
+    const last = state.turns.at(-1)
+    const lastAnswer = last?.role === 'assistant' ? last.text : ''
     const isEmpty = state.turns.length === 0 && !state.running
     const connection = engine.connection()
     const self = connection.state === 'online' ? connection.self : null
     const summary = summarizeRing(connection, engine.view(), this.model())
     return html`
       <div class="top">
-        <ring-line .summary=${summary} .segments=${this.segments()} .readers=${readersPhrase(engine.view(), this.model(), self)} .busy=${state.running !== null}></ring-line>
+        <ring-line
+          .summary=${summary}
+          .segments=${this.segments()}
+          .readers=${readersPhrase(engine.view(), this.model(), self)}
+          .busy=${state.running !== null}
+        ></ring-line>
         ${isEmpty ? null : html`<div class="tools"><button class="plain" @click=${() => this.startOver()}>New chat</button></div>`}
       </div>
-      ${isEmpty ? this.empty() : html`<h1 class="visually-hidden">Chat</h1>${this.thread(state)}`}
+      ${
+        isEmpty
+          ? html`<chat-welcome .segments=${this.segments()} @suggest=${(event: CustomEvent<string>) => this.suggest(event.detail)}></chat-welcome>`
+          : html`<h1 class="visually-hidden">Chat</h1>
+              ${this.thread(state)}`
+      }
       <div class="bottom">
         <error-note .error=${state.error}></error-note>
         <chat-composer
@@ -344,9 +243,13 @@ export class ChatPage extends LitElement {
           @send=${() => this.send()}
           @stop=${() => session.stop()}
         ></chat-composer>
-        ${this.options()}
+        <chat-options
+          .models=${servedModels(engine.view())}
+          .choice=${{ ...this.choice, model: this.model() }}
+          @choose=${(event: CustomEvent<ChatChoice>) => (this.choice = event.detail)}
+        ></chat-options>
       </div>
-      <div class="visually-hidden" aria-live="polite" data-live>${this.spoken}</div>
+      <div class="visually-hidden" aria-live="polite" data-live>${this.feed(state.running?.text ?? null, lastAnswer)}</div>
     `
   }
 }

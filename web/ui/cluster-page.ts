@@ -78,7 +78,9 @@ export class ClusterPage extends LitElement {
     const state = placement ? placementPhrase(view, placement) : null
     return html`<section class="card" aria-labelledby=${`ring-${placement?.model ?? 'none'}`}>
       <h2 id=${`ring-${placement?.model ?? 'none'}`}>${placement ? modelName(placement.model) : 'No ring yet'}</h2>
-      <p class="muted small" role="status">${state ? state.text : html`Nobody holds layers. <a href="/contribute">Lend a device</a>, and the ring forms by itself.`}</p>
+      <p class="muted small" role="status">
+        ${state ? state.text : html`Nobody holds layers. <a href="/contribute">Lend a device</a>, and the ring forms by itself.`}
+      </p>
       <ring-topology
         .topology=${layoutTopology(view, placement, self)}
         .heading=${placement ? modelName(placement.model) : 'No ring'}

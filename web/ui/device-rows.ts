@@ -77,7 +77,10 @@ export function deviceRows(view: ClusterView, self: PeerId | null): readonly Dev
       name: peer.name,
       isSelf: peer.id === self,
       order: order.get(peer.id) ?? null,
-      kind: peer.capabilities && peer.role === 'device' ? `${BACKEND_NAMES[peer.capabilities.backend]}, ${peer.capabilities.weightFormat}` : ROLE_NAMES[peer.role],
+      kind:
+        peer.capabilities && peer.role === 'device'
+          ? `${BACKEND_NAMES[peer.capabilities.backend]}, ${peer.capabilities.weightFormat}`
+          : ROLE_NAMES[peer.role],
       layers: layersOf(view, peer.id),
       heldBytes: peer.status.shards.reduce((total, report) => total + report.heldBytes, 0),
       pledgedBytes: peer.capabilities?.memoryBytes ?? null,

@@ -125,13 +125,24 @@ export class DeviceTable extends LitElement {
   }
 
   private row(row: DeviceRow) {
-    const cell = (label: string, content: unknown, isEmpty = false) => html`<td role="cell" data-label=${label} class=${isEmpty ? 'empty' : ''}><span>${content}</span></td>`
+    const cell = (label: string, content: unknown, isEmpty = false) =>
+      html`<td role="cell" data-label=${label} class=${isEmpty ? 'empty' : ''}><span>${content}</span></td>`
     const memory =
       row.pledgedBytes === null
         ? '–'
-        : html`${formatBytes(row.heldBytes)} of ${formatBytes(row.pledgedBytes)}<meter min="0" max=${Math.max(1, row.pledgedBytes)} value=${row.heldBytes} aria-label="Memory held"></meter>`
+        : html`${formatBytes(row.heldBytes)} of ${formatBytes(row.pledgedBytes)}<meter
+              min="0"
+              max=${Math.max(1, row.pledgedBytes)}
+              value=${row.heldBytes}
+              aria-label="Memory held"
+            ></meter>`
     return html`<tr role="row">
-      <th role="rowheader" scope="row" title=${row.hardware}>${row.order === null ? null : html`<svg viewBox="0 0 10 10" aria-hidden="true"><circle cx="5" cy="5" r="5" fill="var(--ring-${row.order % 8})"></circle></svg>`}${row.name}${row.isSelf ? ' (you)' : ''}<span class="kind muted small">${row.kind}</span></th>
+      <th role="rowheader" scope="row" title=${row.hardware}>
+        ${row.order === null ? null : html`<svg viewBox="0 0 10 10" aria-hidden="true"><circle cx="5" cy="5" r="5" fill="var(--ring-${row.order % 8})"></circle></svg>`}${row.name}${row.isSelf ? ' (you)' : ''}<span
+          class="kind muted small"
+          >${row.kind}</span
+        >
+      </th>
       ${cell('State', row.state)} ${cell('Layers', row.layers, row.layers === '–')} ${cell('Memory', memory, row.pledgedBytes === null)}
       ${cell('Speed', row.speed, row.speed === '–')} ${cell('Next hop', row.nextHop, row.nextHop === '–')}
     </tr>`
@@ -140,9 +151,13 @@ export class DeviceTable extends LitElement {
   protected override render() {
     return html`<table role="table" aria-label="Devices and peers">
       <thead role="rowgroup">
-        <tr role="row">${['Name', 'State', 'Layers', 'Memory', 'Speed', 'Next hop'].map((label) => html`<th role="columnheader" scope="col">${label}</th>`)}</tr>
+        <tr role="row">
+          ${['Name', 'State', 'Layers', 'Memory', 'Speed', 'Next hop'].map((label) => html`<th role="columnheader" scope="col">${label}</th>`)}
+        </tr>
       </thead>
-      <tbody role="rowgroup">${this.rows.map((row) => this.row(row))}</tbody>
+      <tbody role="rowgroup">
+        ${this.rows.map((row) => this.row(row))}
+      </tbody>
     </table>`
   }
 }

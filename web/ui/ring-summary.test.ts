@@ -9,7 +9,11 @@ const summary = ({ connection, view }: Scenario) => summarizeRing(connection, vi
 const withoutPeer = ({ connection, view, hardware }: Scenario, id: string): Scenario => ({
   connection,
   hardware,
-  view: viewOf([...view.peers.values()].filter((peer) => peer.id !== peerId(id)), [...view.wishes.values()], [...view.placements.values()]),
+  view: viewOf(
+    [...view.peers.values()].filter((peer) => peer.id !== peerId(id)),
+    [...view.wishes.values()],
+    [...view.placements.values()],
+  ),
 })
 
 test('says how a ready model is spread', () => {
@@ -44,14 +48,21 @@ test('says why the page is not connected', () => {
 
 test('names everybody who could read a chat, the relaying server too', () => {
   expect(readersPhrase(SCENARIOS.ready.view, EMBER, null)).toBe('Could read this chat: Kitchen laptop, Studio Mac and Pixel 8.')
-  expect(readersPhrase(SCENARIOS.relayed.view, EMBER, null)).toBe('Could read this chat: Kitchen laptop, Studio Mac, Pixel 8 and the server that relays.')
+  expect(readersPhrase(SCENARIOS.relayed.view, EMBER, null)).toBe(
+    'Could read this chat: Kitchen laptop, Studio Mac, Pixel 8 and the server that relays.',
+  )
   expect(readersPhrase(SCENARIOS.empty.view, EMBER, null)).toBeNull()
 })
 
 test('lists ring members in shard order, then spares, then who asks', () => {
   const rows = deviceRows(SCENARIOS.ready.view, peerId('tab-self'))
   expect(rows.map((row) => [row.name, row.state, row.order])).toEqual([
-    ['Kitchen laptop', 'serving', 0], ['Studio Mac', 'serving', 1], ['Pixel 8', 'serving', 2], ['Old tablet', 'spare', null], ['API gateway', 'here', null], ['Chrome on Linux', 'here', null],
+    ['Kitchen laptop', 'serving', 0],
+    ['Studio Mac', 'serving', 1],
+    ['Pixel 8', 'serving', 2],
+    ['Old tablet', 'spare', null],
+    ['API gateway', 'here', null],
+    ['Chrome on Linux', 'here', null],
   ])
   expect(rows[0]).toMatchObject({ layers: 'Ember layers 0–3', nextHop: '4.4 ms direct to Studio Mac', kind: 'WebGPU, f16' })
 })

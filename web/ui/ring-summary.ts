@@ -27,10 +27,14 @@ export function modelName(model: ModelId): string {
 /** Percent of the weights' bytes that the owners of a placement's shards have loaded. */
 function loadedPercent(view: ClusterView, placement: Placement): number {
   const reports = placement.shards.flatMap(
-    (shard) => view.peers.get(shard.peerId)?.status.shards.filter((report) => report.model === placement.model && report.epoch === placement.epoch) ?? [],
+    (shard) =>
+      view.peers.get(shard.peerId)?.status.shards.filter((report) => report.model === placement.model && report.epoch === placement.epoch) ?? [],
   )
   const sum = (pick: (report: (typeof reports)[number]) => number) => reports.reduce((total, report) => total + pick(report), 0)
-  return percentOf(sum((report) => report.loadedBytes), sum((report) => report.totalBytes))
+  return percentOf(
+    sum((report) => report.loadedBytes),
+    sum((report) => report.totalBytes),
+  )
 }
 
 /** Why a placement with shards cannot answer: who is gone, or whose shard failed. */
@@ -48,7 +52,8 @@ function breakPhrase(view: ClusterView, placement: Placement): string {
 export function placementPhrase(view: ClusterView, placement: Placement): RingSummary {
   if (placement.shards.length === 0) {
     const missing = placement.problem?.missingBytes
-    const text = missing === undefined ? (placement.problem?.message ?? 'no devices hold it yet') : `does not fit: ${formatBytes(missing)} of memory are missing`
+    const text =
+      missing === undefined ? (placement.problem?.message ?? 'no devices hold it yet') : `does not fit: ${formatBytes(missing)} of memory are missing`
     return { tone: 'problem', text, wantsDevices: true }
   }
   const spread = `${countOf(placement.numLayers, 'layer')} ${placement.shards.length === 1 ? 'on' : 'over'} ${countOf(placement.shards.length, 'device')}`
@@ -92,6 +97,8 @@ export function readersPhrase(view: ClusterView, model: ModelId | null, self: Pe
   const names = placement.shards.map((shard) => view.peers.get(shard.peerId)?.name ?? 'a device that left')
   const isRelay = (a: PeerId, b: PeerId | undefined): boolean => b !== undefined && linkBetween(view, a, b)?.path === 'relay'
   const ring = placement.shards.map((shard) => shard.peerId)
-  const relayed = ring.some((peer, index) => isRelay(peer, ring[(index + 1) % ring.length])) || (self !== null && (isRelay(self, ring[0]) || isRelay(self, ring.at(-1))))
+  const relayed =
+    ring.some((peer, index) => isRelay(peer, ring[(index + 1) % ring.length])) ||
+    (self !== null && (isRelay(self, ring[0]) || isRelay(self, ring.at(-1))))
   return `Could read this chat: ${listOf(relayed ? [...names, 'the server that relays'] : names)}.`
 }

@@ -51,6 +51,11 @@ export class RingTopology extends LitElement {
         stroke-width: 5px;
         stroke-linejoin: round;
       }
+      /* The table says which one is you in words. */
+      .self {
+        font-weight: 700;
+        fill: var(--accent);
+      }
       .quiet {
         fill: var(--muted);
       }
@@ -123,11 +128,17 @@ export class RingTopology extends LitElement {
   }
 
   private hop(hop: TopologyHop, isLabelled: boolean) {
-    const label = [hop.rttMs === null ? null : formatMilliseconds(hop.rttMs), hop.path === 'webrtc' ? null : PATH_NAMES[hop.path]].filter((part) => part !== null).join(' · ')
+    const label = [hop.rttMs === null ? null : formatMilliseconds(hop.rttMs), hop.path === 'webrtc' ? null : PATH_NAMES[hop.path]]
+      .filter((part) => part !== null)
+      .join(' · ')
     const width = label.length * LABEL_CHARACTER + 14
     return svg`<path class="hop ${hop.path}" d=${hop.arc} marker-end="url(#arrow)"></path>
-      ${isLabelled && label !== '' ? svg`<rect class="pill" x=${hop.labelX - width / 2} y=${hop.labelY - 9} width=${width} height="18" rx="9"></rect>
-        <text class="pill-text ${hop.path}-text" x=${hop.labelX} y=${hop.labelY + 3.5}>${label}</text>` : null}`
+      ${
+        isLabelled && label !== ''
+          ? svg`<rect class="pill" x=${hop.labelX - width / 2} y=${hop.labelY - 9} width=${width} height="18" rx="9"></rect>
+        <text class="pill-text ${hop.path}-text" x=${hop.labelX} y=${hop.labelY + 3.5}>${label}</text>`
+          : null
+      }`
   }
 
   private node(node: TopologyNode, isLabelled: boolean) {
@@ -144,16 +155,13 @@ export class RingTopology extends LitElement {
       <circle class="gauge" cx=${x} cy=${y} r=${radius - inset} fill="none" stroke="var(--ring-${node.order % 8})" stroke-width=${stroke} stroke-linecap="round"
         pathLength="100" stroke-dasharray="${Math.max(0.1, filled)} 100" transform="rotate(-90 ${x} ${y})"></circle>
       <text class="share" x=${node.labelX} y=${isLabelled ? y + 1 : node.labelY + 3.5}>${range}</text>
-      ${isLabelled
-        ? svg`<text class="quiet pill-text" x=${x} y=${y + 13}>${node.caption}</text>`
-        : null}
+      ${isLabelled ? svg`<text class="quiet pill-text" x=${x} y=${y + 13}>${node.caption}</text>` : null}
     </g>`
   }
 
   /** Names come last and push lines aside, wherever these run. */
   private name(node: TopologyNode) {
-    const text = node.isSelf ? `${shortName(node.name, NODE_NAME - 6)} (you)` : shortName(node.name, NODE_NAME)
-    return svg`<text class="name" x=${node.x} y=${node.y + node.radius + NODE_NAME_GAP}>${text}</text>`
+    return svg`<text class=${node.isSelf ? 'name self' : 'name'} x=${node.x} y=${node.y + node.radius + NODE_NAME_GAP}>${shortName(node.name, NODE_NAME)}</text>`
   }
 
   private outsider(peer: TopologyOutsider) {
@@ -173,7 +181,9 @@ export class RingTopology extends LitElement {
     const { centerX, centerY, ringRadius, nodes, hops, outsiders, isLabelled } = topology
     return html`<svg viewBox="0 0 ${TOPOLOGY_WIDTH} ${topology.height}" aria-hidden="true">
       <defs>
-        <marker id="arrow" viewBox="0 0 8 8" refX="6" refY="4" markerWidth="5" markerHeight="5" orient="auto"><path class="head" d="M0 0 8 4 0 8Z"></path></marker>
+        <marker id="arrow" viewBox="0 0 8 8" refX="6" refY="4" markerWidth="5" markerHeight="5" orient="auto">
+          <path class="head" d="M0 0 8 4 0 8Z"></path>
+        </marker>
       </defs>
       ${nodes.length < 2 ? svg`<circle cx=${centerX} cy=${centerY} r=${ringRadius} fill="none" stroke="var(--line)" stroke-width="1.6" stroke-dasharray="2 7" stroke-linecap="round"></circle>` : null}
       <text class="heading" x=${centerX} y=${centerY}>${this.heading}</text>

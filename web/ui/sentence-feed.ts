@@ -17,3 +17,24 @@ export const plainSpeech = (markdown: string): string =>
     .replace(/!?\[([^\]]*)\]\([^)]*\)/g, '$1')
     .replace(/[*_`#>|]+/g, '')
     .trim()
+
+/** Follows one answer after another and says what a live region should hold now. */
+export function createSentenceFeed(): (running: string | null, finished: string) => string {
+  let region = ''
+  let spoken = 0
+  let wasRunning = false
+  /** `running`: text of the answer being written, or null. `finished`: text of the last whole answer. */
+  return (running, finished) => {
+    if (running !== null && !wasRunning) {
+      region = ''
+      spoken = 0
+    }
+    if (running !== null) {
+      const next = finishedSentences(running, spoken)
+      spoken = next.spoken
+      if (next.sentences !== '') region = next.sentences
+    } else if (wasRunning) region = plainSpeech(finished.slice(spoken)) || region
+    wasRunning = running !== null
+    return region
+  }
+}

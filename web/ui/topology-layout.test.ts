@@ -9,7 +9,11 @@ const layout = (name: ScenarioName) => {
 
 test('puts devices clockwise from the top, in shard order, on one circle', () => {
   const { nodes, centerX, centerY, ringRadius } = layout('ready')
-  expect(nodes.map((node) => [node.name, node.startLayer, node.endLayer])).toEqual([['Kitchen laptop', 0, 4], ['Studio Mac', 4, 6], ['Pixel 8', 6, 8]])
+  expect(nodes.map((node) => [node.name, node.startLayer, node.endLayer])).toEqual([
+    ['Kitchen laptop', 0, 4],
+    ['Studio Mac', 4, 6],
+    ['Pixel 8', 6, 8],
+  ])
   for (const node of nodes) expect(Math.hypot(node.x - centerX, node.y - centerY)).toBeCloseTo(ringRadius, 0)
   expect(nodes[0]?.y).toBeLessThan(centerY)
   expect(nodes[1]?.x).toBeGreaterThan(centerX)
@@ -40,7 +44,11 @@ test('neighbours never touch and nothing leaves the drawing, from one device to 
 
 test('shows spare devices before those who only ask, below the ring', () => {
   const { outsiders, nodes } = layout('ready')
-  expect(outsiders.map((peer) => [peer.name, peer.kind, peer.isSelf])).toEqual([['Old tablet', 'spare', false], ['API gateway', 'gateway', false], ['Chrome on Linux', 'client', true]])
+  expect(outsiders.map((peer) => [peer.name, peer.kind, peer.isSelf])).toEqual([
+    ['Old tablet', 'spare', false],
+    ['API gateway', 'gateway', false],
+    ['Chrome on Linux', 'client', true],
+  ])
   expect(Math.min(...outsiders.map((peer) => peer.y))).toBeGreaterThan(Math.max(...nodes.map((node) => node.y + node.radius)))
 })
 

@@ -47,7 +47,14 @@ export type TopologyHop = {
   readonly labelX: number
   readonly labelY: number
 }
-export type TopologyOutsider = { readonly peerId: PeerId; readonly name: string; readonly kind: 'spare' | 'client' | 'gateway'; readonly x: number; readonly y: number; readonly isSelf: boolean }
+export type TopologyOutsider = {
+  readonly peerId: PeerId
+  readonly name: string
+  readonly kind: 'spare' | 'client' | 'gateway'
+  readonly x: number
+  readonly y: number
+  readonly isSelf: boolean
+}
 export type Topology = {
   readonly height: number
   readonly centerX: number
