@@ -10,7 +10,7 @@ export async function step(what, work) {
   const started = performance.now()
   say(`${what} …`)
   const result = await work()
-  say(`  done in ${((performance.now() - started) / 1000).toFixed(1)} s`)
+  say(`  took ${((performance.now() - started) / 1000).toFixed(1)} s`)
   return result
 }
 
