@@ -56,17 +56,16 @@ function createEngine(network: PortNetwork, page: MessagePort): void {
     })
   }
 
-  async function leave(): Promise<void> {
+  async function stop(): Promise<void> {
     const leaving = device
     device = null
     network.setCapabilities(null)
     await leaving?.close()
     network.publishStatus({ state: 'idle', shards: [], layerMs: null, sequences: 0, framesHandled: 0 })
-    tellDevice('off')
   }
 
   async function lend(capabilities: Capabilities): Promise<void> {
-    await leave()
+    await stop()
     device = createDevice({ network, capabilities, openSource, openShard: openShardInBrowser, clock, log })
     device.onStatus(() => tellDevice('on'))
     tellDevice('on')
@@ -106,7 +105,10 @@ function createEngine(network: PortNetwork, page: MessagePort): void {
         device?.setPaused(message.paused)
         return
       case 'leave':
-        void leave().finally(() => tell({ type: 'left', ticket: message.ticket }))
+        void stop().finally(() => {
+          tellDevice('off')
+          tell({ type: 'left', ticket: message.ticket })
+        })
         return
       case 'ask':
         void ask(message.ask, message.request)
