@@ -1,0 +1,118 @@
+/** A server and tabs of this machine, with rings of several sizes side by side over the same tabs. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { createLog } from '../api-gateway/log.ts'
+import { parseOptions } from '../api-gateway/options.ts'
+import { startServer } from '../api-gateway/serve.ts'
+import { joinAsGateway, type GatewayPeer } from '../api-gateway/transport/gateway-peer.ts'
+import { placementState, type ClusterView } from '../core/cluster/cluster-view.ts'
+import type { Network } from '../core/cluster/network.ts'
+import type { Placement } from '../protocol/cluster.ts'
+import { modelId, type ModelId } from '../protocol/ids.ts'
+import { launchDevices } from '../scripts/headless-devices.ts'
+import type { BenchModel } from './models.ts'
+
+/** Loading the largest bench model on one tab of a busy machine takes tens of seconds. */
+const READY_TIMEOUT_MS = 180_000
+/** Long enough for every bench, short enough that a cache is small beside the weights. */
+const CONTEXT_TOKENS = 512
+
+export type BenchRing = { readonly model: ModelId; readonly tabs: number; readonly placement: Placement }
+
+export type BenchCluster = {
+  readonly peer: GatewayPeer
+  /** Name and version, for the report. */
+  readonly browser: string
+  /** A ring of exactly so many tabs that holds `model`, ready to answer. Rings stay: those of other sizes share the tabs. */
+  readonly ring: (model: BenchModel, tabs: number) => Promise<BenchRing>
+  readonly drop: (ring: BenchRing) => Promise<void>
+  /** May be called twice. */
+  readonly close: () => Promise<void>
+}
+
+/** Resolves with what `find` first gives. @throws {Error} after READY_TIMEOUT_MS, saying what was awaited */
+export function awaitView<T>(network: Network, what: string, find: (view: ClusterView) => T | null): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = network.onView(() => check())
+    const timer = setTimeout(() => {
+      stop()
+      reject(new Error(`${what} took longer than ${READY_TIMEOUT_MS / 1000} s`))
+    }, READY_TIMEOUT_MS)
+    function check(): void {
+      const found = find(network.view())
+      if (found === null) return
+      clearTimeout(timer)
+      stop()
+      resolve(found)
+    }
+    check()
+  })
+}
+
+function readyPlacement(view: ClusterView, model: ModelId, tabs: number): Placement | null {
+  const placement = view.placements.get(model)
+  if (placement?.problem && placement.problem.code !== 'no_ring') throw new Error(placement.problem.message)
+  return placement?.shards.length === tabs && placementState(view, placement) === 'ready' ? placement : null
+}
+
+async function wishRing(network: Network, { name }: BenchModel, tabs: number): Promise<BenchRing> {
+  const model = modelId(`${name}-on-${tabs}`)
+  // The ring's name is its own; the files are those of the model.
+  network.wish({
+    model,
+    source: `/models/${name}`,
+    strategy: 'memory-weighted',
+    minDevices: tabs,
+    maxDevices: tabs,
+    contextLength: CONTEXT_TOKENS,
+    localDevice: 'withdraw',
+  })
+  const placement = await awaitView(network, `a ring of ${tabs} for ${name}`, (view) => readyPlacement(view, model, tabs))
+  return { model, tabs, placement }
+}
+
+/** Starts everything on a free port, in a folder of its own that goes with it. One WASM thread a tab. */
+export async function openBenchCluster(options: { readonly tabs: number; readonly modelsDir: string }): Promise<BenchCluster> {
+  const home = await mkdtemp(path.join(tmpdir(), 'ringlet-bench-'))
+  const closers: (() => Promise<unknown> | void)[] = [() => rm(home, { recursive: true, force: true })]
+  const close = async (): Promise<void> => {
+    for (const closer of closers.splice(0).toReversed()) await closer()
+  }
+  try {
+    const serverOptions = parseOptions(['--port', '0', '--no-local-device', '--models-dir', options.modelsDir], {
+      RINGLET_HOME: home,
+      CHROMIUM_PATH: process.env['CHROMIUM_PATH'],
+    })
+    const server = await startServer(serverOptions, { log: createLog('error') })
+    closers.push(server.close)
+    const peer = await joinAsGateway(server.url, null)
+    closers.push(peer.close)
+    peer.network.unwish(serverOptions.model)
+    const devices = await launchDevices({
+      count: options.tabs,
+      url: server.url,
+      executablePath: serverOptions.chromiumPath,
+      backend: 'wasm',
+      threads: 1,
+      memoryMiB: 2048,
+      say: (line) => process.stderr.write(`${line}\n`),
+    })
+    closers.push(devices.close)
+    return {
+      peer,
+      browser: `Chromium ${devices.browser.version()}`,
+      ring: (model, tabs) => wishRing(peer.network, model, tabs),
+      drop: async ({ model }) => {
+        peer.network.unwish(model)
+        await awaitView(peer.network, `dropping ${model}`, (view) =>
+          [...view.peers.values()].some((entry) => entry.status.shards.some((shard) => shard.model === model)) ? null : true,
+        )
+      },
+      close,
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}

@@ -1,0 +1,82 @@
+/** `npm run bench -- NAME [--json FILE]`: checks a result, then times it. Prints tables as Markdown. */
+import { writeFile } from 'node:fs/promises'
+import { parseArgs } from 'node:util'
+import { BENCH_MODELS } from './models.ts'
+import { renderTable, surroundings, type BenchReport } from './report.ts'
+import { benchRing } from './ring.ts'
+
+const OPTIONS = {
+  json: { type: 'string' },
+  model: { type: 'string', multiple: true },
+  rounds: { type: 'string', default: '5' },
+  tabs: { type: 'string', default: '1,2,3' },
+  streams: { type: 'string', default: '1,4' },
+} as const
+const USAGE = `npm run bench -- NAME [options]
+
+  ring   tokens/s of rings of tabs on this machine, one WASM thread a tab
+
+  --json FILE      every measurement, with date, machine and browser
+  --model NAME     ${BENCH_MODELS.map(({ name }) => name).join(' or ')}; may be given more than once; default: all
+  --tabs 1,2,3     sizes of the rings, the one to compare with first
+  --streams 1,4    streams at once, the number to compare with first
+  --rounds N       interleaved rounds, of which medians are taken; default 5`
+
+class UsageError extends Error {}
+
+function wholeNumbers(option: string, text: string, most: number): readonly number[] {
+  const numbers = text.split(',').map(Number)
+  if (numbers.every((number) => Number.isInteger(number) && number >= 1 && number <= most)) return numbers
+  throw new UsageError(`--${option} expects whole numbers from 1 to ${most}, but got "${text}"`)
+}
+
+type Values = ReturnType<typeof parse>['values']
+function parse(argv: readonly string[]) {
+  try {
+    return parseArgs({ args: [...argv], options: OPTIONS, strict: true, allowPositionals: true })
+  } catch (cause) {
+    throw new UsageError(cause instanceof Error ? cause.message : String(cause))
+  }
+}
+
+function modelsOf(names: readonly string[] | undefined) {
+  return (names ?? BENCH_MODELS.map(({ name }) => name)).map((name) => {
+    const model = BENCH_MODELS.find((candidate) => candidate.name === name)
+    if (!model) throw new UsageError(`there is no bench model "${name}"; known are ${BENCH_MODELS.map((known) => known.name).join(', ')}`)
+    return model
+  })
+}
+
+const say = (line: string): void => void process.stderr.write(`${line}\n`)
+
+const BENCHES: Readonly<Record<string, (values: Values) => Promise<BenchReport>>> = {
+  ring: (values) =>
+    benchRing({
+      models: modelsOf(values.model),
+      tabs: wholeNumbers('tabs', values.tabs, 8),
+      streams: wholeNumbers('streams', values.streams, 64),
+      rounds: wholeNumbers('rounds', values.rounds, 1000)[0] ?? 1,
+      say,
+    }),
+}
+
+async function main(): Promise<void> {
+  const { values, positionals } = parse(process.argv.slice(2))
+  const [name = ''] = positionals
+  const bench = Object.hasOwn(BENCHES, name) ? BENCHES[name] : undefined
+  if (!bench || positionals.length !== 1) throw new UsageError(name === '' ? 'which bench?' : `there is no bench "${positionals.join(' ')}"`)
+  const report = await bench(values)
+  const where = surroundings(report.browser)
+  for (const table of report.tables) process.stdout.write(`\n${renderTable(table)}`)
+  process.stdout.write(
+    `\n${where.date}, ${where.browser}, Node ${where.node}, ${where.cores} cores of ${where.cpu}, load ${where.load?.toFixed(1)}\n`,
+  )
+  if (values.json !== undefined)
+    await writeFile(values.json, `${JSON.stringify({ bench: name, ...where, measurements: report.measurements }, null, 1)}\n`)
+}
+
+main().catch((error: unknown) => {
+  if (error instanceof UsageError) say(`${error.message}\n\n${USAGE}`)
+  else say(error instanceof Error ? String(error.stack) : String(error))
+  process.exitCode = error instanceof UsageError ? 2 : 1
+})

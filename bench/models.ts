@@ -1,0 +1,35 @@
+/** What benches run: the embedded model, and a random checkpoint of a real shape. */
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { SMOLLM2_135M, writeRandomCheckpoint } from './random-checkpoint.ts'
+
+const ROOT = path.join(import.meta.dirname, '..')
+/** Kept between runs: writing a checkpoint takes longer than reading it. */
+export const BENCH_MODELS_DIR = path.join(tmpdir(), 'ringlet-bench-models')
+
+export type BenchModel = {
+  /** Below the server's own models or BENCH_MODELS_DIR. */
+  readonly name: string
+  readonly title: string
+  readonly vocabSize: number
+  /** Tokens of an answer: a second or more on one tab. */
+  readonly answerTokens: number
+  /** Makes the checkpoint where there is none. */
+  readonly prepare: () => Promise<void>
+}
+
+export const BENCH_MODELS: readonly BenchModel[] = [
+  { name: 'ember', title: 'Ember (8 layers of 192)', vocabSize: 4096, answerTokens: 256, prepare: () => Promise.resolve() },
+  {
+    name: 'smollm2-135m-random',
+    title: 'SmolLM2-135M shape (30 layers of 576, random weights)',
+    vocabSize: SMOLLM2_135M.vocabSize,
+    answerTokens: 48,
+    prepare: () =>
+      writeRandomCheckpoint(
+        path.join(BENCH_MODELS_DIR, 'smollm2-135m-random'),
+        SMOLLM2_135M,
+        path.join(ROOT, 'tests/fixtures/text/tokenizers/smollm2'),
+      ),
+  },
+]

@@ -1,0 +1,71 @@
+/** Streams through a ring, timed where a client sees them. Asked by token ids and without stop ids, so that every answer has its full length. */
+import type { RingClient } from '../core/client/ring-client.ts'
+import type { ModelId } from '../protocol/ids.ts'
+import type { Sampling } from '../protocol/ring.ts'
+import type { BenchModel } from './models.ts'
+
+const PROMPT_TOKENS = 16
+const GREEDY: Sampling = {
+  temperature: 0,
+  topP: 1,
+  topK: 0,
+  minP: 0,
+  repetitionPenalty: 1,
+  presencePenalty: 0,
+  frequencyPenalty: 0,
+  logitBias: [],
+  seed: '0',
+}
+
+/** The prompt of stream `stream`: ids spread over the vocabulary, another list for each stream. */
+export const promptOf = ({ vocabSize }: BenchModel, stream: number): readonly number[] =>
+  Array.from({ length: PROMPT_TOKENS }, (_, i) => 3 + ((stream * 7919 + i * 104_729 + i * i * 31) % (vocabSize - 3)))
+
+type TimedStream = {
+  readonly ids: readonly number[]
+  /** Milliseconds from the request to each token. */
+  readonly atMs: readonly number[]
+}
+
+async function runStream(client: RingClient, model: ModelId, promptIds: readonly number[], maxTokens: number, started: number): Promise<TimedStream> {
+  const ids: number[] = []
+  const atMs: number[] = []
+  const { signal } = new AbortController()
+  for await (const event of client.complete({ model, promptIds, sampling: GREEDY, stopIds: [], maxTokens, signal })) {
+    if (event.type !== 'token') continue
+    ids.push(event.tokenId)
+    atMs.push(performance.now() - started)
+  }
+  return { ids, atMs }
+}
+
+export type StreamsRun = {
+  /** Token ids of each stream. */
+  readonly ids: readonly (readonly number[])[]
+  /** All tokens over wall time, prefill included. */
+  readonly tokensPerSecond: number
+  /** Tokens of all streams while all of them decode: after the last first token, until the first last one. */
+  readonly decodePerSecond: number
+  readonly firstTokenMs: number
+}
+
+/** Starts all prompts at once and waits for the last answer. */
+export async function runStreams(
+  client: RingClient,
+  model: ModelId,
+  prompts: readonly (readonly number[])[],
+  maxTokens: number,
+): Promise<StreamsRun> {
+  const started = performance.now()
+  const streams = await Promise.all(prompts.map((prompt) => runStream(client, model, prompt, maxTokens, started)))
+  const wallMs = performance.now() - started
+  const from = Math.max(...streams.map(({ atMs }) => atMs[0] ?? 0))
+  const to = Math.min(...streams.map(({ atMs }) => atMs.at(-1) ?? 0))
+  const between = streams.flatMap(({ atMs }) => atMs.filter((at) => at > from && at <= to)).length
+  return {
+    ids: streams.map(({ ids }) => ids),
+    tokensPerSecond: (streams.reduce((sum, { ids }) => sum + ids.length, 0) / wallMs) * 1000,
+    decodePerSecond: (between / (to - from)) * 1000,
+    firstTokenMs: from,
+  }
+}
