@@ -60,8 +60,32 @@ function groupPlans(plans: readonly WeightPlan[], tensors: TensorIndex): readonl
   return groups
 }
 
+/** Memory for built weights is asked for in pieces of this size: allocators return large ones to the system as soon as they are free, small ones late. */
+const SLAB_BYTES = 256 * 1024 * 1024
+/** Typed arrays begin at multiples of their element; 16 serves every one. */
+const ALIGNMENT = 16
+
+/** Copies weights one behind the other into as few buffers as possible. @param totalBytes of all that will come */
+function slabs(totalBytes: number): (bytes: Uint8Array) => Uint8Array {
+  let left = totalBytes
+  let slab = new Uint8Array(0)
+  let filled = 0
+  return (bytes) => {
+    if (filled + bytes.length > slab.length) {
+      slab = new Uint8Array(Math.max(bytes.length, Math.min(left, SLAB_BYTES)))
+      filled = 0
+    }
+    const placed = slab.subarray(filled, filled + bytes.length)
+    placed.set(bytes)
+    filled = Math.ceil((filled + bytes.length) / ALIGNMENT) * ALIGNMENT
+    left -= bytes.length
+    return placed
+  }
+}
+
 async function buildExternalData(graph: EmittedGraph, reading: WeightReading): Promise<ExternalData[]> {
   const external: ExternalData[] = []
+  const place = slabs(heldBytesOf(graph))
   for (const group of groupPlans(graph.weights, reading.tensors)) {
     const locations = locationsOf(group, reading.tensors)
     const bytes = await readTensors(reading.source, locations, reading)
@@ -71,14 +95,13 @@ async function buildExternalData(graph: EmittedGraph, reading: WeightReading): P
       return { type: location.type, shape: location.shape, bytes: stored }
     }
     for (const plan of group) {
-      for (const built of buildWeights(plan, lookup)) external.push({ path: externalPath(built.name), data: detach(built.bytes) })
+      for (const built of buildWeights(plan, lookup)) external.push({ path: externalPath(built.name), data: place(built.bytes) })
     }
   }
   return external
 }
 
-/** A weight that is a view into a read run would keep the whole run alive until the session exists. */
-const detach = (bytes: Uint8Array): Uint8Array => (bytes.byteLength === bytes.buffer.byteLength ? bytes : bytes.slice())
+const heldBytesOf = (graph: EmittedGraph): number => graph.weights.reduce((sum, plan) => sum + plannedBytes(plan), 0)
 
 /** @throws {ClusterError} source_unavailable, bad_checkpoint, cancelled; unsupported_backend when ORT refuses the graph; not_enough_memory */
 export async function openGraph(
@@ -95,7 +118,7 @@ export async function openGraph(
   onCompile()
   try {
     const session = await ort.InferenceSession.create(graph.modelBytes, { ...options, externalData })
-    return { session, output: output.name, heldBytes: graph.weights.reduce((sum, plan) => sum + plannedBytes(plan), 0) }
+    return { session, output: output.name, heldBytes: heldBytesOf(graph) }
   } catch (cause) {
     const text = String(cause)
     if (/bad_alloc|out of memory|allocation failed|memory access out of bounds/i.test(text)) {
