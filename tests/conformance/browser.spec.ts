@@ -42,3 +42,9 @@ for (const weightFormat of ['f32', 'int4'] as const) {
     if (weightFormat === 'f32') expect(report.different).toEqual([])
   })
 }
+
+test('a graph with a node that only the CPU has is refused by the WebGPU session, not run half on the CPU', async () => {
+  test.skip(!hasGpu, 'this browser has no WebGPU adapter')
+  const refusal = await harness.call<{ code: string } | null>(PAGE, 'openCpuOnlyGraph', files('/cases/llama/', 'webgpu'))
+  expect(refusal).toMatchObject({ code: 'unsupported_backend' })
+})

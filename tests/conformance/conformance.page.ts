@@ -1,9 +1,12 @@
 /** Conformance inside a browser: the same checks, on the backends only a browser has. */
+import { emitHead } from '../../core/graph/emit.ts'
 import { httpSource } from '../../core/model/http-source.ts'
+import { describeModel } from '../../core/model/model-description.ts'
 import type { WeightFormat } from '../../protocol/cluster.ts'
 import { toClusterError, toWireError, type WireError } from '../../protocol/errors.ts'
+import { openGraph } from '../../runtime/open-graph.ts'
 import { loadOrt } from '../../runtime/ort.ts'
-import type { RunnerGpu } from '../../runtime/webgpu-engine.ts'
+import { webgpuSessionOptions, type RunnerGpu } from '../../runtime/webgpu-engine.ts'
 import { openRunnerGpu } from '../harness/gpu.page.ts'
 import { runEmber, type EmberReport } from './ember.ts'
 import { runCase, type CaseReport } from './run-case.ts'
@@ -42,4 +45,17 @@ export type PageEmber = PageCase & {
 export async function ember({ weightFormat, cuts, limit, handoff, ...page }: PageEmber): Promise<EmberReport> {
   const optional = { ...(cuts ? { cuts } : {}), ...(limit === undefined ? {} : { limit }), ...(handoff ? { handoff } : {}) }
   return runEmber({ ...(await environment(page)), weightFormat, ...optional })
+}
+
+/** A graph with a node that only the CPU has, given to the WebGPU session. @returns the refusal, or null when it was taken */
+export async function openCpuOnlyGraph(page: PageCase): Promise<WireError | null> {
+  const { ort, source, gpu: runnerGpu } = { gpu: undefined, ...(await environment({ ...page, backend: 'webgpu' })) }
+  const model = await describeModel(source)
+  const graph = emitHead(model, { backend: 'wasm', weightFormat: 'int8', contextLength: 8, floatType: 'f32' })
+  try {
+    await openGraph(ort, graph, { source, tensors: model.tensors, onBytes: () => undefined }, webgpuSessionOptions(runnerGpu), () => undefined)
+    return null
+  } catch (thrown) {
+    return toWireError(toClusterError(thrown))
+  }
 }
