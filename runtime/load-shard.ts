@@ -131,7 +131,7 @@ async function openGraphs(
   try {
     return { body, head: graphs.head ? await openGraph(ort, graphs.head, reading, sessionOptions, onCompile) : null }
   } catch (error) {
-    await body.session.release()
+    await body.release()
     throw error
   }
 }

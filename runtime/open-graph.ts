@@ -6,14 +6,20 @@ import type { ModelSource } from '../core/model/model-source.ts'
 import { readTensors } from '../core/model/read-tensors.ts'
 import type { TensorIndex, TensorLocation } from '../core/model/safetensors.ts'
 import { ClusterError } from '../protocol/errors.ts'
+import { exclusive } from './exclusive.ts'
 import type { Ort } from './ort.ts'
 
 type Session = Awaited<ReturnType<Ort['InferenceSession']['create']>>
 export type SessionOptions = NonNullable<Parameters<Ort['InferenceSession']['create']>[1]>
 type ExternalData = { path: string; data: Uint8Array }
 
+type Feeds = Parameters<Session['run']>[0]
+type Results = Awaited<ReturnType<Session['run']>>
+
 export type OpenedGraph = {
-  readonly session: Session
+  /** Waits for its turn: one run at a time in the whole instance of ORT. */
+  readonly run: (feeds: Feeds, fetches?: Feeds) => Promise<Results>
+  readonly release: () => Promise<void>
   /** Name of the output that is not a cache. */
   readonly output: string
   /** Bytes of the weights in it. */
@@ -117,8 +123,13 @@ export async function openGraph(
   if (reading.signal?.aborted) throw new ClusterError('cancelled', 'loading the shard was cancelled')
   onCompile()
   try {
-    const session = await ort.InferenceSession.create(graph.modelBytes, { ...options, externalData })
-    return { session, output: output.name, heldBytes: heldBytesOf(graph) }
+    const session = await exclusive(ort, () => ort.InferenceSession.create(graph.modelBytes, { ...options, externalData }))
+    return {
+      run: (feeds, fetches) => exclusive(ort, () => (fetches ? session.run(feeds, fetches) : session.run(feeds))),
+      release: () => exclusive(ort, () => session.release()),
+      output: output.name,
+      heldBytes: heldBytesOf(graph),
+    }
   } catch (cause) {
     const text = String(cause)
     if (/bad_alloc|out of memory|allocation failed|memory access out of bounds/i.test(text)) {

@@ -37,7 +37,7 @@ export function wasmEngine({ ort, config, layers, body, head }: WasmEngineOption
   async function runHead(values: Float32Array): Promise<Float32Array> {
     if (!head) throw new ClusterError('invalid_value', 'this shard has no head')
     const hidden = new ort.Tensor('float32', values, [1, values.length / hiddenSize, hiddenSize])
-    return floatData((await head.session.run({ [HIDDEN]: hidden }))[head.output])
+    return floatData((await head.run({ [HIDDEN]: hidden }))[head.output])
   }
 
   return {
@@ -52,7 +52,7 @@ export function wasmEngine({ ort, config, layers, body, head }: WasmEngineOption
     closeCache: (cache) => cache.clear(),
     runLayers: async (cache, hidden, position, count) => {
       const total = position + count
-      const results = await body.session.run({
+      const results = await body.run({
         ...Object.fromEntries(cache),
         [HIDDEN]: new ort.Tensor('float32', valuesOf(hidden), [1, count, hiddenSize]),
         [SEQLENS]: new ort.Tensor('int32', Int32Array.of(total - 1), [1]),
@@ -77,8 +77,8 @@ export function wasmEngine({ ort, config, layers, body, head }: WasmEngineOption
     runAllLogits: () => runHead(rows ?? noRows()),
     dispose: async () => {
       rows = null
-      await body.session.release()
-      await head?.session.release()
+      await body.release()
+      await head?.release()
     },
   }
 }

@@ -133,7 +133,7 @@ export function webgpuEngine(options: WebgpuEngineOptions): Engine<WebgpuCache> 
       [SEQLENS]: new ort.Tensor('int32', Int32Array.of(total - 1), [1]),
       [TOTAL_LENGTH]: new ort.Tensor('int32', Int32Array.of(total), [1]),
     }
-    await body.session.run(feeds, { ...cache.presents, [body.output]: onGpu(rows, floatType, dims) })
+    await body.run(feeds, { ...cache.presents, [body.output]: onGpu(rows, floatType, dims) })
     count = tokens
   }
 
@@ -142,10 +142,7 @@ export function webgpuEngine(options: WebgpuEngineOptions): Engine<WebgpuCache> 
     if (!head) throw new ClusterError('invalid_value', 'this shard has no head')
     const [input, logits] = [scratch.headInput.atLeast(rows * rowBytes), scratch.logits.atLeast(rows * vocabSize * 4)]
     memory.encode((encoder) => encoder.copyBufferToBuffer(scratch.rows.atLeast(0), start * rowBytes, input, 0, rows * rowBytes))
-    await head.session.run(
-      { [HIDDEN]: onGpu(input, floatType, [1, rows, hiddenSize]) },
-      { [head.output]: onGpu(logits, 'f32', [1, rows, vocabSize]) },
-    )
+    await head.run({ [HIDDEN]: onGpu(input, floatType, [1, rows, hiddenSize]) }, { [head.output]: onGpu(logits, 'f32', [1, rows, vocabSize]) })
     return logits
   }
 
@@ -199,8 +196,8 @@ export function webgpuEngine(options: WebgpuEngineOptions): Engine<WebgpuCache> 
     runHead,
     runAllLogits,
     dispose: async () => {
-      await body.session.release()
-      await head?.session.release()
+      await body.release()
+      await head?.release()
       memory.destroy()
     },
   }

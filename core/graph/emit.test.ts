@@ -37,10 +37,10 @@ test('the int4 head computes with the weights its nibbles stand for', async () =
   const ort = await loadOrt({ backend: 'wasm', numThreads: 1 })
   const graph = emitHead(model, { backend: 'webgpu', weightFormat: 'int4', contextLength: 64, floatType: 'f32' })
   const reading = { source, tensors: model.tensors, onBytes: () => undefined }
-  const { session, output } = await openGraph(ort, graph, reading, { executionProviders: ['wasm'] }, () => undefined)
+  const { run, release, output } = await openGraph(ort, graph, reading, { executionProviders: ['wasm'] }, () => undefined)
   const hidden = Float32Array.from({ length: 64 }, (_, i) => Math.sin(i * 1.7) * (1 + (i % 5)))
-  const result = (await session.run({ hidden: new ort.Tensor('float32', hidden, [1, 1, 64]) }))[output]
-  await session.release()
+  const result = (await run({ hidden: new ort.Tensor('float32', hidden, [1, 1, 64]) }))[output]
+  await release()
 
   const names = ['lm_head.weight', 'model.norm.weight']
   const stored = await readTensors(source, new Map([...model.tensors].filter(([name]) => names.includes(name))))
