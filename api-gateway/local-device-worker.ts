@@ -43,6 +43,7 @@ const [hostPort, enginePort] = createPortPair<EngineToHost, HostToEngine>()
 const networkReady = openPortNetwork(enginePort)
 const host = createNodePeerHost({
   url: options.url,
+  ...(options.ca === undefined ? {} : { ca: options.ca }),
   hello: {
     version: PROTOCOL_VERSION,
     id: peerId(`server-${randomBytes(4).toString('hex')}`),

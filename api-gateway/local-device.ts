@@ -5,6 +5,8 @@ export type LocalDeviceOptions = {
   /** Where the signal server listens, as this process reaches it. */
   readonly url: string
   readonly token: string | null
+  /** Certificate of that server, as PEM, when it signs its own. */
+  readonly ca?: string
   /** Folders of models: read from disk, not over the network. */
   readonly modelFolders: readonly string[]
   readonly memoryBytes: number

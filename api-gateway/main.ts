@@ -1,8 +1,8 @@
 /** `npm start`, once dependencies and pages are there: starts everything and says where. */
-import { networkInterfaces } from 'node:os'
 import { renderUnicodeCompact } from 'uqr'
 import { ClusterError } from '../protocol/errors.ts'
 import { launchDevices, type HeadlessDevices } from '../scripts/headless-devices.ts'
+import { lanAddresses } from './addresses.ts'
 import { createLog } from './log.ts'
 import { parseOptions, type Options } from './options.ts'
 import { startServer, type RunningServer } from './serve.ts'
@@ -15,14 +15,6 @@ function logLevel(debug: string): string {
   const level = Number(debug)
   if (Number.isNaN(level)) return 'debug'
   return level === 0 ? 'silent' : level < 3 ? 'warn' : level < 6 ? 'info' : 'debug'
-}
-
-/** Addresses under which other machines reach a server that listens on all of them. */
-function lanAddresses(host: string): readonly string[] {
-  if (host !== '0.0.0.0' && host !== '::') return []
-  return Object.values(networkInterfaces())
-    .flat()
-    .flatMap((address) => (address && !address.internal && address.family === 'IPv4' ? [address.address] : []))
 }
 
 /** What people open on other devices: a link with the join token, as text and as a QR code. */

@@ -1,5 +1,6 @@
 /** What this server wants served: the model it was started with, and whatever is asked for afterwards. */
 import type { RingClient } from '../core/client/ring-client.ts'
+import { checkStrategy } from '../core/cluster/placement.ts'
 import type { Network } from '../core/cluster/network.ts'
 import type { Strategy, Wish } from '../protocol/cluster.ts'
 import { ClusterError } from '../protocol/errors.ts'
@@ -34,6 +35,7 @@ function seen(network: Network, test: () => boolean): Promise<void> {
 
 export function createModelWishes(network: Network, localDevice: Wish['localDevice']): ModelWishes {
   const set: ModelWishes['set'] = async (model, change) => {
+    checkStrategy(change.strategy)
     const wish: Wish = { model, source: `/models/${model}`, contextLength: null, localDevice, ...change }
     network.wish(wish)
     await seen(network, () => {

@@ -9,8 +9,9 @@ import { ClusterError, type WireError } from '../protocol/errors.ts'
 import type { Hello } from '../protocol/signaling.ts'
 import { sameSecret } from '../signal-server/admission.ts'
 import { createSignalServer } from '../signal-server/signal-server.ts'
+import { isLoopback, lanAddresses, ownAddress } from './addresses.ts'
 import { loadCertificate } from './certificate.ts'
-import { createGateway, HTTP_LIMITS } from './gateway.ts'
+import { createGateway, HTTP_LIMITS, type GatewayOptions } from './gateway.ts'
 import { startLocalDevice, type LocalDevice } from './local-device.ts'
 import type { Log } from './log.ts'
 import { createModelCatalog } from './model-catalog.ts'
@@ -21,7 +22,6 @@ import type { ModelBytes } from './routes/model-files.ts'
 import { joinAsGateway, type GatewayPeer } from './transport/gateway-peer.ts'
 
 const ROOT = path.join(import.meta.dirname, '..')
-const LOOPBACK = new Set(['127.0.0.1', 'localhost', '::1'])
 
 export type ServeHooks = {
   readonly log: Log
@@ -69,20 +69,25 @@ async function listen(server: Server, options: Options): Promise<number> {
   })
 }
 
-async function openServer(options: Options): Promise<Server> {
-  if (!options.https) return createHttpServer(HTTP_LIMITS)
-  return createHttpsServer({ ...HTTP_LIMITS, ...(await loadCertificate(options.home, ['localhost', '127.0.0.1', hostname()])) })
+/** The HTTP server, and the certificate that this process's own peers must trust when it signs its own. */
+async function openServer(options: Options): Promise<{ readonly server: Server; readonly ca: string | null }> {
+  if (!options.https) return { server: createHttpServer(HTTP_LIMITS), ca: null }
+  const certificate = await loadCertificate(options.home, ['localhost', '127.0.0.1', hostname(), ...lanAddresses(options.host)])
+  return { server: createHttpsServer({ ...HTTP_LIMITS, ...certificate }), ca: certificate.cert }
 }
 
 /** Share of this machine's memory that its own device offers: the browsers on it want some too. */
 const LOCAL_MEMORY_SHARE = 0.25
 
-function openLocalDevice(options: Options, url: string, token: string, modelFolders: readonly string[], log: Log): LocalDevice | null {
+/** This process as its own peers reach it. */
+type Home = { readonly url: string; readonly token: string; readonly ca: string | null }
+
+function openLocalDevice(options: Options, { url, token, ca }: Home, modelFolders: readonly string[], log: Log): LocalDevice | null {
   if (options.localDevice === 'off') return null
   const memoryBytes = Math.floor(totalmem() * LOCAL_MEMORY_SHARE)
   return startLocalDevice(
-    { url, token, modelFolders, memoryBytes, threads: 1 },
-    (message, fields) => log.warn(fields, `local device: ${message}`),
+    { url, token, modelFolders, memoryBytes, threads: 1, ...(ca === null ? {} : { ca }) },
+    (message, fields) => log.info(fields, `local device: ${message}`),
     (code) => log.error({ code }, 'the local device ended; the server goes on without it'),
   )
 }
@@ -108,50 +113,27 @@ async function awaitServing(peer: GatewayPeer, options: Options, devices: number
 
 export async function startServer(options: Options, hooks: ServeHooks): Promise<RunningServer> {
   const { log } = hooks
-  const internal = randomBytes(32).toString('hex')
-  const server = await openServer(options)
+  const modelFolders = [path.join(ROOT, 'models'), options.modelsDir]
+  const models = createModelCatalog(modelFolders)
+  const { id } = await models.find(options.model)
+  const token = randomBytes(32).toString('hex')
+  const { server, ca } = await openServer(options)
   const signal = createSignalServer({
     httpServer: server,
-    authorize: authorizer(options, internal),
+    authorize: authorizer(options, token),
     log: (level, message, fields) => log[level](fields, message),
   })
   const port = await listen(server, options)
-  const url = `${options.https ? 'https' : 'http'}://${reachable(options.host)}:${port}`
-  const modelFolders = [path.join(ROOT, 'models'), options.modelsDir]
-  const models = createModelCatalog(modelFolders)
-  const peer = await joinAsGateway(url, internal)
+  const url = `${options.https ? 'https' : 'http'}://${ownAddress(options.host)}:${port}`
+  const peer = await joinAsGateway(url, token, ca)
   const wishes = createModelWishes(peer.network, options.localDevice === 'stay' ? 'stay' : 'withdraw')
   const encoder = createPromptEncoder()
   const defaults = { strategy: options.placement, maxDevices: options.maxDevices }
-  server.on(
-    'request',
-    createGateway({
-      backend: wishingBackend(peer.client, peer.network, wishes, models, defaults),
-      models,
-      encoder,
-      wishes,
-      defaultModel: options.model,
-      auth: { apiKeys: options.apiKeys },
-      hosts: { isLoopbackOnly: LOOPBACK.has(options.host), names: [hostname().toLowerCase()] },
-      origins: [],
-      log,
-      staticDir: path.join(ROOT, 'dist/web'),
-      weightOrigins: [],
-      ...(hooks.onModelBytes ? { onModelBytes: hooks.onModelBytes } : {}),
-    }),
-  )
-  const { id } = await models.find(options.model)
+  const backend = wishingBackend(peer.client, peer.network, wishes, models, defaults)
+  server.on('request', createGateway({ ...gatewaySettings(options, hooks), backend, models, encoder, wishes }))
   // Headless devices that join one by one would re-form the ring each time: the first placement waits for all of them.
   await wishes.set(id, { ...defaults, minDevices: Math.max(1, Math.min(options.devices, options.maxDevices)) })
-  const local = openLocalDevice(options, url, internal, modelFolders, log)
-  const close = once(async () => {
-    await local?.close()
-    await encoder.close()
-    peer.close()
-    signal.close()
-    server.closeAllConnections()
-    await new Promise((resolve) => server.close(resolve))
-  })
+  const local = openLocalDevice(options, { url, token, ca }, modelFolders, log)
   return {
     url,
     view: peer.network.view,
@@ -161,14 +143,28 @@ export async function startServer(options: Options, hooks: ServeHooks): Promise<
       if (problem === null && options.devices > 1) await wishes.set(id, { ...defaults, minDevices: 1 })
       return problem
     },
-    close,
+    close: once(async () => {
+      await local?.close()
+      await encoder.close()
+      peer.close()
+      signal.close()
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+    }),
   }
 }
 
-/** The address by which this machine reaches a server that listens on `host`. */
-function reachable(host: string): string {
-  if (LOOPBACK.has(host) || host === '0.0.0.0' || host === '::') return host === '::1' ? '[::1]' : '127.0.0.1'
-  return host.includes(':') ? `[${host}]` : host
+function gatewaySettings(options: Options, { log, onModelBytes }: ServeHooks): Omit<GatewayOptions, 'backend' | 'models' | 'encoder' | 'wishes'> {
+  return {
+    defaultModel: options.model,
+    auth: { apiKeys: options.apiKeys },
+    hosts: { isLoopbackOnly: isLoopback(options.host), names: [hostname().toLowerCase()] },
+    origins: [],
+    log,
+    staticDir: path.join(ROOT, 'dist/web'),
+    weightOrigins: [],
+    ...(onModelBytes ? { onModelBytes } : {}),
+  }
 }
 
 function once(work: () => Promise<void>): () => Promise<void> {

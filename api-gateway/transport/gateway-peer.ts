@@ -14,12 +14,13 @@ import { createNodePeerHost } from './node-peer-host.ts'
 export type GatewayPeer = { readonly network: Network; readonly client: RingClient; readonly close: () => void }
 
 /** Joins the signal server at `url`. @throws {ClusterError} what the server refused the gateway with */
-export async function joinAsGateway(url: string, token: string | null): Promise<GatewayPeer> {
+export async function joinAsGateway(url: string, token: string | null, ca: string | null = null): Promise<GatewayPeer> {
   const [hostPort, enginePort] = createPortPair<EngineToHost, HostToEngine>()
   let refuse: (error: ClusterError) => void = () => undefined
   const refused = new Promise<never>((_, reject) => (refuse = reject))
   const host = createNodePeerHost({
     url,
+    ...(ca === null ? {} : { ca }),
     hello: {
       version: PROTOCOL_VERSION,
       id: peerId(`gateway-${randomBytes(4).toString('hex')}`),

@@ -9,6 +9,8 @@ import { systemClock } from '../../runtime/system-clock.ts'
 export type NodePeerHostOptions = {
   /** Origin of the signal server. */
   readonly url: string
+  /** Certificate to trust, as PEM: a server with `--https` signs its own. */
+  readonly ca?: string
   /** Role `gateway` or `local-device`: what tells the others to come by relay at once. */
   readonly hello: Hello
   readonly port: Port<EngineToHost, HostToEngine>
@@ -18,11 +20,12 @@ export type NodePeerHostOptions = {
 
 /** This process as a peer: the gateway or the server's own device. No WebRTC in Node; every link goes through the signal server. */
 export function createNodePeerHost(options: NodePeerHostOptions): PeerHost {
-  const { url, hello, port, onConnection, onRefused } = options
+  const { url, ca, hello, port, onConnection, onRefused } = options
   const socket: Socket<{ [Name in keyof ServerToPeer]: (...args: readonly unknown[]) => void }, PeerToServer> = io(url, {
     autoConnect: false,
     forceNew: true,
     transports: ['websocket'],
+    ...(ca === undefined ? {} : { ca }),
     reconnectionDelay: 200,
     reconnectionDelayMax: 2_000,
   })

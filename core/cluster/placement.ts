@@ -1,5 +1,5 @@
 import { ClusterError } from '../../protocol/errors.ts'
-import type { PeerEntry, Placement, Shard, Wish } from '../../protocol/cluster.ts'
+import type { PeerEntry, Placement, Shard, Strategy, Wish } from '../../protocol/cluster.ts'
 import type { PeerId } from '../../protocol/ids.ts'
 import { splitMemoryWeighted, type Candidate, type Split } from './memory-weighted.ts'
 import type { ModelSizing } from './sizing.ts'
@@ -78,6 +78,17 @@ function splitOver(request: PlacementRequest): Split | { readonly fits: 'too-few
   return enough ? split : { fits: 'too-few', present: browsers.length }
 }
 
+/** Strategies that `place` knows; the protocol names more. */
+const STRATEGIES: readonly Strategy[] = ['memory-weighted', 'auto']
+
+/** @throws {ClusterError} unsupported_field for a strategy that does not exist yet */
+export function checkStrategy(strategy: Strategy): void {
+  if (STRATEGIES.includes(strategy)) return
+  throw new ClusterError('unsupported_field', `placement strategy ${strategy} is not available; use one of ${STRATEGIES.join(', ')}`, {
+    detail: { param: 'strategy' },
+  })
+}
+
 /**
  * The placement of a wish over the devices present. Pure: the same on every peer that sees the same roster.
  * Never throws for a model that does not fit; the placement then has no shards and says what is missing.
@@ -85,11 +96,7 @@ function splitOver(request: PlacementRequest): Split | { readonly fits: 'too-few
  */
 export function place(request: PlacementRequest): Placement {
   const { wish, sizing } = request
-  if (wish.strategy !== 'memory-weighted' && wish.strategy !== 'auto') {
-    throw new ClusterError('unsupported_field', `placement strategy ${wish.strategy} is not available; use memory-weighted or auto`, {
-      detail: { param: 'strategy' },
-    })
-  }
+  checkStrategy(wish.strategy)
   const split = splitOver(request)
   if (split.fits === 'too-few') {
     return refused(request, { code: 'no_ring', message: `waiting for devices: ${split.present} of ${wish.minDevices} are here` })
