@@ -10,7 +10,7 @@ import { placementState, type ClusterView } from '../core/cluster/cluster-view.t
 import type { Network } from '../core/cluster/network.ts'
 import type { Placement } from '../protocol/cluster.ts'
 import { modelId, type ModelId } from '../protocol/ids.ts'
-import { launchDevices } from '../scripts/headless-devices.ts'
+import { launchDevices, type HeadlessDevices } from '../scripts/headless-devices.ts'
 import type { BenchModel } from './models.ts'
 
 /** Loading the largest bench model on one tab of a busy machine takes tens of seconds. */
@@ -22,8 +22,7 @@ export type BenchRing = { readonly model: ModelId; readonly tabs: number; readon
 
 export type BenchCluster = {
   readonly peer: GatewayPeer
-  /** Name and version, for the report. */
-  readonly browser: string
+  readonly devices: HeadlessDevices
   /** A ring of exactly so many tabs that holds `model`, ready to answer. Rings stay: those of other sizes share the tabs. */
   readonly ring: (model: BenchModel, tabs: number) => Promise<BenchRing>
   readonly drop: (ring: BenchRing) => Promise<void>
@@ -101,7 +100,7 @@ export async function openBenchCluster(options: { readonly tabs: number; readonl
     closers.push(devices.close)
     return {
       peer,
-      browser: `Chromium ${devices.browser.version()}`,
+      devices,
       ring: (model, tabs) => wishRing(peer.network, model, tabs),
       drop: async ({ model }) => {
         peer.network.unwish(model)

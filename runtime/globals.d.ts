@@ -3,3 +3,7 @@
 declare const performance: { now(): number }
 declare function setTimeout(callback: () => void, delayMs: number): unknown
 declare function clearTimeout(timer: unknown): void
+declare class MessageChannel {
+  readonly port1: { addEventListener(type: 'message', listener: () => void): void; start(): void; close(): void }
+  readonly port2: { postMessage(message: unknown): void }
+}

@@ -44,7 +44,7 @@ export type PeerHost = {
 function transferable(bytes: Uint8Array): { readonly bytes: Uint8Array; readonly buffer: ArrayBuffer } {
   const { buffer } = bytes
   if (buffer instanceof ArrayBuffer && buffer.byteLength === bytes.byteLength) return { bytes, buffer }
-  const copy = Uint8Array.from(bytes)
+  const copy = new Uint8Array(bytes)
   return { bytes: copy, buffer: copy.buffer }
 }
 

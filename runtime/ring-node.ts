@@ -7,6 +7,7 @@ import { placementState, type ClusterView } from '../core/cluster/cluster-view.t
 import type { Network } from '../core/cluster/network.ts'
 import type { ModelSizing } from '../core/cluster/sizing.ts'
 import { createAnnouncer } from './announcer.ts'
+import { eventTurn } from './event-turn.ts'
 import { createScheduler } from './scheduler.ts'
 import { createShardStore, shardOf, type ShardLoader } from './shard-store.ts'
 import { createStage, neighboursOf, type Stage } from './stage.ts'
@@ -36,7 +37,7 @@ export type RingNode = {
 
 export function createRingNode(options: RingNodeOptions): RingNode {
   const { network, now, timer, log } = options
-  const scheduler = createScheduler()
+  const scheduler = createScheduler({ now, turn: eventTurn })
   const stages = new Map<number, Stage>()
   const placements = new Map<number, Placement>()
   const retireTimers = new Map<number, () => void>()

@@ -1,12 +1,13 @@
 import { expect, test } from 'vitest'
 import { sequenceId } from '../protocol/ids.ts'
+import { eventTurn } from './event-turn.ts'
 import { createScheduler } from './scheduler.ts'
 
 const id = (n: number) => sequenceId(n.toString(16).padStart(16, '0'))
 
 /** A scheduler whose first piece of work waits at a gate, so that the rest of the line can be set up before anything runs. */
 function gated() {
-  const scheduler = createScheduler()
+  const scheduler = createScheduler({ now: () => performance.now(), turn: eventTurn })
   const order: string[] = []
   let open: () => void = () => undefined
   scheduler.enqueue(id(0), 'decode', () => new Promise((resolve) => (open = resolve)))
@@ -52,4 +53,20 @@ test('dropped work never runs', async () => {
   open()
   await scheduler.idle()
   expect(order).toEqual(['kept'])
+})
+
+test('a line that refills itself without ever waiting lets events through', async () => {
+  const scheduler = createScheduler({ now: () => performance.now(), turn: eventTurn })
+  let cancelled = false
+  setImmediate(() => (cancelled = true))
+  // Bounded, so that a failure is not a hang: 10 seconds of steps of a millisecond.
+  const endsAt = performance.now() + 10_000
+  const step = async (): Promise<void> => {
+    const until = performance.now() + 1
+    while (performance.now() < until);
+    if (!cancelled && performance.now() < endsAt) scheduler.enqueue(id(1), 'decode', step)
+  }
+  scheduler.enqueue(id(1), 'decode', step)
+  await scheduler.idle()
+  expect(cancelled).toBe(true)
 })

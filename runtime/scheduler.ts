@@ -17,10 +17,22 @@ export type Scheduler = {
   readonly idle: () => Promise<void>
 }
 
+export type SchedulerOptions = {
+  /** Monotonic milliseconds. */
+  readonly now: () => number
+  /** Resolves in a task of its own, behind the events that wait. */
+  readonly turn: () => Promise<void>
+}
+
 type Item = { readonly sequence: SequenceId; readonly work: () => Promise<void> }
 const PREFILL_TURN = 4
+/**
+ * WASM steps are promises that are already fulfilled: a line that refills itself, as in a ring of one, would never let the
+ * thread hear of a new stream or of a cancel. So events get their turn after this many milliseconds.
+ */
+const EVENTS_EVERY_MS = 4
 
-export function createScheduler(): Scheduler {
+export function createScheduler({ now, turn: eventTurn }: SchedulerOptions): Scheduler {
   let decode: Item[] = []
   let prefill: Item[] = []
   let running = false
@@ -36,8 +48,13 @@ export function createScheduler(): Scheduler {
   const pump = async (): Promise<void> => {
     if (running) return
     running = true
+    let heardAt = now()
     for (let item = take(); item; item = take()) {
       await item.work()
+      const isEmpty = decode.length + prefill.length === 0
+      if (isEmpty || now() - heardAt < EVENTS_EVERY_MS) continue
+      await eventTurn()
+      heardAt = now()
     }
     running = false
     for (const resolve of idleWaiters.splice(0)) resolve()

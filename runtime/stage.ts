@@ -172,12 +172,13 @@ export function createStage(options: StageOptions): Stage {
     const index = sequence.generatedIds.push(tokenId) - 1
     const finish = finishOf(job, tokenId, index, length)
     const token: TokenFrame = { ...base(sequence.id), type: 'token', index, tokenId, finish }
+    // The next lap waits for nothing; the client's token may cross the relay meanwhile.
+    if (!finish && !shard.first) post(head.peerId, token)
     post(job.client, token)
-    if (finish) {
-      for (const other of others) post(other.peerId, { ...base(sequence.id), type: 'release' })
-      forget(sequence.id)
-    } else if (shard.first) decode(sequence, job, token)
-    else post(head.peerId, token)
+    if (!finish && shard.first) decode(sequence, job, token)
+    if (!finish) return
+    for (const other of others) post(other.peerId, { ...base(sequence.id), type: 'release' })
+    forget(sequence.id)
   }
 
   function finishOf(job: Job, tokenId: number, index: number, length: number): FinishReason | null {

@@ -57,7 +57,7 @@ function createChannel(peer: SimplePeer.Instance, data: RTCDataChannel): RawChan
     send: (bytes) => {
       if (closedReason !== null || data.readyState !== 'open') throw new Error(`the data channel is ${closedReason ?? data.readyState}`)
       // A view over shared memory cannot be sent; slices never are one.
-      data.send(Uint8Array.from(bytes))
+      data.send(new Uint8Array(bytes))
     },
     bufferedAmount: () => data.bufferedAmount,
     onLow: (listener) => void (onLow = listener),
