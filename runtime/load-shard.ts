@@ -15,6 +15,7 @@ import { bytesToRead, openGraph, type OpenedGraph, type SessionOptions, type Wei
 import type { Ort } from './ort.ts'
 import { createRunner } from './runner.ts'
 import type { LoadProgress, ShardRunner } from './shard-runner.ts'
+import { warmUp } from './warm-up.ts'
 import { wasmEngine } from './wasm-engine.ts'
 import { gpuOf, webgpuEngine, webgpuSessionOptions, type RunnerGpu } from './webgpu-engine.ts'
 
@@ -74,23 +75,6 @@ function progressOf(totalBytes: number, onProgress: LoadShardOptions['onProgress
   }
 }
 
-/** Runs a chunk and a single token once, so that the first stream does not pay for compilation. */
-async function warmUp<Cache>(engine: Engine<Cache>, hiddenSize: number, isLast: boolean, contextLength: number): Promise<void> {
-  const cache = engine.openCache(Math.min(8, contextLength))
-  try {
-    for (const [position, count] of [
-      [0, Math.min(4, contextLength)],
-      [0, 1],
-    ] as const) {
-      await engine.runLayers(cache, { numberType: 'f32', values: new Float32Array(count * hiddenSize) }, position, count)
-    }
-    if (isLast) await (await engine.runHead()).readLogits()
-    else await engine.readHidden('f16')
-  } finally {
-    engine.closeCache(cache)
-  }
-}
-
 function checkRange({ model, startLayer, endLayer, contextLength }: LoadShardOptions): void {
   if (!(startLayer >= 0 && startLayer < endLayer && endLayer <= model.config.numLayers)) {
     throw new ClusterError('invalid_value', `layers ${startLayer} to ${endLayer} of a model of ${model.config.numLayers}`)
@@ -105,11 +89,14 @@ function emitOptionsOf({ backend, weightFormat, contextLength, gpu }: LoadShardO
 
 type Parts = { readonly body: OpenedGraph; readonly head: OpenedGraph | null; readonly embedding: EmbeddingTable | null }
 
+/** How far a prompt at once and in pieces may part: rounding in f32; in narrower formats also activations quantized by the chunk. */
+const toleranceOf = ({ backend, weightFormat }: LoadShardOptions): number | null => (backend === 'wasm' ? null : weightFormat === 'f32' ? 0.001 : 0.2)
+
 async function finish<Cache>(engine: Engine<Cache>, options: LoadShardOptions, { body, head, embedding }: Parts): Promise<ShardRunner> {
   const { model, startLayer, endLayer, contextLength } = options
   const { hiddenSize } = model.config
   try {
-    await warmUp(engine, hiddenSize, head !== null, contextLength)
+    await warmUp(engine, { hiddenSize, isLast: head !== null, contextLength, tolerance: toleranceOf(options) })
   } catch (error) {
     await engine.dispose()
     throw error

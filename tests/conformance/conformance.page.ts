@@ -4,6 +4,7 @@ import { httpSource } from '../../core/model/http-source.ts'
 import { describeModel } from '../../core/model/model-description.ts'
 import type { WeightFormat } from '../../protocol/cluster.ts'
 import { toClusterError, toWireError, type WireError } from '../../protocol/errors.ts'
+import { loadShard } from '../../runtime/load-shard.ts'
 import { openGraph } from '../../runtime/open-graph.ts'
 import { loadOrt } from '../../runtime/ort.ts'
 import { webgpuSessionOptions, type RunnerGpu } from '../../runtime/webgpu-engine.ts'
@@ -57,5 +58,35 @@ export async function openCpuOnlyGraph(page: PageCase): Promise<WireError | null
     return null
   } catch (thrown) {
     return toWireError(toClusterError(thrown))
+  }
+}
+
+/**
+ * Layers on a device with every optional feature its adapter has, subgroups of four lanes included, where ORT's long-prompt
+ * attention is wrong. @returns lanes, and the refusal or null when the answers were right
+ */
+export async function loadWithAllFeatures({ url, wasmPaths }: PageCase): Promise<{ lanes: number; refusal: WireError | null }> {
+  const wanted: GPUFeatureName[] = ['shader-f16', 'subgroups']
+  const runnerGpu = await openRunnerGpu((adapter) => wanted.filter((feature) => adapter.features.has(feature)))
+  const ort = await loadOrt({ backend: 'webgpu', numThreads: 1, wasmPaths })
+  const source = httpSource(url, { fetch: (input, init) => fetch(input, init) })
+  const lanes = runnerGpu.device.adapterInfo.subgroupMinSize ?? 0
+  try {
+    const model = await describeModel(source)
+    const runner = await loadShard({
+      source,
+      model,
+      startLayer: 0,
+      endLayer: 1,
+      backend: 'webgpu',
+      weightFormat: 'f32',
+      contextLength: 64,
+      ort,
+      gpu: runnerGpu,
+    })
+    await runner.dispose()
+    return { lanes, refusal: null }
+  } catch (thrown) {
+    return { lanes, refusal: toWireError(toClusterError(thrown)) }
   }
 }

@@ -1,16 +1,16 @@
 /** A device with what the adapter has, for page modules. */
+import { deviceFeatures } from '../../web/engine/gpu-features.ts'
 import { compileKernels } from '../../web/engine/gpu-kernels.ts'
 import type { RunnerGpu } from '../../runtime/webgpu-engine.ts'
 
 /** @throws {Error} when there is no adapter: the caller's test is skipped or fails, never passes */
-export async function openDevice(): Promise<GPUDevice> {
+export async function openDevice(features = deviceFeatures): Promise<GPUDevice> {
   const adapter = await navigator.gpu.requestAdapter()
   if (!adapter) throw new Error('no WebGPU adapter')
   const { maxBufferSize, maxStorageBufferBindingSize, maxComputeWorkgroupStorageSize, maxComputeInvocationsPerWorkgroup, maxComputeWorkgroupSizeX } =
     adapter.limits
-  const wanted: GPUFeatureName[] = ['shader-f16', 'subgroups']
   const device = await adapter.requestDevice({
-    requiredFeatures: wanted.filter((feature) => adapter.features.has(feature)),
+    requiredFeatures: features(adapter),
     requiredLimits: {
       maxBufferSize,
       maxStorageBufferBindingSize,
@@ -23,7 +23,7 @@ export async function openDevice(): Promise<GPUDevice> {
   return device
 }
 
-export async function openRunnerGpu(): Promise<RunnerGpu> {
-  const device = await openDevice()
+export async function openRunnerGpu(features = deviceFeatures): Promise<RunnerGpu> {
+  const device = await openDevice(features)
   return { device, kernels: await compileKernels(device) }
 }

@@ -1,11 +1,10 @@
 /** The worker's one GPU device, shared by ONNX Runtime and our kernels, opened anew after a loss. */
 import { ClusterError } from '../../protocol/errors.ts'
 import type { RunnerGpu } from '../../runtime/webgpu-engine.ts'
+import { deviceFeatures } from './gpu-features.ts'
 import { compileKernels } from './gpu-kernels.ts'
 import { log } from './log.ts'
 
-/** What makes ONNX Runtime's kernels fast where the adapter has it. */
-const WANTED_FEATURES: readonly GPUFeatureName[] = ['shader-f16', 'subgroups']
 /** Raised to what the adapter allows: weights and caches are large buffers. */
 const RAISED_LIMITS = [
   'maxBufferSize',
@@ -26,7 +25,7 @@ async function open(): Promise<RunnerGpu> {
   if (!adapter) throw new ClusterError('unsupported_backend', 'this browser gives no GPU adapter; use the wasm backend')
   const device = await adapter.requestDevice({
     label: 'ringlet',
-    requiredFeatures: WANTED_FEATURES.filter((feature) => adapter.features.has(feature)),
+    requiredFeatures: deviceFeatures(adapter),
     requiredLimits: Object.fromEntries(RAISED_LIMITS.map((limit) => [limit, adapter.limits[limit]])),
   })
   void device.lost.then(({ reason, message }) => {
