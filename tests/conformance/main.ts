@@ -73,11 +73,13 @@ async function runInNode(folder: string): Promise<Outcome> {
 
 async function runInBrowser(harness: Harness, name: string, backend: 'wasm' | 'webgpu'): Promise<Outcome> {
   const argument = { url: `${harness.origin}/cases/${name}/`, backend, wasmPaths: `${harness.origin}/node_modules/onnxruntime-web/dist/` }
-  const result = await harness.call<PageCaseResult>('tests/conformance/conformance.page.ts', 'conformance', argument)
-  if ('report' in result) return judge(result.report)
-  return {
-    status: REFUSALS.includes(result.error.code) ? 'refused' : 'failed',
-    message: REFUSALS.includes(result.error.code) ? result.error.message : result.text,
+  try {
+    const result = await harness.call<PageCaseResult>('tests/conformance/conformance.page.ts', 'conformance', argument)
+    if ('report' in result) return judge(result.report)
+    return REFUSALS.includes(result.error.code) ? { status: 'refused', message: result.error.message } : { status: 'failed', message: result.text }
+  } catch (error) {
+    // A page or browser that dies is a failed case, not the end of the table.
+    return { status: 'failed', message: error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error) }
   }
 }
 
