@@ -1,16 +1,20 @@
 /** The same questions on every backend and format that a ring may hold, and on rings of mixed ones. */
 import { expect, test } from '@playwright/test'
-import { equalSamples, expectRing, SAMPLES, startLiveCluster, type LiveCluster } from './live-cluster.ts'
+import { equalSamples, expectRing, SAMPLES, startLiveCluster, type LiveCluster, type Sample } from './live-cluster.ts'
 
-test.describe.configure({ timeout: 300_000 })
+/** A software GPU takes half a second a token, so the tests ask it a few questions; `RINGLET_SWEEP=1` asks all 30. */
+const SWEEP = process.env['RINGLET_SWEEP'] === '1'
+const FEW = [...SAMPLES].sort((a, b) => a.generated_ids.length - b.generated_ids.length).slice(0, 6)
 
-/** Asks the 30 samples and states the count beside the test's result. */
-async function countEqual(cluster: LiveCluster): Promise<number> {
-  const { equal, different } = await equalSamples(cluster.server.url)
+test.describe.configure({ timeout: SWEEP ? 1_500_000 : 240_000 })
+
+/** Asks the samples and states the count beside the test's result. */
+async function countEqual(cluster: LiveCluster, samples: readonly Sample[]): Promise<number> {
+  const { equal, different } = await equalSamples(cluster.server.url, samples)
   test
     .info()
-    .annotations.push({ type: 'figure', description: `${equal} of ${SAMPLES.length} answers equal; different: ${different.join(' | ') || 'none'}` })
-  console.log(`${test.info().title}: ${equal} of ${SAMPLES.length} equal`)
+    .annotations.push({ type: 'figure', description: `${equal} of ${samples.length} answers equal; different: ${different.join(' | ') || 'none'}` })
+  console.log(`${test.info().title}: ${equal} of ${samples.length} equal`)
   return equal
 }
 
@@ -19,7 +23,7 @@ test('the server’s own device gives all 30 answers before any browser joins, a
   try {
     const alone = await cluster.placed(1)
     expect(cluster.server.view().peers.get(alone.shards[0]?.peerId ?? alone.announcer)?.role).toBe('local-device')
-    expect(await countEqual(cluster)).toBe(30)
+    expect(await countEqual(cluster, SAMPLES)).toBe(30)
     await cluster.openDevice(browser)
     await cluster.openDevice(browser)
     const browsers = await cluster.placed(2)
@@ -29,35 +33,25 @@ test('the server’s own device gives all 30 answers before any browser joins, a
   }
 })
 
-const RINGS: readonly { readonly name: string; readonly devices: readonly Readonly<Record<string, string>>[]; readonly atLeast: number }[] = [
-  { name: 'two WASM tabs with int8 weights', devices: [{ weights: 'int8' }, { weights: 'int8' }], atLeast: 20 },
-  {
-    name: 'two WebGPU tabs with f32 weights',
-    devices: [
-      { backend: 'webgpu', weights: 'f32' },
-      { backend: 'webgpu', weights: 'f32' },
-    ],
-    atLeast: 27,
-  },
-  { name: 'one WebGPU and one WASM tab with f32 weights', devices: [{ backend: 'webgpu', weights: 'f32' }, { backend: 'wasm' }], atLeast: 27 },
-  { name: 'one WASM tab with int8 and one with f32 weights, so f16 hand-off', devices: [{ weights: 'int8' }, { weights: 'f32' }], atLeast: 20 },
-  {
-    name: 'two WebGPU tabs with int4 weights',
-    devices: [
-      { backend: 'webgpu', weights: 'int4' },
-      { backend: 'webgpu', weights: 'int4' },
-    ],
-    atLeast: 5,
-  },
+type Ring = { readonly name: string; readonly devices: readonly Readonly<Record<string, string>>[]; readonly leastShare: number }
+const gpu = (weights: string): Readonly<Record<string, string>> => ({ backend: 'webgpu', weights })
+const RINGS: readonly Ring[] = [
+  { name: 'two WASM tabs with int8 weights', devices: [{ weights: 'int8' }, { weights: 'int8' }], leastShare: 0.8 },
+  { name: 'one WASM tab with int8 and one with f32 weights, so f16 hand-off', devices: [{ weights: 'int8' }, {}], leastShare: 0.8 },
+  { name: 'two WebGPU tabs with f32 weights', devices: [gpu('f32'), gpu('f32')], leastShare: 0.9 },
+  { name: 'one WebGPU and one WASM tab with f32 weights', devices: [gpu('f32'), {}], leastShare: 0.9 },
+  // 3.9 million parameters leave little room: what int4 costs a model of this size is stated, not promised.
+  { name: 'two WebGPU tabs with int4 weights', devices: [gpu('int4'), gpu('int4')], leastShare: 0.2 },
 ]
-for (const { name, devices, atLeast } of RINGS) {
-  test(`${name}: at least ${atLeast} of 30 answers equal`, async ({ browser }) => {
+for (const { name, devices, leastShare } of RINGS) {
+  test(`${name}: at least ${leastShare * 100} % of the answers equal`, async ({ browser }) => {
+    const samples = SWEEP || devices.every((query) => query['backend'] !== 'webgpu') ? SAMPLES : FEW
     const cluster = await startLiveCluster(['--no-local-device', '--devices', String(devices.length)])
     try {
       for (const query of devices) await cluster.openDevice(browser, query)
       await cluster.placed(devices.length)
       await expectRing(cluster.server.url, 'webrtc')
-      expect(await countEqual(cluster)).toBeGreaterThanOrEqual(atLeast)
+      expect(await countEqual(cluster, samples)).toBeGreaterThanOrEqual(leastShare * samples.length)
     } finally {
       await cluster.close()
     }

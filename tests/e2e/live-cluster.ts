@@ -105,15 +105,18 @@ export async function chat(url: string, messages: Sample['messages'], extra: Rea
   return { text: body.choices[0].message.content, tokens: body.usage.completion_tokens, finish: body.choices[0].finish_reason }
 }
 
-/** How many of the 30 samples come back with the same text and the same number of tokens, asked one after the other. */
-export async function equalSamples(url: string): Promise<{ readonly equal: number; readonly different: readonly string[] }> {
+/** How many samples come back with the same text and the same number of tokens, asked one after the other. */
+export async function equalSamples(
+  url: string,
+  samples: readonly Sample[] = SAMPLES,
+): Promise<{ readonly equal: number; readonly different: readonly string[] }> {
   const different: string[] = []
-  for (const { messages, text, generated_ids } of SAMPLES) {
+  for (const { messages, text, generated_ids } of samples) {
     const answer = await chat(url, messages)
     if (answer.text !== text || answer.tokens !== generated_ids.length)
       different.push(`${JSON.stringify(messages.at(-1)?.content)}: ${JSON.stringify(answer.text)}`)
   }
-  return { equal: SAMPLES.length - different.length, different }
+  return { equal: samples.length - different.length, different }
 }
 
 type ClusterJson = {
