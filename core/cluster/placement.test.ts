@@ -129,6 +129,10 @@ describe('the server’s own device', () => {
       message: 'waiting for devices: 1 of 2 are here',
     })
   })
+  test('too small and alone, it is told how much is missing', () => {
+    const small = device('server', 300, 'local-device')
+    expect(layersOf([small], uniform(8, 100)).placement.problem).toMatchObject({ code: 'not_enough_memory', missingBytes: 500 })
+  })
   test('helps browsers out when neither holds the model alone', () => {
     const small = device('server', 300, 'local-device')
     expect(layersOf([small, device('aaaa', 600)], uniform(8, 100)).layers).toEqual({ aaaa: 5, server: 3 })

@@ -75,7 +75,7 @@ function splitOver(request: PlacementRequest): Split | { readonly fits: 'too-few
   if (alone.fits) return { ...alone, spares: members.filter((device) => !alone.ranges.has(device.id)).map((device) => device.id) }
   const together = splitMemoryWeighted(candidatesOf(devices), sizing, wish.maxDevices)
   if (enough && together.fits) return together
-  return enough ? split : { fits: 'too-few', present: browsers.length }
+  return devices.length >= wish.minDevices ? together : { fits: 'too-few', present: browsers.length }
 }
 
 /** Strategies that `place` knows; the protocol names more. */
