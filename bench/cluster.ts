@@ -98,10 +98,14 @@ export async function openBenchCluster(options: { readonly tabs: number; readonl
       say: (line) => process.stderr.write(`${line}\n`),
     })
     closers.push(devices.close)
+    const lost = new Promise<never>((_, reject) => {
+      devices.browser.on('disconnected', () => reject(new Error('the browser of the tabs ended')))
+    })
+    lost.catch(() => undefined)
     return {
       peer,
       devices,
-      ring: (model, tabs) => wishRing(peer.network, model, tabs),
+      ring: (model, tabs) => Promise.race([wishRing(peer.network, model, tabs), lost]),
       drop: async ({ model }) => {
         peer.network.unwish(model)
         await awaitView(peer.network, `dropping ${model}`, (view) =>
