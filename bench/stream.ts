@@ -1,21 +1,10 @@
 /** Streams through a ring, timed where a client sees them. Asked by token ids and without stop ids, so that every answer has its full length. */
 import type { RingClient } from '../core/client/ring-client.ts'
 import type { ModelId } from '../protocol/ids.ts'
-import type { Sampling } from '../protocol/ring.ts'
+import { GREEDY } from '../protocol/ring.ts'
 import type { BenchModel } from './models.ts'
 
 const PROMPT_TOKENS = 16
-const GREEDY: Sampling = {
-  temperature: 0,
-  topP: 1,
-  topK: 0,
-  minP: 0,
-  repetitionPenalty: 1,
-  presencePenalty: 0,
-  frequencyPenalty: 0,
-  logitBias: [],
-  seed: '0',
-}
 
 /** The prompt of stream `stream`: ids spread over the vocabulary, another list for each stream. */
 export const promptOf = ({ vocabSize }: BenchModel, stream: number): readonly number[] =>

@@ -29,6 +29,18 @@ export const samplingSchema = z.object({
   seed: z.string().regex(/^-?\d{1,20}$/),
 })
 export type Sampling = z.infer<typeof samplingSchema>
+/** The most probable token every time: what all other settings are changes to. */
+export const GREEDY: Sampling = {
+  temperature: 0,
+  topP: 1,
+  topK: 0,
+  minP: 0,
+  repetitionPenalty: 1,
+  presencePenalty: 0,
+  frequencyPenalty: 0,
+  logitBias: [],
+  seed: '0',
+}
 
 const tokenIdSchema = z
   .number()

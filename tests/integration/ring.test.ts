@@ -3,7 +3,7 @@ import { createRingClient, type CompletionEvent, type CompletionRequest, type Ri
 import { placementState } from '../../core/cluster/cluster-view.ts'
 import type { Capabilities, Wish } from '../../protocol/cluster.ts'
 import { modelId, peerId } from '../../protocol/ids.ts'
-import type { Sampling } from '../../protocol/ring.ts'
+import { GREEDY } from '../../protocol/ring.ts'
 import { createRingNode, type RingNode } from '../../runtime/ring-node.ts'
 import { createMemoryCluster, type MemoryCluster } from '../simulator/memory-cluster.ts'
 import { toyAnswer, toyShards, toySizing, type ToyShards } from '../simulator/toy-model.ts'
@@ -19,17 +19,6 @@ const WISH: Wish = {
   maxDevices: 64,
   contextLength: null,
   localDevice: 'withdraw',
-}
-const GREEDY: Sampling = {
-  temperature: 0,
-  topP: 1,
-  topK: 0,
-  minP: 0,
-  repetitionPenalty: 1,
-  presencePenalty: 0,
-  frequencyPenalty: 0,
-  logitBias: [],
-  seed: '1',
 }
 const timer = (delayMs: number, callback: () => void): (() => void) => {
   // Settling and retiring are shortened, their order is kept.

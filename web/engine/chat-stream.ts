@@ -1,7 +1,7 @@
 /** One chat answer as the page shows it: text as it becomes complete, then the figures people ask for. */
 import type { RingClient } from '../../core/client/ring-client.ts'
 import type { TextModel } from '../../core/text/text-model.ts'
-import type { FinishReason } from '../../protocol/ring.ts'
+import { GREEDY, type FinishReason } from '../../protocol/ring.ts'
 import type { ChatEvent, ChatRequest } from './page-engine.ts'
 
 export type ChatStreamOptions = {
@@ -23,17 +23,7 @@ export async function* chatStream(request: ChatRequest, options: ChatStreamOptio
   let firstTokenMs = 0
   let completionTokens = 0
   let finish: FinishReason = 'stop'
-  const sampling = {
-    temperature: request.temperature,
-    topP: 1,
-    topK: 0,
-    minP: 0,
-    repetitionPenalty: 1,
-    presencePenalty: 0,
-    frequencyPenalty: 0,
-    logitBias: [],
-    seed: options.seed,
-  }
+  const sampling = { ...GREEDY, temperature: request.temperature, seed: options.seed }
   const stopIds = [...text.eosIds]
   const completion = client.complete({
     model: request.model,
