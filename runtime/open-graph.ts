@@ -109,6 +109,26 @@ async function buildExternalData(graph: EmittedGraph, reading: WeightReading): P
 
 const heldBytesOf = (graph: EmittedGraph): number => graph.weights.reduce((sum, plan) => sum + plannedBytes(plan), 0)
 
+async function createSession(ort: Ort, modelBytes: Uint8Array, options: SessionOptions): Promise<Session> {
+  try {
+    return await exclusive(ort, () => ort.InferenceSession.create(modelBytes, options))
+  } catch (cause) {
+    const text = String(cause)
+    if (/bad_alloc|out of memory|allocation failed|memory access out of bounds/i.test(text)) {
+      throw new ClusterError('not_enough_memory', 'the device ran out of memory while loading its layers', { cause })
+    }
+    throw new ClusterError('unsupported_backend', `the runtime refused the graph of these layers: ${text.slice(0, 300)}`, { cause })
+  }
+}
+
+/** The weights live in this call alone: a closure of the opened graph that shared its scope would keep a second copy of them for ever. */
+async function loadSession(ort: Ort, graph: EmittedGraph, reading: WeightReading, options: SessionOptions, onCompile: () => void): Promise<Session> {
+  const externalData = await buildExternalData(graph, reading)
+  if (reading.signal?.aborted) throw new ClusterError('cancelled', 'loading the shard was cancelled')
+  onCompile()
+  return createSession(ort, graph.modelBytes, { ...options, externalData })
+}
+
 /** @throws {ClusterError} source_unavailable, bad_checkpoint, cancelled; unsupported_backend when ORT refuses the graph; not_enough_memory */
 export async function openGraph(
   ort: Ort,
@@ -119,22 +139,11 @@ export async function openGraph(
 ): Promise<OpenedGraph> {
   const [output] = graph.outputs
   if (!output) throw new Error('a graph without outputs')
-  const externalData = await buildExternalData(graph, reading)
-  if (reading.signal?.aborted) throw new ClusterError('cancelled', 'loading the shard was cancelled')
-  onCompile()
-  try {
-    const session = await exclusive(ort, () => ort.InferenceSession.create(graph.modelBytes, { ...options, externalData }))
-    return {
-      run: (feeds, fetches) => exclusive(ort, () => (fetches ? session.run(feeds, fetches) : session.run(feeds))),
-      release: () => exclusive(ort, () => session.release()),
-      output: output.name,
-      heldBytes: heldBytesOf(graph),
-    }
-  } catch (cause) {
-    const text = String(cause)
-    if (/bad_alloc|out of memory|allocation failed|memory access out of bounds/i.test(text)) {
-      throw new ClusterError('not_enough_memory', 'the device ran out of memory while loading its layers', { cause })
-    }
-    throw new ClusterError('unsupported_backend', `the runtime refused the graph of these layers: ${text.slice(0, 300)}`, { cause })
+  const session = await loadSession(ort, graph, reading, options, onCompile)
+  return {
+    run: (feeds, fetches) => exclusive(ort, () => (fetches ? session.run(feeds, fetches) : session.run(feeds))),
+    release: () => exclusive(ort, () => session.release()),
+    output: output.name,
+    heldBytes: heldBytesOf(graph),
   }
 }
