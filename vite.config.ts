@@ -85,5 +85,8 @@ export default defineConfig({
     include: ['**/*.test.ts'],
     exclude: ['**/node_modules/**', '**/dist/**', '**/test-results/**'],
     environment: 'node',
+    // A hang is what the limits are for; shared machines are slow now and then.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
   },
 })
