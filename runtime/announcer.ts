@@ -7,7 +7,7 @@ import type { PeerEntry, Placement, Wish } from '../protocol/cluster.ts'
 import type { PeerId } from '../protocol/ids.ts'
 import { devicesOf, shardState, type ClusterView } from '../core/cluster/cluster-view.ts'
 import type { Network } from '../core/cluster/network.ts'
-import { place } from '../core/cluster/placement.ts'
+import { place, type PlacementRequest } from '../core/cluster/placement.ts'
 import type { ModelSizing } from '../core/cluster/sizing.ts'
 
 /** Devices that join together are placed together. */
@@ -63,7 +63,7 @@ export function createAnnouncer(options: AnnouncerOptions): { close: () => void 
     const devices = eligible(view)
     const epoch = 1 + Math.max(0, ...[...view.placements.values()].map((placement) => placement.epoch), ...heldEpochs(view))
     const placement =
-      sizing instanceof ClusterError ? unreadable(wish, sizing, epoch) : place({ wish, devices, sizing, announcer: network.self, epoch })
+      sizing instanceof ClusterError ? unreadable(wish, sizing, epoch) : placeOrSay({ wish, devices, sizing, announcer: network.self, epoch })
     decided.set(wish.model, inputsOf(wish, devices))
     const known = view.placements.get(wish.model)
     if (known && sameShards(known, placement)) return
@@ -88,6 +88,16 @@ export function createAnnouncer(options: AnnouncerOptions): { close: () => void 
       spares: [],
       explanation: [problem.message],
       problem,
+    }
+  }
+
+  /** Sizes are computed while placing: what a broken checkpoint throws there is told like any other problem. */
+  function placeOrSay(request: PlacementRequest): Placement {
+    try {
+      return place(request)
+    } catch (error) {
+      log('placing failed', { model: request.wish.model, cause: String(error) })
+      return unreadable(request.wish, toClusterError(error), request.epoch)
     }
   }
 

@@ -47,10 +47,13 @@ beforeAll(async () => {
     nodes.push(createDevice({ network, capabilities, openSource: () => folderSource(EMBER), openShard, clock: systemClock, log: () => undefined }))
   }
   cluster.wish(WISH)
-  await cluster.until((view) => {
+  const settled = await cluster.until((view) => {
     const placement = view.placements.get(MODEL)
-    return placement !== undefined && placementState(view, placement) === 'ready'
+    return placement !== undefined && (placement.problem !== null || placementState(view, placement) !== 'loading')
   })
+  const placement = settled.placements.get(MODEL)
+  expect(placement?.problem).toBeNull()
+  expect([...settled.peers.values()].flatMap((peer) => peer.status.shards.map((report) => report.error))).toEqual([undefined, undefined, undefined])
 })
 afterAll(async () => {
   client.close()

@@ -1,7 +1,9 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { createRingClient, type CompletionEvent, type CompletionRequest, type RingClient } from '../../core/client/ring-client.ts'
 import { placementState } from '../../core/cluster/cluster-view.ts'
+import type { ModelSizing } from '../../core/cluster/sizing.ts'
 import type { Capabilities, Wish } from '../../protocol/cluster.ts'
+import { ClusterError } from '../../protocol/errors.ts'
 import { modelId, peerId } from '../../protocol/ids.ts'
 import { GREEDY } from '../../protocol/ring.ts'
 import { createRingNode, type RingNode } from '../../runtime/ring-node.ts'
@@ -29,6 +31,7 @@ let nextId = 1n
 const randomId = (): string => (nextId++).toString(16).padStart(16, '0')
 
 type Ring = {
+  sizing: ModelSizing
   cluster: MemoryCluster
   client: RingClient
   shards: ToyShards[]
@@ -48,6 +51,7 @@ function createRing(names: readonly string[], memoryBytes = 500): Ring {
   const network = cluster.join('client', 'client', null)
   const client = createRingClient({ network, randomId, timer, formTimeoutMs: 20_000 })
   const ring: Ring = {
+    sizing: toySizing(CONTEXT),
     cluster,
     client,
     shards: [],
@@ -60,7 +64,7 @@ function createRing(names: readonly string[], memoryBytes = 500): Ring {
         createRingNode({
           network: device,
           load: shards.load,
-          sizing: async () => toySizing(CONTEXT),
+          sizing: async () => ring.sizing,
           timer,
           now: () => performance.now(),
           log: () => undefined,
@@ -220,5 +224,16 @@ describe('asking without a ring', () => {
     await expect(answer(ring.client.complete(request([1])))).rejects.toMatchObject({ code: 'no_ring' })
     ring.addDevice('tiny', 350)
     await expect(answer(ring.client.complete(request([1])))).rejects.toMatchObject({ code: 'not_enough_memory', detail: { missingBytes: 450 } })
+  })
+
+  test('a checkpoint that cannot be sized is a problem that is told, not a wait', async () => {
+    const ring = createRing([])
+    const broken = (): never => {
+      throw new ClusterError('bad_checkpoint', 'tensor of layer 3 is missing')
+    }
+    ring.sizing = { ...toySizing(CONTEXT), shardBytes: broken }
+    ring.addDevice('aaaa')
+    ring.cluster.wish(WISH)
+    await expect(answer(ring.client.complete(request([1])))).rejects.toMatchObject({ code: 'bad_checkpoint' })
   })
 })
