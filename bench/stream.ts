@@ -28,14 +28,24 @@ async function runStream(client: RingClient, model: ModelId, promptIds: readonly
   return { ids, atMs }
 }
 
-export type StreamsRun = {
-  /** Token ids of each stream. */
-  readonly ids: readonly (readonly number[])[]
+export type StreamRates = {
   /** All tokens over wall time, prefill included. */
   readonly tokensPerSecond: number
   /** Tokens of all streams while all of them decode: after the last first token, until the first last one. */
   readonly decodePerSecond: number
+  /** Until every stream has its first token. */
   readonly firstTokenMs: number
+}
+/** Token ids of each stream, and how fast they came. */
+export type StreamsRun = StreamRates & { readonly ids: readonly (readonly number[])[] }
+
+/** @param times milliseconds from the common start to each token, a list for each stream */
+export function ratesOf(times: readonly (readonly number[])[], wallMs: number): StreamRates {
+  const from = Math.max(...times.map((atMs) => atMs[0] ?? Number.NaN))
+  const to = Math.min(...times.map((atMs) => atMs.at(-1) ?? Number.NaN))
+  const all = times.flat()
+  const between = all.filter((at) => at > from && at <= to).length
+  return { tokensPerSecond: (all.length / wallMs) * 1000, decodePerSecond: (between / (to - from)) * 1000, firstTokenMs: from }
 }
 
 /** Starts all prompts at once and waits for the last answer. */
@@ -47,14 +57,11 @@ export async function runStreams(
 ): Promise<StreamsRun> {
   const started = performance.now()
   const streams = await Promise.all(prompts.map((prompt) => runStream(client, model, prompt, maxTokens, started)))
-  const wallMs = performance.now() - started
-  const from = Math.max(...streams.map(({ atMs }) => atMs[0] ?? 0))
-  const to = Math.min(...streams.map(({ atMs }) => atMs.at(-1) ?? 0))
-  const between = streams.flatMap(({ atMs }) => atMs.filter((at) => at > from && at <= to)).length
   return {
+    ...ratesOf(
+      streams.map(({ atMs }) => atMs),
+      performance.now() - started,
+    ),
     ids: streams.map(({ ids }) => ids),
-    tokensPerSecond: (streams.reduce((sum, { ids }) => sum + ids.length, 0) / wallMs) * 1000,
-    decodePerSecond: (between / (to - from)) * 1000,
-    firstTokenMs: from,
   }
 }

@@ -118,6 +118,10 @@ describe('a ring of devices', () => {
     const hops = ring.cluster.sent.map(({ from, to, frame }) => `${from}>${to} ${frame.type}`)
     expect(hops.filter((hop) => hop === 'cccc>client token')).toHaveLength(4)
     expect(hops.filter((hop) => hop === 'cccc>aaaa token')).toHaveLength(3)
+    // The head first, whose next lap waits for it; the last token goes to the client only.
+    const byTail = hops.filter((hop) => hop.startsWith('cccc>') && hop.endsWith('token'))
+    const lap = ['cccc>aaaa token', 'cccc>client token']
+    expect(byTail).toEqual([...lap, ...lap, ...lap, 'cccc>client token'])
     expect(hops.filter((hop) => hop === 'aaaa>bbbb activation')).toHaveLength(4)
     expect(hops.some((hop) => hop.startsWith('bbbb>client') || hop.startsWith('aaaa>cccc activation'))).toBe(false)
   })
