@@ -29,12 +29,33 @@ export async function sampleToken(head: HeadOutput, sampling: Sampling, context:
     const chosen = ranking && choose(ranking, sampling, draw)
     if (chosen !== null) return chosen
   }
-  const logits = adjustLogits(await head.readLogits(), sampling, context)
+  const raw = await head.readLogits()
+  if (sampling.temperature === 0) return checked(highest(changesLogits(sampling) ? adjustLogits(raw, sampling, context) : raw))
+  const logits = adjustLogits(raw, sampling, context)
   for (const size of [...CANDIDATES.filter((count) => count < logits.length), logits.length]) {
-    const chosen = choose(rankLogits(logits, sampling.temperature || 1, size), sampling, draw)
+    const chosen = choose(rankLogits(logits, sampling.temperature, size), sampling, draw)
     if (chosen !== null) return chosen
   }
+  return checked(null)
+}
+
+function checked(id: number | null): number {
+  if (id !== null) return id
   throw new ClusterError('internal', 'the model computed logits that are not numbers; load the model anew or use another backend')
+}
+
+/** Greedy needs no ranking, which for a large vocabulary takes as long as a layer. The lowest id among ties; null where a logit is no number. */
+function highest(logits: ArrayLike<number>): number | null {
+  let best = -Infinity
+  let id: number | null = null
+  for (let i = 0; i < logits.length; i++) {
+    const logit = logits[i] ?? Number.NaN
+    if (Number.isNaN(logit)) return null
+    if (logit <= best) continue
+    best = logit
+    id = i
+  }
+  return best === Infinity ? null : id
 }
 
 /** Logits in float64 after penalties and bias. */
