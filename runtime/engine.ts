@@ -8,6 +8,8 @@ export type HiddenRows = { readonly numberType: 'f32'; readonly values: Float32A
  * until the next one, so that a tail never moves them.
  */
 export type Engine<Cache> = {
+  /** Whether a sequence may go on from any position it has passed; else only from its end, or anew from 0. */
+  readonly canRewind: boolean
   /** @throws {ClusterError} not_enough_memory */
   readonly openCache: (maxTokens: number) => Cache
   readonly closeCache: (cache: Cache) => void

@@ -8,11 +8,11 @@ export type GrowingBuffer = { readonly atLeast: (bytes: number) => GPUBuffer }
 export type GpuMemory = {
   /** A buffer that is replaced by a larger one when needed; what it held is lost then. */
   readonly growing: (label: string) => GrowingBuffer
-  /** Buffers of `bytes` each; `allocated` gives the device's error, if any. */
-  readonly allocate: (
-    labels: readonly string[],
-    bytes: number,
-  ) => { readonly buffers: readonly GPUBuffer[]; readonly allocated: Promise<GPUError | null> }
+  /** One buffer each, zeros; `allocated` gives the device's error, if any. */
+  readonly allocate: (wanted: readonly { readonly label: string; readonly bytes: number }[]) => {
+    readonly buffers: readonly GPUBuffer[]
+    readonly allocated: Promise<GPUError | null>
+  }
   readonly write: (buffer: GPUBuffer, bytes: Uint8Array) => void
   readonly encode: (record: (encoder: GPUCommandEncoder) => void) => void
   /** The first `bytes` of a buffer, in memory of their own. */
@@ -38,10 +38,10 @@ export function createGpuMemory(device: GPUDevice): GpuMemory {
 
   return {
     growing: (label) => ({ atLeast: (bytes) => atLeast(label, bytes) }),
-    allocate: (labels, bytes) => {
+    allocate: (wanted) => {
       device.pushErrorScope('out-of-memory')
       device.pushErrorScope('validation')
-      const buffers = labels.map((label) => create(label, bytes))
+      const buffers = wanted.map(({ label, bytes }) => create(label, bytes))
       const allocated = Promise.all([device.popErrorScope(), device.popErrorScope()]).then(([invalid, exhausted]) => exhausted ?? invalid)
       return { buffers, allocated }
     },

@@ -141,9 +141,8 @@ export async function loadShard(options: LoadShardOptions): Promise<ShardRunner>
   const reading: WeightReading = { source, tensors, onBytes: progress.onBytes, ...(signal ? { signal } : {}) }
   const embedding = table ? await readTable(table, reading) : null
   const parts = { ...(await openGraphs(options, graphs, reading, () => progress.onPhase('compiling'))), embedding }
-  const layers = Array.from({ length: endLayer - startLayer }, (_, i) => startLayer + i)
   progress.onPhase('warming-up')
-  const shared = { ort, config, layers, ...parts }
+  const shared = { ort, config, ...parts }
   if (options.backend === 'wasm') return finish(wasmEngine(shared), options, parts)
   return finish(webgpuEngine({ ...shared, gpu: gpuOf(options.gpu), floatType: emit.floatType }), options, parts)
 }

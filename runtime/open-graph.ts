@@ -1,7 +1,8 @@
 /** From an emitted graph to a session: reads the weights it names, builds them, hands them over. */
-import type { EmittedGraph } from '../core/graph/graph-builder.ts'
+import type { EmittedGraph, StateSpec } from '../core/graph/graph-builder.ts'
 import { externalPath } from '../core/graph/onnx.ts'
-import { buildWeights, plannedBytes, sourcesOf, type StoredTensor, type WeightPlan } from '../core/graph/weight-plan.ts'
+import { buildWeights, plannedBytes, sourcesOf, type WeightPlan } from '../core/graph/weight-plan.ts'
+import { locationsOf, type StoredPart } from '../core/graph/weight-source.ts'
 import type { ModelSource } from '../core/model/model-source.ts'
 import { readTensors } from '../core/model/read-tensors.ts'
 import type { TensorIndex, TensorLocation } from '../core/model/safetensors.ts'
@@ -22,6 +23,7 @@ export type OpenedGraph = {
   readonly release: () => Promise<void>
   /** Name of the output that is not a cache. */
   readonly output: string
+  readonly states: readonly StateSpec[]
   /** Bytes of the weights in it. */
   readonly heldBytes: number
 }
@@ -36,26 +38,22 @@ export type WeightReading = {
 /** Stored bytes a group of plans is read in: bounds what is in memory beside the built weights. */
 const READ_BYTES = 64 * 1024 * 1024
 
-const locationsOf = (plans: readonly WeightPlan[], tensors: TensorIndex): ReadonlyMap<string, TensorLocation> =>
-  new Map(
-    plans.flatMap(sourcesOf).flatMap((ref) => {
-      const location = tensors.get(ref.tensor)
-      return location ? [[ref.tensor, location] as const] : []
-    }),
-  )
+/** Parts of tensors that the plans need, by key. */
+const partsOf = (plans: readonly WeightPlan[], tensors: TensorIndex): ReadonlyMap<string, TensorLocation> =>
+  new Map(plans.flatMap(sourcesOf).flatMap((ref) => locationsOf(ref, tensors)))
 
 const storedBytes = (locations: ReadonlyMap<string, TensorLocation>): number =>
   [...locations.values()].reduce((sum, { start, end }) => sum + end - start, 0)
 
 /** Stored bytes that the graph's weights take on the wire. */
-export const bytesToRead = (graph: EmittedGraph, tensors: TensorIndex): number => storedBytes(locationsOf(graph.weights, tensors))
+export const bytesToRead = (graph: EmittedGraph, tensors: TensorIndex): number => storedBytes(partsOf(graph.weights, tensors))
 
 /** Plans in the order of their layers, in groups that are read together. */
 function groupPlans(plans: readonly WeightPlan[], tensors: TensorIndex): readonly (readonly WeightPlan[])[] {
   const groups: WeightPlan[][] = []
   let filled = Infinity
   for (const plan of plans) {
-    const bytes = storedBytes(locationsOf([plan], tensors))
+    const bytes = storedBytes(partsOf([plan], tensors))
     if (filled + bytes > READ_BYTES) {
       groups.push([])
       filled = 0
@@ -93,12 +91,12 @@ async function buildExternalData(graph: EmittedGraph, reading: WeightReading): P
   const external: ExternalData[] = []
   const place = slabs(heldBytesOf(graph))
   for (const group of groupPlans(graph.weights, reading.tensors)) {
-    const locations = locationsOf(group, reading.tensors)
+    const locations = partsOf(group, reading.tensors)
     const bytes = await readTensors(reading.source, locations, reading)
-    const lookup = (tensor: string): StoredTensor => {
-      const [location, stored] = [locations.get(tensor), bytes.get(tensor)]
-      if (!location?.type || !stored) throw new ClusterError('bad_checkpoint', `tensor ${tensor} was not read`)
-      return { type: location.type, shape: location.shape, bytes: stored }
+    const lookup = (key: string): StoredPart => {
+      const [location, stored] = [locations.get(key), bytes.get(key)]
+      if (!location?.type || !stored) throw new ClusterError('bad_checkpoint', `tensor ${key} was not read`)
+      return { type: location.type, bytes: stored }
     }
     for (const plan of group) {
       for (const built of buildWeights(plan, lookup)) external.push({ path: externalPath(built.name), data: place(built.bytes) })
@@ -144,6 +142,7 @@ export async function openGraph(
     run: (feeds, fetches) => exclusive(ort, () => (fetches ? session.run(feeds, fetches) : session.run(feeds))),
     release: () => exclusive(ort, () => session.release()),
     output: output.name,
+    states: graph.states,
     heldBytes: heldBytesOf(graph),
   }
 }

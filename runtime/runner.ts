@@ -42,6 +42,8 @@ export function createRunner<Cache>(options: RunnerOptions<Cache>): ShardRunner 
     if (!state) throw new ClusterError('ring_broken', `sequence ${sequence} has no KV cache on this device`)
     if (count < 1 || position < 0) throw new ClusterError('malformed_frame', `a run of ${count} tokens at position ${position}`)
     if (position > state.length) throw new ClusterError('ring_broken', `tokens for position ${position} came where ${state.length} is next`)
+    if (position < state.length && position > 0 && !engine.canRewind)
+      throw new ClusterError('ring_broken', `this model cannot go back to position ${position} of ${state.length}: it keeps states, not tokens`)
     if (position + count > state.maxTokens) {
       throw new ClusterError('context_length_exceeded', `${position + count} tokens; the sequence was opened for ${state.maxTokens}`, {
         detail: { promptTokens: position + count, contextLength: state.maxTokens },

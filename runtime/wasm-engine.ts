@@ -1,6 +1,8 @@
 /** Layers and head on ONNX Runtime's WASM provider. It has no I/O binding: caches go in and come out of each run. */
-import { cacheNames, SEQLENS, TOTAL_LENGTH } from '../core/graph/blocks.ts'
+import { SEQLENS, TOTAL_LENGTH } from '../core/graph/attention.ts'
 import { HIDDEN } from '../core/graph/emit.ts'
+import { growsWithTokens, stateDims, type StateSpec } from '../core/graph/graph-builder.ts'
+import { elementCount } from '../core/graph/onnx.ts'
 import type { ModelConfig } from '../core/model/config.ts'
 import { f16ToF32Array, f32ToF16Array } from '../core/quant/float16.ts'
 import { bytesOf } from '../core/quant/stored.ts'
@@ -16,7 +18,6 @@ export type WasmCache = Map<string, Tensor>
 export type WasmEngineOptions = {
   readonly ort: Ort
   readonly config: ModelConfig
-  readonly layers: readonly number[]
   readonly body: OpenedGraph
   readonly head: OpenedGraph | null
 }
@@ -30,9 +31,14 @@ function floatData(tensor: Tensor | undefined): Float32Array {
   throw new Error('a graph output is not f32')
 }
 
-export function wasmEngine({ ort, config, layers, body, head }: WasmEngineOptions): Engine<WasmCache> {
-  const { hiddenSize, numKvHeads, headDim, vocabSize } = config
+export function wasmEngine({ ort, config, body, head }: WasmEngineOptions): Engine<WasmCache> {
+  const { hiddenSize, vocabSize } = config
   let rows: Float32Array | null = null
+  /** Of a sequence that has not begun. */
+  const empty = (state: StateSpec): Tensor => {
+    const dims = stateDims(state, 0)
+    return new ort.Tensor('float32', new Float32Array(elementCount(dims)), dims)
+  }
 
   async function runHead(values: Float32Array): Promise<Float32Array> {
     if (!head) throw new ClusterError('invalid_value', 'this shard has no head')
@@ -41,28 +47,22 @@ export function wasmEngine({ ort, config, layers, body, head }: WasmEngineOption
   }
 
   return {
-    openCache: () => {
-      const cache: WasmCache = new Map()
-      for (const layer of layers) {
-        const { pastKey, pastValue } = cacheNames(layer)
-        for (const name of [pastKey, pastValue]) cache.set(name, new ort.Tensor('float32', new Float32Array(0), [1, numKvHeads, 0, headDim]))
-      }
-      return cache
-    },
+    canRewind: body.states.every(growsWithTokens),
+    openCache: () => new Map(body.states.map((state) => [state.past, empty(state)])),
     closeCache: (cache) => cache.clear(),
     runLayers: async (cache, hidden, position, count) => {
       const total = position + count
+      if (position === 0) for (const state of body.states) if (!growsWithTokens(state)) cache.set(state.past, empty(state))
       const results = await body.run({
         ...Object.fromEntries(cache),
         [HIDDEN]: new ort.Tensor('float32', valuesOf(hidden), [1, count, hiddenSize]),
         [SEQLENS]: new ort.Tensor('int32', Int32Array.of(total - 1), [1]),
         [TOTAL_LENGTH]: new ort.Tensor('int32', Int32Array.of(total), [1]),
       })
-      for (const layer of layers) {
-        const names = cacheNames(layer)
-        const [key, value] = [results[names.presentKey], results[names.presentValue]]
-        if (!key || !value) throw new Error(`layer ${layer} gave no cache`)
-        cache.set(names.pastKey, key).set(names.pastValue, value)
+      for (const { past, present } of body.states) {
+        const state = results[present]
+        if (!state) throw new Error(`the layers gave no ${present}`)
+        cache.set(past, state)
       }
       rows = floatData(results[body.output])
     },

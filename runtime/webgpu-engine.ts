@@ -2,8 +2,9 @@
  * Layers and head on ONNX Runtime's native WebGPU provider, on a device that our kernels share. Hidden states stay on the GPU
  * between layers and head; a cache is one buffer a layer and side, fed as past and fetched as present, so that nothing is copied.
  */
-import { cacheNames, SEQLENS, TOTAL_LENGTH } from '../core/graph/blocks.ts'
+import { SEQLENS, TOTAL_LENGTH } from '../core/graph/attention.ts'
 import { HIDDEN } from '../core/graph/emit.ts'
+import { growsWithTokens, stateBytes, stateDims } from '../core/graph/graph-builder.ts'
 import type { FloatType } from '../core/graph/weight-plan.ts'
 import type { ModelConfig } from '../core/model/config.ts'
 import { f16ToF32Array, f32ToF16Array } from '../core/quant/float16.ts'
@@ -29,6 +30,8 @@ export type RunnerGpu = { readonly device: GPUDevice; readonly kernels: RunnerKe
 type Tensor = InstanceType<Ort['Tensor']>
 export type WebgpuCache = {
   readonly buffers: readonly GPUBuffer[]
+  /** Those that begin as zeros. */
+  readonly fixed: readonly GPUBuffer[]
   /** By name of the past input and of the present output: the same tensors. */
   readonly pasts: Readonly<Record<string, Tensor>>
   readonly presents: Readonly<Record<string, Tensor>>
@@ -41,7 +44,6 @@ export type WebgpuEngineOptions = {
   readonly gpu: RunnerGpu
   readonly config: ModelConfig
   readonly floatType: FloatType
-  readonly layers: readonly number[]
   readonly body: OpenedGraph
   readonly head: OpenedGraph | null
 }
@@ -79,28 +81,20 @@ type Scratch = {
   readonly shortlist: GrowingBuffer
 }
 
-function openWebgpuCache({ ort, config, floatType, layers }: WebgpuEngineOptions, memory: GpuMemory, maxTokens: number): WebgpuCache {
-  const dims = [1, config.numKvHeads, maxTokens, config.headDim]
-  const bytes = config.numKvHeads * maxTokens * config.headDim * ELEMENT_BYTES[floatType]
+function openWebgpuCache({ ort, body, floatType }: WebgpuEngineOptions, memory: GpuMemory, maxTokens: number): WebgpuCache {
   const pasts: Record<string, Tensor> = {}
   const presents: Record<string, Tensor> = {}
-  const { buffers, allocated } = memory.allocate(
-    layers.flatMap((layer) => [`kv.${layer}.key`, `kv.${layer}.value`]),
-    bytes,
-  )
-  layers.forEach((layer, i) => {
-    const names = cacheNames(layer)
-    for (const [past, present, buffer] of [
-      [names.pastKey, names.presentKey, buffers[2 * i]],
-      [names.pastValue, names.presentValue, buffers[2 * i + 1]],
-    ] as const) {
-      if (!buffer) throw new Error('a cache without a buffer')
-      const tensor = ort.Tensor.fromGpuBuffer(buffer, { dataType: ORT_TYPE[floatType], dims })
-      pasts[past] = tensor
-      presents[present] = tensor
-    }
-  })
-  return { buffers, pasts, presents, allocated }
+  const fixed: GPUBuffer[] = []
+  const { buffers, allocated } = memory.allocate(body.states.map((state) => ({ label: `state.${state.past}`, bytes: stateBytes(state, maxTokens) })))
+  for (const [i, state] of body.states.entries()) {
+    const buffer = buffers[i]
+    if (!buffer) throw new Error('a state without a buffer')
+    const tensor = ort.Tensor.fromGpuBuffer(buffer, { dataType: ORT_TYPE[floatType], dims: stateDims(state, maxTokens) })
+    pasts[state.past] = tensor
+    presents[state.present] = tensor
+    if (!growsWithTokens(state)) fixed.push(buffer)
+  }
+  return { buffers, fixed, pasts, presents, allocated }
 }
 
 export function webgpuEngine(options: WebgpuEngineOptions): Engine<WebgpuCache> {
@@ -125,6 +119,7 @@ export function webgpuEngine(options: WebgpuEngineOptions): Engine<WebgpuCache> 
     if (await cache.allocated) throw new ClusterError('not_enough_memory', 'the GPU has no memory left for the KV cache of another sequence')
     const [input, rows] = [scratch.input.atLeast(tokens * rowBytes), scratch.rows.atLeast(tokens * rowBytes)]
     memory.write(input, bytesOf(encodeRows(hidden, floatType)))
+    if (position === 0 && cache.fixed.length > 0) memory.encode((encoder) => cache.fixed.forEach((buffer) => encoder.clearBuffer(buffer)))
     const total = position + tokens
     const dims = [1, tokens, hiddenSize]
     const feeds = {
@@ -187,6 +182,7 @@ export function webgpuEngine(options: WebgpuEngineOptions): Engine<WebgpuCache> 
   }
 
   return {
+    canRewind: body.states.every(growsWithTokens),
     openCache: (maxTokens) => openWebgpuCache(options, memory, maxTokens),
     closeCache: (cache) => {
       for (const buffer of cache.buffers) buffer.destroy()

@@ -1,12 +1,12 @@
 import type { Backend, WeightFormat } from '../../protocol/cluster.ts'
-import { heldWeightBytes } from '../graph/held-bytes.ts'
+import { heldStateBytes, heldWeightBytes } from '../graph/held-bytes.ts'
 import type { ModelDescription } from '../model/model-description.ts'
 import type { LayerRange } from './sizing.ts'
 
 export type MemoryEstimate = {
   /** As truly held: matrices in the device's format, norms and tables in f32, the embedding table as stored. */
   readonly weightsBytes: number
-  /** One sequence of the whole context. */
+  /** What one sequence of the whole context keeps: KV caches, and the states of layers of other kinds. */
   readonly kvBytes: number
   readonly activationBytes: number
   /** Runtime, shaders, allocator: 15 % of the rest. */
@@ -37,8 +37,7 @@ function chunkBytes({ config }: ModelDescription, contextLength: number, isLast:
 export function estimateShard(model: ModelDescription, range: LayerRange, options: EstimateOptions): MemoryEstimate {
   const { config } = model
   const weightsBytes = heldWeightBytes(model, range, options)
-  const elementBytes = options.weightFormat === 'f16' ? 2 : 4
-  const kvBytes = 2 * (range.endLayer - range.startLayer) * config.numKvHeads * config.headDim * options.contextLength * elementBytes
+  const kvBytes = heldStateBytes(model, range, options.contextLength, options)
   const held = weightsBytes + kvBytes
   const chunk = chunkBytes(model, options.contextLength, range.endLayer === config.numLayers)
   const activationBytes = Math.ceil(Math.min(Math.max(chunk, ACTIVATIONS.least * held), ACTIVATIONS.most * held))

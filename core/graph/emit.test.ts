@@ -47,7 +47,7 @@ test('the int4 head computes with the weights its nibbles stand for', async () =
   const [weights, norm] = names.map((name) => decodeStored(stored.get(name) ?? new Uint8Array(0), 'f32'))
   if (!weights || !norm) throw new Error('the fixture has a head and a norm')
   const dense = dequantizeInt4(quantizeInt4(weights, 426, 64), 426, 64)
-  const rms = Math.sqrt(hidden.reduce((sum, x) => sum + x * x, 0) / 64 + model.config.rmsNormEps)
+  const rms = Math.sqrt(hidden.reduce((sum, x) => sum + x * x, 0) / 64 + model.config.normEpsilon)
   const expected = Array.from({ length: 426 }, (_, row) =>
     hidden.reduce((sum, x, i) => sum + (x / rms) * (norm[i] ?? 0) * (dense[row * 64 + i] ?? 0), 0),
   )

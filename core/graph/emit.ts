@@ -2,7 +2,8 @@
 import { architectureOf } from '../arch/registry.ts'
 import type { LayerRange } from '../cluster/sizing.ts'
 import type { ModelDescription } from '../model/model-description.ts'
-import { graphWords, SEQLENS, TOTAL_LENGTH } from './blocks.ts'
+import { SEQLENS, TOTAL_LENGTH } from './attention.ts'
+import { graphWords } from './blocks.ts'
 import { checkEmitOptions, type EmitOptions } from './emit-options.ts'
 import { graphBuilder, nameOf, type EmittedGraph } from './graph-builder.ts'
 import * as ops from './ops.ts'
@@ -10,8 +11,8 @@ import * as ops from './ops.ts'
 export const HIDDEN = 'hidden'
 
 /**
- * Decoder layers [startLayer, endLayer): `hidden` [1, tokens, hiddenSize] and a past cache a layer in, hidden states and present caches out.
- * The first output is the hidden states, residual added; the caches follow by name (`cacheNames`).
+ * Decoder layers [startLayer, endLayer): `hidden` [1, tokens, hiddenSize] and the layers' past states in, hidden states and present states out.
+ * The first output is the hidden states, residual added; the states follow (`states`).
  * @throws {ClusterError} unsupported_backend, unsupported_model, bad_checkpoint: refuses rather than be wrong
  */
 export function emitLayers(model: ModelDescription, range: LayerRange, options: EmitOptions): EmittedGraph {
@@ -27,7 +28,7 @@ export function emitLayers(model: ModelDescription, range: LayerRange, options: 
   const hidden = nameOf(g, x)
   g.output({ name: hidden, type: options.floatType, dims: [1, 'tokens', hiddenSize] })
   const graph = g.finish(`layers ${range.startLayer} to ${range.endLayer}`)
-  // The caches were declared as the layers were stated; the hidden states come first for the runner's convenience.
+  // The states were declared as the layers were stated; the hidden states come first for the runner's convenience.
   return { ...graph, outputs: [...graph.outputs.slice(-1), ...graph.outputs.slice(0, -1)] }
 }
 

@@ -1,14 +1,25 @@
 /** Nodes, weights and values of a graph as it grows. `blocks.ts` composes on it. */
-import type { WeightRef } from '../arch/layer-builder.ts'
 import type { TensorIndex } from '../model/safetensors.ts'
-import { ClusterError } from '../../protocol/errors.ts'
 import type { EmitOptions } from './emit-options.ts'
-import { writeModel, type GraphNode, type GraphValue, type Initializer } from './onnx.ts'
+import { ELEMENT_BYTES, elementCount, writeModel, type ElementType, type GraphNode, type GraphValue, type Initializer } from './onnx.ts'
 import * as ops from './ops.ts'
 import { sourcesOf, type WeightPlan } from './weight-plan.ts'
+import { checkStored } from './weight-source.ts'
 
 /** A sum waits for its reader: a norm right behind it fuses with it, anything else gets a plain Add. */
 export type Value = { readonly name: string } | { readonly sum: readonly [string, string]; readonly at: string; materialized: string | null }
+
+/** What a layer remembers of a sequence: fed as `past`, fetched as `present`. */
+export type StateSpec = {
+  readonly past: string
+  readonly present: string
+  readonly type: ElementType
+  /** 'tokens': the axis that grows with the sequence. A state without one has a fixed size, begins as zeros and cannot be rewound. */
+  readonly dims: readonly (number | 'tokens')[]
+}
+export const stateDims = (state: StateSpec, tokens: number): readonly number[] => state.dims.map((dim) => (dim === 'tokens' ? tokens : dim))
+export const stateBytes = (state: StateSpec, tokens: number): number => elementCount(stateDims(state, tokens)) * ELEMENT_BYTES[state.type]
+export const growsWithTokens = (state: StateSpec): boolean => state.dims.includes('tokens')
 
 export type EmittedGraph = {
   /** A ModelProto without weights. */
@@ -17,6 +28,7 @@ export type EmittedGraph = {
   readonly weights: readonly WeightPlan[]
   readonly inputs: readonly GraphValue[]
   readonly outputs: readonly GraphValue[]
+  readonly states: readonly StateSpec[]
 }
 
 export type GraphBuilder = {
@@ -24,6 +36,8 @@ export type GraphBuilder = {
   readonly push: (node: GraphNode) => void
   readonly input: (value: GraphValue) => string
   readonly output: (value: GraphValue) => void
+  /** Declares its input and output; the output is still to be written by a node. */
+  readonly state: (state: StateSpec) => void
   /** Adds the plan's initializers once; a plan met again under the same name is the same weight. */
   readonly weight: (plan: WeightPlan) => readonly string[]
   /** A small constant inside the protobuf. */
@@ -31,21 +45,11 @@ export type GraphBuilder = {
   readonly finish: (graphName: string) => EmittedGraph
 }
 
-/** @throws {ClusterError} bad_checkpoint when the tensor is missing or has another shape or element type than the architecture says */
-function checkStored(tensors: TensorIndex, ref: WeightRef): void {
-  const stored = tensors.get(ref.tensor)
-  if (!stored) throw new ClusterError('bad_checkpoint', `the checkpoint has no tensor ${ref.tensor}`)
-  if (stored.type === null)
-    throw new ClusterError('bad_checkpoint', `tensor ${ref.tensor} is stored in an element type that is not read; f32, f16 and bf16 are`)
-  if (stored.shape.join() !== ref.shape.join()) {
-    throw new ClusterError('bad_checkpoint', `tensor ${ref.tensor} has shape [${stored.shape.join(', ')}]; [${ref.shape.join(', ')}] was expected`)
-  }
-}
-
 export function graphBuilder(tensors: TensorIndex, options: EmitOptions): GraphBuilder {
   const nodes: GraphNode[] = []
   const inputs: GraphValue[] = []
   const outputs: GraphValue[] = []
+  const states: StateSpec[] = []
   const constants = new Map<string, Initializer>()
   const weights = new Map<string, WeightPlan>()
   return {
@@ -56,6 +60,12 @@ export function graphBuilder(tensors: TensorIndex, options: EmitOptions): GraphB
       return value.name
     },
     output: (value) => void outputs.push(value),
+    state: (state) => {
+      states.push(state)
+      const dims = (grown: string): readonly (number | string)[] => state.dims.map((dim) => (dim === 'tokens' ? grown : dim))
+      inputs.push({ name: state.past, type: state.type, dims: dims('past') })
+      outputs.push({ name: state.present, type: state.type, dims: dims('present') })
+    },
     weight: (plan) => {
       for (const ref of sourcesOf(plan)) checkStored(tensors, ref)
       const names = plan.tensors.map((tensor) => tensor.name)
@@ -70,7 +80,7 @@ export function graphBuilder(tensors: TensorIndex, options: EmitOptions): GraphB
       const plans = [...weights.values()]
       const external = plans.flatMap((plan) => plan.tensors.map((tensor): Initializer => ({ ...tensor, inline: null })))
       const modelBytes = writeModel({ name, nodes, inputs, outputs, initializers: [...external, ...constants.values()] })
-      return { modelBytes, weights: plans, inputs, outputs }
+      return { modelBytes, weights: plans, inputs, outputs, states }
     },
   }
 }

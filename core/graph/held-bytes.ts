@@ -5,6 +5,7 @@ import type { Backend, WeightFormat } from '../../protocol/cluster.ts'
 import { ClusterError } from '../../protocol/errors.ts'
 import { emitHead, emitLayers } from './emit.ts'
 import type { EmitOptions } from './emit-options.ts'
+import { stateBytes, type StateSpec } from './graph-builder.ts'
 import { plannedBytes, type FloatType, type WeightPlan } from './weight-plan.ts'
 
 export type HeldBytesOptions = {
@@ -17,7 +18,7 @@ export type HeldBytesOptions = {
 }
 
 /** Bytes of one layer by itself and of the tables it shares with others of the shard. */
-type LayerBytes = { readonly own: number; readonly shared: ReadonlyMap<string, number> }
+type LayerBytes = { readonly own: number; readonly shared: ReadonlyMap<string, number>; readonly states: readonly StateSpec[] }
 /** Placement asks for many ranges of one model; a layer's plan never changes. */
 const known = new WeakMap<ModelDescription, Map<string, LayerBytes>>()
 
@@ -27,11 +28,33 @@ function layerBytes(model: ModelDescription, layer: number, options: EmitOptions
   const key = `${layer} ${options.backend} ${options.weightFormat} ${options.floatType} ${options.contextLength}`
   const held = layers.get(key)
   if (held) return held
-  const { weights } = emitLayers(model, { startLayer: layer, endLayer: layer + 1 }, options)
+  const { weights, states } = emitLayers(model, { startLayer: layer, endLayer: layer + 1 }, options)
   const isShared = (plan: WeightPlan): boolean => plan.recipe === 'rope'
   const own = weights.filter((plan) => !isShared(plan)).reduce((sum, plan) => sum + plannedBytes(plan), 0)
-  const bytes = { own, shared: new Map(weights.filter(isShared).map((plan) => [plan.tensors[0]?.name ?? '', plannedBytes(plan)])) }
+  const bytes = {
+    own,
+    shared: new Map(weights.filter(isShared).map((plan) => [plan.tensors[0]?.name ?? '', plannedBytes(plan)])),
+    states,
+  }
   layers.set(key, bytes)
+  return bytes
+}
+
+/** @throws {ClusterError} unsupported_backend */
+function emitOptionsOf(model: ModelDescription, held: HeldBytesOptions): EmitOptions {
+  const { backend, weightFormat } = held
+  if (backend === 'simd') throw new ClusterError('unsupported_backend', 'the simd backend does not exist yet; supported are webgpu and wasm')
+  const floatType = held.floatType ?? (weightFormat === 'f16' ? 'f16' : 'f32')
+  return { backend, weightFormat, floatType, contextLength: held.contextLength ?? model.contextLength }
+}
+
+/** Bytes of one sequence's states of `tokens` tokens: KV caches, and what layers of other kinds keep. @throws {ClusterError} unsupported_backend */
+export function heldStateBytes(model: ModelDescription, range: LayerRange, tokens: number, held: HeldBytesOptions): number {
+  const options = emitOptionsOf(model, held)
+  let bytes = 0
+  for (let layer = range.startLayer; layer < range.endLayer; layer++) {
+    for (const state of layerBytes(model, layer, options).states) bytes += stateBytes(state, tokens)
+  }
   return bytes
 }
 
@@ -41,10 +64,7 @@ function layerBytes(model: ModelDescription, layer: number, options: EmitOptions
  * @throws {ClusterError} unsupported_backend
  */
 export function heldWeightBytes(model: ModelDescription, range: LayerRange, held: HeldBytesOptions): number {
-  const { backend, weightFormat } = held
-  if (backend === 'simd') throw new ClusterError('unsupported_backend', 'the simd backend does not exist yet; supported are webgpu and wasm')
-  const floatType = held.floatType ?? (weightFormat === 'f16' ? 'f16' : 'f32')
-  const options = { backend, weightFormat, floatType, contextLength: held.contextLength ?? model.contextLength }
+  const options = emitOptionsOf(model, held)
   const shared = new Map<string, number>()
   let bytes = 0
   for (let layer = range.startLayer; layer < range.endLayer; layer++) {

@@ -15,6 +15,24 @@ const single =
 export const add = single('Add', '')
 export const mul = single('Mul', '')
 export const gelu = single('Gelu', '')
+export const div = single('Div', '')
+export const tanh = single('Tanh', '')
+export const sigmoid = single('Sigmoid', '')
+/** Over the last axis unless `axis` says otherwise. */
+export const softmax = single('Softmax', '')
+/** x, least, most: scalars; an empty name is no bound. */
+export const clip = single('Clip', '')
+export const greaterOrEqual = single('GreaterOrEqual', '')
+/** Condition, where true, where false. */
+export const where = single('Where', '')
+/** x, axes. */
+export const reduceSum = single('ReduceSum', '')
+export const concat = single('Concat', '')
+export const transpose = single('Transpose', '')
+export const conv = single('Conv', '')
+/** x, starts, ends, axes. */
+export const slice = single('Slice', '')
+export const layerNormalization = single('LayerNormalization', '')
 export const matMul = single('MatMul', '')
 export const reshape = single('Reshape', '')
 /** Despite its name in the standard domain: ORT registers it there. */
@@ -45,8 +63,27 @@ export function skipSimplifiedLayerNormalization(
   return output
 }
 
-/** x · sigmoid(x). */
-export const silu = (sink: NodeSink, name: string, x: string): string => quickGeluNode(sink, name, [x], { alpha: { float: 1 } })
+/** x · sigmoid(alpha · x); alpha 1 is SiLU. */
+export const quickGelu = (sink: NodeSink, name: string, x: string, alpha: number): string =>
+  quickGeluNode(sink, name, [x], { alpha: { float: alpha } })
+
+/** Equal parts of the last axis. */
+export function split(sink: NodeSink, name: string, x: string, parts: number): readonly string[] {
+  const outputs = Array.from({ length: parts }, (_, part) => `${name}/output.${part}`)
+  sink.push({ name, op: 'Split', domain: '', inputs: [x], outputs, attributes: { axis: { int: -1 }, num_outputs: { int: parts } } })
+  return outputs
+}
+
+/** The largest values of the last axis, falling; `count` is a constant [1]. */
+export function topKValues(sink: NodeSink, name: string, x: string, count: string): string {
+  const values = `${name}/values`
+  sink.push({ name, op: 'TopK', domain: '', inputs: [x, count], outputs: [values, `${name}/indices`], attributes: { axis: { int: -1 } } })
+  return values
+}
+
+/** Writes an output under a name of its own. */
+export const sliceInto = (sink: NodeSink, name: string, inputs: readonly string[], output: string): void =>
+  sink.push({ name, op: 'Slice', domain: '', inputs, outputs: [output], attributes: {} })
 
 /** Int4 weights in symmetric blocks of 32; accuracy level 4 opens the integer dot product. */
 export const matMulNBits = (
@@ -84,6 +121,8 @@ export type GqaInputs = {
   /** Empty names without rotation. */
   readonly cos: string
   readonly sin: string
+  /** Empty name without. */
+  readonly sinks: string
   readonly presentKey: string
   readonly presentValue: string
 }
@@ -92,26 +131,29 @@ export type GqaAttributes = {
   readonly numKvHeads: number
   readonly scale: number
   readonly doRotary: boolean
-  readonly interleaved: boolean
+  /** 0 leaves scores as they are. The WebGPU kernel does so for any value. */
+  readonly softcap: number
   /** -1 sees all. */
   readonly window: number
 }
 
 export function groupQueryAttention(sink: NodeSink, name: string, inputs: GqaInputs, attributes: GqaAttributes): string {
   const output = `${name}/output`
+  const { query, key, value, pastKey, pastValue, seqlens, total, cos, sin } = inputs
+  const plain = [query, key, value, pastKey, pastValue, seqlens, total, cos, sin]
   sink.push({
     name,
     op: 'GroupQueryAttention',
     domain: 'com.microsoft',
-    inputs: [inputs.query, inputs.key, inputs.value, inputs.pastKey, inputs.pastValue, inputs.seqlens, inputs.total, inputs.cos, inputs.sin],
+    inputs: inputs.sinks === '' ? plain : [...plain, '', '', inputs.sinks],
     outputs: [output, inputs.presentKey, inputs.presentValue],
     attributes: {
       num_heads: { int: attributes.numHeads },
       kv_num_heads: { int: attributes.numKvHeads },
       scale: { float: attributes.scale },
       do_rotary: { int: attributes.doRotary ? 1 : 0 },
-      rotary_interleaved: { int: attributes.interleaved ? 1 : 0 },
       local_window_size: { int: attributes.window },
+      ...(attributes.softcap === 0 ? {} : { softcap: { float: attributes.softcap } }),
     },
   })
   return output

@@ -1,13 +1,13 @@
 /** How each initializer of a graph is made from checkpoint tensors, and how many bytes it takes. */
-import type { RopeSpec, WeightRef } from '../arch/layer-builder.ts'
+import type { WeightRef } from '../arch/layer-builder.ts'
 import { ropeTables } from '../arch/rope.ts'
-import type { StoredType } from '../model/safetensors.ts'
 import { f16ToF32Array, f32ToF16Array, f32ToF16Bits } from '../quant/float16.ts'
 import { quantizeInt4 } from '../quant/int4.ts'
 import { quantizeInt8Rows } from '../quant/int8.ts'
-import { bytesOf, decodeStored } from '../quant/stored.ts'
+import { bytesOf } from '../quant/stored.ts'
 import { transposeInto } from '../quant/transpose.ts'
 import { ELEMENT_BYTES, elementCount, type ElementType } from './onnx.ts'
+import { columnsOf, readRows, rowsOf, type PartLookup } from './weight-source.ts'
 
 export type FloatType = 'f32' | 'f16'
 export type PlannedTensor = { readonly name: string; readonly type: ElementType; readonly dims: readonly number[] }
@@ -23,27 +23,24 @@ export type WeightPlan =
       readonly tensors: readonly PlannedTensor[]
       readonly floatType: FloatType
     }
-  /** cos and sin, [positions, pairs]. */
-  | { readonly recipe: 'rope'; readonly rope: RopeSpec; readonly tensors: readonly PlannedTensor[]; readonly floatType: FloatType }
-
-export type StoredTensor = { readonly type: StoredType; readonly shape: readonly number[]; readonly bytes: Uint8Array }
+  /** cos and sin, [positions, pairs]; a pair of null does not turn. */
+  | {
+      readonly recipe: 'rope'
+      readonly inverseFrequencies: readonly (number | null)[]
+      readonly magnitude: number
+      readonly tensors: readonly PlannedTensor[]
+      readonly floatType: FloatType
+    }
 
 export const plannedBytes = (plan: WeightPlan): number =>
   plan.tensors.reduce((sum, tensor) => sum + elementCount(tensor.dims) * ELEMENT_BYTES[tensor.type], 0)
 
 export const sourcesOf = (plan: WeightPlan): readonly WeightRef[] => (plan.recipe === 'rope' ? [] : plan.sources)
 
-/** Rows of a reference: a vector is one column. */
-export const rowsOf = (ref: WeightRef): number => (ref.rows ? ref.rows.end - ref.rows.start : (ref.shape[0] ?? 0))
-const columnsOf = (ref: WeightRef): number => elementCount(ref.shape.slice(1))
-
 const encodeFloats = (values: Float32Array, type: FloatType): Uint8Array => bytesOf(type === 'f16' ? f32ToF16Array(values) : values)
 
 /** Decodes and joins the sources: row-major [rows, columns] in f32. */
-function gatherRows(
-  sources: readonly WeightRef[],
-  lookup: (tensor: string) => StoredTensor,
-): { values: Float32Array; rows: number; columns: number } {
+function gatherRows(sources: readonly WeightRef[], lookup: PartLookup): { values: Float32Array; rows: number; columns: number } {
   const [first] = sources
   if (!first) throw new Error('a weight plan without sources')
   const columns = columnsOf(first)
@@ -51,10 +48,7 @@ function gatherRows(
   const values = new Float32Array(rows * columns)
   let filled = 0
   for (const ref of sources) {
-    const stored = lookup(ref.tensor)
-    const elementBytes = stored.bytes.length / elementCount(stored.shape)
-    const start = (ref.rows?.start ?? 0) * columns * elementBytes
-    const part = decodeStored(stored.bytes.subarray(start, start + rowsOf(ref) * columns * elementBytes), stored.type)
+    const part = readRows(ref, lookup)
     values.set(part, filled)
     if (ref.offset) for (let i = filled; i < filled + part.length; i++) values[i] = (values[i] ?? 0) + ref.offset
     filled += part.length
@@ -62,9 +56,9 @@ function gatherRows(
   return { values, rows, columns }
 }
 
-function buildArrays(plan: WeightPlan, lookup: (tensor: string) => StoredTensor): readonly Uint8Array[] {
+function buildArrays(plan: WeightPlan, lookup: PartLookup): readonly Uint8Array[] {
   if (plan.recipe === 'rope') {
-    const { cos, sin } = ropeTables(plan.rope, plan.tensors[0]?.dims[0] ?? 0)
+    const { cos, sin } = ropeTables(plan.inverseFrequencies, plan.magnitude, plan.tensors[0]?.dims[0] ?? 0)
     return [encodeFloats(cos, plan.floatType), encodeFloats(sin, plan.floatType)]
   }
   const { values, rows, columns } = gatherRows(plan.sources, lookup)
@@ -90,11 +84,8 @@ function buildArrays(plan: WeightPlan, lookup: (tensor: string) => StoredTensor)
   }
 }
 
-/** The bytes of the plan's initializers, in order. `lookup` gives the stored tensors that `sourcesOf` names. */
-export function buildWeights(
-  plan: WeightPlan,
-  lookup: (tensor: string) => StoredTensor,
-): readonly { readonly name: string; readonly bytes: Uint8Array }[] {
+/** The bytes of the plan's initializers, in order. `lookup` gives the stored parts that `locationsOf` of its sources names. */
+export function buildWeights(plan: WeightPlan, lookup: PartLookup): readonly { readonly name: string; readonly bytes: Uint8Array }[] {
   const arrays = buildArrays(plan, lookup)
   return plan.tensors.map((tensor, i) => {
     const bytes = arrays[i]

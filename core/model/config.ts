@@ -1,19 +1,10 @@
-/** The one place that knows the snake_case keys of a Hugging Face config.json. */
+/** config.json of a checkpoint as the rest of the code sees it. Only `core/model/config-*.ts` know its snake_case keys. */
 import { z } from 'zod'
 import { ClusterError } from '../../protocol/errors.ts'
-
-/** Rotary frequencies as a checkpoint states them; `core/arch/rope.ts` computes the angles. */
-export type RopeParameters =
-  | { readonly type: 'default'; readonly theta: number }
-  | { readonly type: 'linear'; readonly theta: number; readonly factor: number }
-  | {
-      readonly type: 'llama3'
-      readonly theta: number
-      readonly factor: number
-      readonly lowFreqFactor: number
-      readonly highFreqFactor: number
-      readonly originalContext: number
-    }
+import { parseExperts, parseLatent, type ExpertsConfig, type LatentConfig } from './config-experts.ts'
+import { parseLayers, type LayerKind } from './config-layers.ts'
+import { parseRope, type RopeParameters } from './config-rope.ts'
+import { badConfig, configSchema, defaultsOf, required, tokenIdsSchema, type ConfigJson } from './config-schema.ts'
 
 export type ModelConfig = {
   readonly modelType: string
@@ -24,126 +15,129 @@ export type ModelConfig = {
   readonly numKvHeads: number
   readonly headDim: number
   readonly vocabSize: number
-  readonly rmsNormEps: number
+  readonly normEpsilon: number
   readonly activation: string
   readonly rope: RopeParameters
+  /** Of layers with a window, where they rotate otherwise. */
+  readonly localRope: RopeParameters | null
   /** Dimensions of a head that rotate; `headDim` unless the checkpoint rotates a part. */
   readonly rotaryDim: number
+  readonly layers: readonly LayerKind[]
   readonly maxPositions: number
   readonly tieWordEmbeddings: boolean
+  /** On q, k, v and the output projection; what `qkvBias` and `useBias` say instead in some families. */
   readonly attentionBias: boolean
+  readonly qkvBias: boolean
+  readonly useBias: boolean
   readonly mlpBias: boolean
+  /** Norms of q and k in the families that have them by choice. */
+  readonly headNorms: boolean
+  /** Attention and MLP read the same input. */
+  readonly parallelResidual: boolean
+  /** Scores are divided by its root. */
+  readonly queryScalar: number
+  readonly softcaps: { readonly scores: number | null; readonly logits: number | null }
+  readonly multipliers: { readonly embedding: number; readonly attention: number; readonly residual: number; readonly logits: number }
+  readonly experts: ExpertsConfig | null
+  /** Stacks of experts are stored in blocks of four-bit floats. */
+  readonly expertsAreMxfp4: boolean
+  readonly latent: LatentConfig | null
+  readonly convolution: { readonly length: number; readonly bias: boolean }
   readonly eosIds: readonly number[]
 }
 
-const size = z
-  .number()
-  .int()
-  .min(1)
-  .max(2 ** 31 - 1)
-const tokenIds = z.union([z.number().int(), z.array(z.number().int())]).nullish()
-/** rope_scaling (old form) and rope_parameters (transformers 5): the same keys, theta inside in the second. */
-const ropeSchema = z.looseObject({
-  rope_type: z.string().optional(),
-  type: z.string().optional(),
-  rope_theta: z.number().positive().optional(),
-  factor: z.number().positive().optional(),
-  low_freq_factor: z.number().positive().optional(),
-  high_freq_factor: z.number().positive().optional(),
-  original_max_position_embeddings: size.optional(),
-})
-const configSchema = z.looseObject({
-  model_type: z.string(),
-  hidden_size: size,
-  intermediate_size: size,
-  num_hidden_layers: size.max(4096),
-  num_attention_heads: size,
-  num_key_value_heads: size.nullish(),
-  head_dim: size.nullish(),
-  vocab_size: size,
-  rms_norm_eps: z.number().positive().optional(),
-  hidden_act: z.string().optional(),
-  rope_theta: z.number().positive().nullish(),
-  rope_scaling: ropeSchema.nullish(),
-  rope_parameters: ropeSchema.nullish(),
-  partial_rotary_factor: z.number().positive().max(1).nullish(),
-  max_position_embeddings: size.optional(),
-  tie_word_embeddings: z.boolean().optional(),
-  attention_bias: z.boolean().optional(),
-  mlp_bias: z.boolean().optional(),
-  eos_token_id: tokenIds,
-})
-const generationSchema = z.looseObject({ eos_token_id: tokenIds })
+const generationSchema = z.looseObject({ eos_token_id: tokenIdsSchema })
 const modelTypeSchema = z.looseObject({ model_type: z.string() })
 
-const bad = (file: string, what: string, cause?: unknown): ClusterError =>
-  new ClusterError('bad_checkpoint', `${file} is not usable: ${what}`, { cause })
-
 function parseJson<T>(schema: z.ZodType<T>, text: string, file: string): T {
+  const bad = (what: string, cause?: unknown): ClusterError => new ClusterError('bad_checkpoint', `${file} is not usable: ${what}`, { cause })
   let value: unknown
   try {
     value = JSON.parse(text)
   } catch (cause) {
-    throw bad(file, 'it is not JSON', cause)
+    throw bad('it is not JSON', cause)
   }
   const parsed = schema.safeParse(value)
-  if (!parsed.success) throw bad(file, z.prettifyError(parsed.error))
+  if (!parsed.success) throw bad(z.prettifyError(parsed.error))
   return parsed.data
 }
 
 const idList = (ids: number | readonly number[] | null | undefined): readonly number[] =>
   ids === null || ids === undefined ? [] : typeof ids === 'number' ? [ids] : ids
 
-function parseRope(config: z.infer<typeof configSchema>): RopeParameters {
-  const spec = config.rope_parameters ?? config.rope_scaling ?? {}
-  const theta = spec.rope_theta ?? config.rope_theta ?? 10_000
-  const type = spec.rope_type ?? spec.type ?? 'default'
-  const required = (value: number | undefined, key: string): number => {
-    if (value === undefined) throw bad('config.json', `rope type ${type} needs ${key}`)
-    return value
-  }
-  if (type === 'default') return { type, theta }
-  if (type === 'linear') return { type, theta, factor: required(spec.factor, 'factor') }
-  if (type === 'llama3') {
-    return {
-      type,
-      theta,
-      factor: required(spec.factor, 'factor'),
-      lowFreqFactor: required(spec.low_freq_factor, 'low_freq_factor'),
-      highFreqFactor: required(spec.high_freq_factor, 'high_freq_factor'),
-      originalContext: required(spec.original_max_position_embeddings, 'original_max_position_embeddings'),
-    }
-  }
-  throw new ClusterError('unsupported_model', `rope type ${type} is not supported; supported are default, linear and llama3`)
-}
-
 /** The architecture's name, read before the rest so that a foreign model is refused by name. @throws {ClusterError} bad_checkpoint */
 export const parseModelType = (text: string): string => parseJson(modelTypeSchema, text, 'config.json').model_type
+
+/** LFM2 states the width of its MLP before an adjustment. */
+function intermediateSizeOf(config: ConfigJson): number {
+  if (config.model_type !== 'lfm2') return required(config.intermediate_size, 'intermediate_size')
+  const stated = required(config.block_ff_dim ?? config.intermediate_size, 'intermediate_size')
+  if (!(config.block_auto_adjust_ff_dim ?? true)) return stated
+  const multiple = config.block_multiple_of ?? 256
+  return multiple * Math.ceil(Math.floor((config.block_ffn_dim_multiplier ?? 1) * Math.floor((2 * stated) / 3)) / multiple)
+}
+
+function headsOf(config: ConfigJson): Pick<ModelConfig, 'numHeads' | 'numKvHeads' | 'headDim'> {
+  const numHeads = config.num_attention_heads
+  const headDim = config.head_dim ?? defaultsOf(config.model_type).headDim ?? config.hidden_size / numHeads
+  const numKvHeads = config.num_key_value_heads ?? numHeads
+  if (!Number.isInteger(headDim)) throw badConfig('hidden_size is not a multiple of num_attention_heads and head_dim is missing')
+  if (numHeads % numKvHeads !== 0) throw badConfig('num_attention_heads is not a multiple of num_key_value_heads')
+  return { numHeads, numKvHeads, headDim }
+}
+
+/** @throws {ClusterError} unsupported_model for weights that are stored quantized in another way */
+function isMxfp4(config: ConfigJson): boolean {
+  const method = config.quantization_config?.quant_method ?? null
+  if (method !== null && !(method === 'mxfp4' && config.model_type === 'gpt_oss'))
+    throw new ClusterError('unsupported_model', `weights quantized by ${method} are not read; supported are plain ones and mxfp4 of gpt_oss`)
+  return method !== null
+}
+
+type Choices = 'attentionBias' | 'qkvBias' | 'useBias' | 'mlpBias' | 'headNorms' | 'parallelResidual' | 'softcaps' | 'multipliers' | 'convolution'
+const choicesOf = (config: ConfigJson): Pick<ModelConfig, Choices> => ({
+  attentionBias: config.attention_bias ?? false,
+  qkvBias: config.use_qkv_bias ?? false,
+  useBias: config.use_bias ?? true,
+  mlpBias: config.mlp_bias ?? false,
+  headNorms: config.qk_layernorm ?? false,
+  parallelResidual: config.use_parallel_residual ?? false,
+  softcaps: { scores: config.attn_logit_softcapping ?? null, logits: config.final_logit_softcapping ?? null },
+  multipliers: {
+    embedding: config.embedding_multiplier ?? 1,
+    attention: config.attention_multiplier ?? 1,
+    residual: config.residual_multiplier ?? 1,
+    logits: 1 / (config.logits_scaling ?? 1),
+  },
+  convolution: { length: config.conv_L_cache ?? 3, bias: config.conv_bias ?? false },
+})
 
 /** @throws {ClusterError} bad_checkpoint, unsupported_model (rope type) */
 export function parseConfig(text: string): ModelConfig {
   const config = parseJson(configSchema, text, 'config.json')
-  const headDim = config.head_dim ?? config.hidden_size / config.num_attention_heads
-  const numKvHeads = config.num_key_value_heads ?? config.num_attention_heads
-  if (!Number.isInteger(headDim)) throw bad('config.json', 'hidden_size is not a multiple of num_attention_heads and head_dim is missing')
-  if (config.num_attention_heads % numKvHeads !== 0) throw bad('config.json', 'num_attention_heads is not a multiple of num_key_value_heads')
+  const defaults = defaultsOf(config.model_type)
+  const heads = headsOf(config)
+  const { rope, localRope, partialRotaryFactor } = parseRope(config)
   return {
     modelType: config.model_type,
     hiddenSize: config.hidden_size,
-    intermediateSize: config.intermediate_size,
+    intermediateSize: intermediateSizeOf(config),
     numLayers: config.num_hidden_layers,
-    numHeads: config.num_attention_heads,
-    numKvHeads,
-    headDim,
+    ...heads,
     vocabSize: config.vocab_size,
-    rmsNormEps: config.rms_norm_eps ?? 1e-6,
-    activation: config.hidden_act ?? 'silu',
-    rope: parseRope(config),
-    rotaryDim: Math.floor(headDim * (config.partial_rotary_factor ?? 1)),
+    normEpsilon: config.rms_norm_eps ?? config.layer_norm_eps ?? config.norm_epsilon ?? config.norm_eps ?? defaults.epsilon ?? 1e-6,
+    activation: config.hidden_activation ?? (config.model_type.startsWith('gemma') ? null : config.hidden_act) ?? defaults.activation ?? 'silu',
+    rope,
+    localRope,
+    rotaryDim: Math.floor(heads.headDim * partialRotaryFactor),
+    layers: parseLayers(config),
     maxPositions: config.max_position_embeddings ?? 2048,
-    tieWordEmbeddings: config.tie_word_embeddings ?? false,
-    attentionBias: config.attention_bias ?? false,
-    mlpBias: config.mlp_bias ?? false,
+    tieWordEmbeddings: config.tie_word_embeddings ?? config.tie_embedding ?? defaults.tie ?? false,
+    ...choicesOf(config),
+    queryScalar: config.query_pre_attn_scalar ?? 256,
+    experts: parseExperts(config),
+    expertsAreMxfp4: isMxfp4(config),
+    latent: parseLatent(config),
     eosIds: idList(config.eos_token_id),
   }
 }

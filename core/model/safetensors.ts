@@ -3,14 +3,14 @@ import { z } from 'zod'
 import { ClusterError } from '../../protocol/errors.ts'
 import type { ModelSource } from './model-source.ts'
 
-export type StoredType = 'f32' | 'f16' | 'bf16'
-export const STORED_BYTES = { f32: 4, f16: 2, bf16: 2 } as const satisfies Record<StoredType, number>
-const STORED_TYPES: Readonly<Record<string, StoredType>> = { F32: 'f32', F16: 'f16', BF16: 'bf16' }
+export type StoredType = 'f32' | 'f16' | 'bf16' | 'u8'
+export const STORED_BYTES = { f32: 4, f16: 2, bf16: 2, u8: 1 } as const satisfies Record<StoredType, number>
+const STORED_TYPES: Readonly<Record<string, StoredType>> = { F32: 'f32', F16: 'f16', BF16: 'bf16', U8: 'u8' }
 
 /** Where a tensor lies: bytes [start, end) of a file, row-major. */
 export type TensorLocation = {
   readonly file: string
-  /** Null for element types that no architecture reads yet (integers, 8-bit floats). */
+  /** Null for element types that no architecture reads yet (wider integers, 8-bit floats). */
   readonly type: StoredType | null
   readonly shape: readonly number[]
   readonly start: number

@@ -28,5 +28,7 @@ export function decodeStored(bytes: Uint8Array, type: StoredType): Float32Array 
       return f16ToF32Array(asUint16(bytes))
     case 'bf16':
       return bf16ToF32Array(asUint16(bytes))
+    case 'u8':
+      return Float32Array.from(bytes)
   }
 }

@@ -1,0 +1,152 @@
+/** Attention by GroupQueryAttention, and what goes into it. */
+import type { AttentionSpec, HeadNormSpec, LatentAttentionSpec, WeightRef } from '../arch/layer-builder.ts'
+import { ClusterError } from '../../protocol/errors.ts'
+import type { GraphBuilder } from './graph-builder.ts'
+import { headLayout, orderHeads, orderProjection, paddedSlots, type HeadLayout } from './head-layout.ts'
+import * as ops from './ops.ts'
+import { addressOf, linear, norm, ones, project, reshapeRows, sliceColumns, vector } from './products.ts'
+import type { PlannedTensor } from './weight-plan.ts'
+import { rowsOf } from './weight-source.ts'
+
+/** Names that the runner feeds. */
+export const SEQLENS = 'seqlens_k'
+export const TOTAL_LENGTH = 'total_sequence_length'
+
+const selfAttentionAt = (layer: number): string => `/model/layers.${layer}/self_attn`
+
+/** FNV-1a: layers of one rotation share its tables, the name tells rotations apart. */
+function hashOf(text: string): string {
+  let hash = 2166136261
+  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 16777619)
+  return (hash >>> 0).toString(16)
+}
+
+function ropeTables(g: GraphBuilder, inverseFrequencies: HeadLayout['inverseFrequencies'], magnitude: number): { cos: string; sin: string } {
+  if (inverseFrequencies.length === 0) return { cos: '', sin: '' }
+  const { floatType, contextLength } = g.options
+  const dims = [contextLength, inverseFrequencies.length]
+  const key = hashOf(`${inverseFrequencies.join()} ${magnitude}`)
+  const tensors = ['cos', 'sin'].map((table): PlannedTensor => ({ name: `/rope.${key}.${table}`, type: floatType, dims }))
+  const [cos = '', sin = ''] = g.weight({ recipe: 'rope', inverseFrequencies, magnitude, floatType, tensors })
+  return { cos, sin }
+}
+
+type Heads = { readonly query: string; readonly key: string; readonly value: string }
+type Kernel = Pick<AttentionSpec, 'layer' | 'scale' | 'window' | 'numHeads' | 'numKvHeads' | 'softcap' | 'sinks'> & {
+  readonly layout: HeadLayout
+  readonly magnitude: number
+  /** Dimensions of a value; its other slots are zeros. */
+  readonly valueDim: number
+}
+
+/** Heads ─ GroupQueryAttention(rotary, past → present) ─ heads without padding. */
+function groupQueryAttention(g: GraphBuilder, heads: Heads, kernel: Kernel): string {
+  const { layer, numHeads, numKvHeads, layout, valueDim, softcap = 0 } = kernel
+  const at = selfAttentionAt(layer)
+  const width = layout.slots.length
+  const refuse = (what: string): never => {
+    throw new ClusterError('unsupported_backend', `the attention of layer ${layer} cannot run here: ${what}`)
+  }
+  if (numHeads % numKvHeads !== 0) refuse(`${numHeads} heads over ${numKvHeads} key heads`)
+  if (softcap !== 0 && g.options.backend === 'webgpu') refuse('the WebGPU kernel ignores a softcap on scores; use the wasm backend')
+  const state = (side: 'key' | 'value') => ({ past: `past.${layer}.${side}`, present: `present.${layer}.${side}` })
+  const [key, value] = [state('key'), state('value')]
+  for (const names of [key, value]) g.state({ ...names, type: g.options.floatType, dims: [1, numKvHeads, 'tokens', width] })
+  const caches = { pastKey: key.past, presentKey: key.present, pastValue: value.past, presentValue: value.present }
+  const rotary = ropeTables(g, layout.inverseFrequencies, kernel.magnitude)
+  const sinks = kernel.sinks ? vector(g, `${at}.sinks`, [kernel.sinks]) : ''
+  const output = ops.groupQueryAttention(
+    g,
+    `${at}/GroupQueryAttention`,
+    { ...heads, ...caches, ...rotary, sinks, seqlens: SEQLENS, total: TOTAL_LENGTH },
+    { numHeads, numKvHeads, scale: kernel.scale, doRotary: rotary.cos !== '', softcap, window: kernel.window ?? -1 },
+  )
+  if (width === valueDim) return output
+  const split = reshapeRows(g, `${at}/heads/Reshape`, output, [numHeads, width])
+  return reshapeRows(g, `${at}/heads/ReshapeBack`, sliceColumns(g, `${at}/heads/Slice`, split, 0, valueDim), [numHeads * valueDim])
+}
+
+type Normed = { readonly heads: number; readonly headDim: number; readonly slots: readonly number[]; readonly weights: readonly WeightRef[] }
+
+/** Reshape to heads ─ norm ─ Reshape back: WASM knows no norm inside its attention. */
+function normHeads(g: GraphBuilder, x: string, spec: HeadNormSpec, { heads, headDim, slots, weights }: Normed): string {
+  const [first] = weights
+  if (!first) throw new Error('a norm of heads without weights')
+  const path = addressOf(first)
+  const width = slots.length
+  const isShared = spec.over === 'head' && weights.length === 1 && rowsOf(first) === headDim
+  const ordered = weights.map((ref) => orderHeads(ref, slots, rowsOf(ref) / headDim, headDim))
+  const weight = vector(g, `${path}.weight`, ordered)
+  if (spec.over === 'all') return norm(g, path, x, spec.kind, weight, (spec.epsilon * headDim) / width)
+  const split = reshapeRows(g, `${path}/Reshape`, x, [heads, width])
+  const epsilon = (spec.epsilon * headDim) / width
+  if (isShared) return reshapeRows(g, `${path}/ReshapeBack`, norm(g, path, split, spec.kind, weight, epsilon), [heads * width])
+  const back = reshapeRows(g, `${path}/ReshapeBack`, norm(g, path, split, spec.kind, ones(g, width), epsilon), [heads * width])
+  return ops.mul(g, `${path}/Mul`, [back, weight])
+}
+
+/** x ─ q, k, v projections (packed where nothing stands between) ─ [norms] ─ GroupQueryAttention */
+export function attention(g: GraphBuilder, x: string, spec: AttentionSpec): string {
+  const at = selfAttentionAt(spec.layer)
+  const { headNorm, numHeads, numKvHeads, headDim, rope } = spec
+  const layout = headLayout(headDim, rope, g.options.contextLength)
+  const { slots } = layout
+  const width = slots.length
+  const q = orderProjection(spec.q, slots, numHeads, headDim)
+  const k = orderProjection(spec.k, slots, numKvHeads, headDim)
+  const v = orderProjection(spec.v, paddedSlots(headDim, width), numKvHeads, headDim)
+  const kernel: Kernel = { ...spec, layout, magnitude: rope?.magnitude ?? 1, valueDim: headDim }
+  if (!headNorm) return groupQueryAttention(g, { query: project(g, `${at}/qkv_proj`, x, [q, k, v]), key: '', value: '' }, kernel)
+  if (headNorm.kind === 'layer' && width !== headDim)
+    throw new ClusterError('unsupported_model', `layer norms of heads of ${headDim} dimensions are not supported: a multiple of 16 is`)
+  const query = project(g, `${at}/q_proj`, x, [q])
+  const key = project(g, `${at}/k_proj`, x, [k])
+  const heads = {
+    query: normHeads(g, query, headNorm, { heads: numHeads, headDim, slots, weights: headNorm.q }),
+    key: normHeads(g, key, headNorm, { heads: numKvHeads, headDim, slots, weights: headNorm.k }),
+    value: project(g, `${at}/v_proj`, x, [v]),
+  }
+  // A mean of squares over padding is smaller: both sides come out larger by √(width / headDim).
+  return groupQueryAttention(g, heads, { ...kernel, scale: (spec.scale * headDim) / width })
+}
+
+/** Rows of a head in kvUp: `plainDim` of the key, then `valueDim`. */
+type Unpacked = { readonly keySlots: readonly number[]; readonly valueSlots: readonly number[]; readonly sharedSlots: readonly number[] }
+
+function unpackedSlots({ plainDim, valueDim }: LatentAttentionSpec, slots: readonly number[]): Unpacked {
+  return {
+    keySlots: slots.map((dim) => (dim < plainDim ? dim : -1)),
+    sharedSlots: slots.map((dim) => (dim < plainDim ? -1 : dim - plainDim)),
+    valueSlots: paddedSlots(valueDim, slots.length).map((dim) => (dim < 0 ? -1 : plainDim + dim)),
+  }
+}
+
+/**
+ *   x ─┬─ [down ─ norm ─] q ───────────────────────── query
+ *      ├─ kvDown ─ norm ─┬─ kvUp ─ own key part ─ add ─ key
+ *      │                 └─ kvUp ───────────────────── value
+ *      └─ kvDown ─ shared rotated part ─────────┘
+ */
+export function latentAttention(g: GraphBuilder, x: string, spec: LatentAttentionSpec): string {
+  const at = selfAttentionAt(spec.layer)
+  const { numHeads, plainDim, rotatedDim, valueDim, keyRank, kvDown, kvUp, epsilon } = spec
+  const headDim = plainDim + rotatedDim
+  const layout = headLayout(headDim, spec.rope, g.options.contextLength, { rotatedFrom: plainDim, least: valueDim })
+  const { slots } = layout
+  const { keySlots, sharedSlots, valueSlots } = unpackedSlots(spec, slots)
+  const rms = (path: string, y: string, weight: WeightRef): string => norm(g, path, y, 'rms', vector(g, `${path}.weight`, [weight]), epsilon)
+  const narrow = spec.down ? rms(addressOf(spec.down.norm), linear(g, x, spec.down.projection), spec.down.norm) : x
+  const query = project(g, `${at}/q`, narrow, [orderProjection(spec.q, slots, numHeads, headDim)])
+  const part = (start: number, end: number) => ({
+    weight: { ...kvDown.weight, rows: { start, end } },
+    ...(kvDown.bias ? { bias: { ...kvDown.bias, rows: { start, end } } } : {}),
+  })
+  const latent = rms(addressOf(spec.kvNorm), project(g, `${at}/kv_down`, x, [part(0, keyRank)]), spec.kvNorm)
+  const shared = project(g, `${at}/k_shared`, x, [orderProjection(part(keyRank, keyRank + rotatedDim), sharedSlots, 1, rotatedDim)])
+  const up = (name: string, rows: readonly number[]): string =>
+    project(g, `${at}/${name}`, latent, [{ weight: orderHeads(kvUp, rows, numHeads, plainDim + valueDim) }])
+  const own = reshapeRows(g, `${at}/k/Reshape`, up('k', keySlots), [numHeads, slots.length])
+  const key = ops.add(g, `${at}/k/Add`, [own, reshapeRows(g, `${at}/k_shared/Reshape`, shared, [1, slots.length])])
+  const heads = { query, key: reshapeRows(g, `${at}/k/ReshapeBack`, key, [numHeads * slots.length]), value: up('v', valueSlots) }
+  return groupQueryAttention(g, heads, { ...spec, numKvHeads: numHeads, layout, magnitude: spec.rope.magnitude, valueDim })
+}
