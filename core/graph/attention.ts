@@ -4,7 +4,7 @@ import { ClusterError } from '../../protocol/errors.ts'
 import type { GraphBuilder } from './graph-builder.ts'
 import { headLayout, orderHeads, orderProjection, paddedSlots, type HeadLayout } from './head-layout.ts'
 import * as ops from './ops.ts'
-import { addressOf, linear, norm, ones, project, reshapeRows, sliceColumns, vector } from './products.ts'
+import { addressOf, linear, norm, ones, project, reshapeRows, scalar, sliceColumns, vector } from './products.ts'
 import type { PlannedTensor } from './weight-plan.ts'
 import { rowsOf } from './weight-source.ts'
 
@@ -101,13 +101,17 @@ export function attention(g: GraphBuilder, x: string, spec: AttentionSpec): stri
     throw new ClusterError('unsupported_model', `layer norms of heads of ${headDim} dimensions are not supported: a multiple of 16 is`)
   const query = project(g, `${at}/q_proj`, x, [q])
   const key = project(g, `${at}/k_proj`, x, [k])
+  const normedQuery = normHeads(g, query, headNorm, { heads: numHeads, headDim, slots, weights: headNorm.q })
+  // A mean of squares over padding is smaller: both sides come out larger by √(width / headDim).
+  const scale = (spec.scale * headDim) / width
   const heads = {
-    query: normHeads(g, query, headNorm, { heads: numHeads, headDim, slots, weights: headNorm.q }),
+    // Scaled here, not in the kernel: ORT's WebGPU optimizer would else fuse norms and attention into a shader of 9 buffers, and 8 are
+    // all that every GPU has (onnxruntime 1.30, GroupQueryAttention with q_norm_weight).
+    query: ops.mul(g, `${at}/q_proj/Scale`, [normedQuery, scalar(g, scale)]),
     key: normHeads(g, key, headNorm, { heads: numKvHeads, headDim, slots, weights: headNorm.k }),
     value: project(g, `${at}/v_proj`, x, [v]),
   }
-  // A mean of squares over padding is smaller: both sides come out larger by √(width / headDim).
-  return groupQueryAttention(g, heads, { ...kernel, scale: (spec.scale * headDim) / width })
+  return groupQueryAttention(g, heads, { ...kernel, scale: 1 })
 }
 
 /** Rows of a head in kvUp: `plainDim` of the key, then `valueDim`. */

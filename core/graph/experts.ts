@@ -68,7 +68,7 @@ function routing(g: GraphBuilder, path: string, x: string, spec: ExpertsSpec): s
 }
 
 /**
- * x ─┬─ router ─ weights ── Split ─┐
+ * x ─┬─ router ─ weights ── Slice ─┐
  *    └─ every expert ───────────── Mul ─ Add
  * Every expert runs for every token: exact on each backend and in each weight format, at the cost of the experts not chosen.
  */
@@ -76,7 +76,8 @@ export function experts(g: GraphBuilder, x: string, spec: ExpertsSpec): string {
   const path = `${addressOf(spec.router.weight)}/routing`
   const chosen = routing(g, path, x, spec)
   const weights = spec.scale === 1 ? chosen : ops.mul(g, `${path}/Scale`, [chosen, scalar(g, spec.scale)])
-  const columns = spec.experts.length === 1 ? [weights] : ops.split(g, `${path}/Split`, weights, spec.experts.length)
-  const outputs = spec.experts.map((expert, i) => ops.mul(g, `${path}/${i}/Mul`, [gatedMlp(g, x, expert), columns[i] ?? '']))
+  // Slices rather than one Split: a GPU binds 8 buffers a shader at least, and not always more.
+  const weightOf = (i: number): string => sliceColumns(g, `${path}/${i}/Slice`, weights, i, i + 1)
+  const outputs = spec.experts.map((expert, i) => ops.mul(g, `${path}/${i}/Mul`, [gatedMlp(g, x, expert), weightOf(i)]))
   return outputs.reduce((sum, output, i) => ops.add(g, `${path}/${i}/Add`, [sum, output]))
 }
