@@ -1,6 +1,8 @@
+import { existsSync, readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { folderSource } from '../../api-gateway/folder-source.ts'
+import { describeModel } from '../../core/model/model-description.ts'
 import { loadOrt } from '../../runtime/ort.ts'
 import { runEmber } from './ember.ts'
 import { runCase } from './run-case.ts'
@@ -8,12 +10,34 @@ import { runCase } from './run-case.ts'
 const folder = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 const EMBER = folder('../../models/ember')
 
-test('the llama case agrees with transformers on node-wasm, whole and split at every cut', { timeout: 60_000 }, async () => {
+/** Cases in the repository. */
+const FIXTURES = ['llama', 'qwen3', 'gemma2', 'mixtral']
+/** The whole set, where it is at hand: it is too large for the repository. */
+const WHOLE = folder('../../../shared/golden/arch')
+const others = existsSync(WHOLE) ? readdirSync(WHOLE).filter((name) => !FIXTURES.includes(name)) : []
+
+async function expectAgreement(path: string): Promise<void> {
   const ort = await loadOrt({ backend: 'wasm', numThreads: 1 })
-  const { checks } = await runCase({ source: folderSource(folder('../fixtures/golden/llama')), backend: 'wasm', ort })
+  const source = folderSource(path)
+  const { numLayers } = (await describeModel(source)).config
+  const { checks } = await runCase({ source, backend: 'wasm', ort })
   expect(checks.filter((check) => !check.passed)).toEqual([])
-  expect(checks.length).toBe(6 + 4 * 6)
-})
+  // Whole, every cut in two, one in three.
+  expect(checks.length).toBe(6 + (numLayers - 1 + (numLayers > 2 ? 1 : 0)) * 6)
+}
+
+for (const name of FIXTURES) {
+  test(`the ${name} case agrees with transformers on node-wasm, whole and split at every cut`, { timeout: 60_000 }, async () =>
+    expectAgreement(folder(`../fixtures/golden/${name}`)),
+  )
+}
+
+if (others.length === 0) test.skip('the other architecture cases agree: the whole golden set is not beside the repository', () => undefined)
+for (const name of others) {
+  test(`the ${name} case of the whole set agrees with transformers on node-wasm`, { timeout: 60_000 }, async () =>
+    expectAgreement(`${WHOLE}/${name}`),
+  )
+}
 
 test('all 30 stored answers of the embedded model come back token for token from f32 weights split in three', { timeout: 60_000 }, async () => {
   const ort = await loadOrt({ backend: 'wasm', numThreads: 1 })
