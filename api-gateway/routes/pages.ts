@@ -27,8 +27,7 @@ function contentSecurityPolicy(weightOrigins: readonly string[]): string {
     "worker-src 'self' blob:",
     "img-src 'self' data: blob:",
     "media-src 'self' data: blob:",
-    // Elements of lit style themselves by attribute where a value is computed.
-    "style-src 'self' 'unsafe-inline'",
+    "style-src 'self'",
     "frame-ancestors 'none'",
     "object-src 'none'",
     "base-uri 'self'",

@@ -11,6 +11,7 @@ test.beforeAll(async ({ browser }) => {
   devices = []
   for (const name of ['Kitchen laptop', 'Old desktop']) {
     const page = await (await browser.newContext({ viewport: { width: 1280, height: 860 } })).newPage()
+    expectQuiet(page)
     await page.goto(`${cluster.server.url}/contribute`)
     await page.getByLabel('Name').fill(name)
     await page.getByRole('button', { name: /join/i }).click()
@@ -19,6 +20,12 @@ test.beforeAll(async ({ browser }) => {
   await cluster.placed(2)
 })
 test.afterAll(() => cluster.close())
+
+/** Whatever the browser complains about fails the test, a breach of the Content-Security-Policy included. */
+function expectQuiet(page: Page): void {
+  page.on('console', (message) => expect.soft(message.type(), message.text()).not.toBe('error'))
+  page.on('pageerror', (error) => expect.soft(error.message).toBe(''))
+}
 
 async function ask(page: Page, question: string): Promise<void> {
   await page.getByLabel('Your question').fill(question)
@@ -31,6 +38,7 @@ for (const { width, height } of [
 ]) {
   test(`asks, reads the streamed answer and stops one, at ${width} px`, async ({ browser }) => {
     const page = await (await browser.newContext({ viewport: { width, height } })).newPage()
+    expectQuiet(page)
     await page.goto(`${cluster.server.url}/`)
     const sample = SAMPLES[1]
     await ask(page, sample?.messages[0]?.content ?? '')
