@@ -82,8 +82,9 @@ function checkRange({ model, startLayer, endLayer, contextLength }: LoadShardOpt
   if (!(contextLength >= 1)) throw new ClusterError('invalid_value', `a context of ${contextLength} tokens`)
 }
 
-function emitOptionsOf({ backend, weightFormat, contextLength, gpu }: LoadShardOptions): EmitOptions {
-  const usesF16 = backend === 'webgpu' && weightFormat !== 'f32' && (gpu?.device.features.has('shader-f16') ?? false)
+function emitOptionsOf({ model, backend, weightFormat, contextLength, gpu }: LoadShardOptions): EmitOptions {
+  const canUseF16 = weightFormat === 'f16' || !architectureOf(model.config.modelType).needsF32
+  const usesF16 = backend === 'webgpu' && weightFormat !== 'f32' && canUseF16 && (gpu?.device.features.has('shader-f16') ?? false)
   return { backend, weightFormat, contextLength, floatType: usesF16 ? 'f16' : 'f32' }
 }
 

@@ -5,6 +5,8 @@ import type { LayerBuilder, WeightRef } from './layer-builder.ts'
 export type Architecture = {
   /** `model_type` of config.json. */
   readonly modelType: string
+  /** Activations of trained checkpoints exceed what f16 holds: graphs stay in f32, whatever the device can do. */
+  readonly needsF32?: boolean
   /** The table whose rows are the hidden states before layer 0, and what they are multiplied by. */
   readonly embedding: (config: ModelConfig) => { readonly weight: WeightRef; readonly scale: number }
   /** Decoder layer `index`: [tokens, hiddenSize] → [tokens, hiddenSize], residual included. */

@@ -14,6 +14,8 @@ const normed = <V>(g: LayerBuilder<V>, x: V, name: string, config: ModelConfig):
  */
 const gemma = (modelType: string, hasHeadNorms: boolean): Architecture => ({
   modelType,
+  // https://github.com/microsoft/onnxruntime/issues/26732: silently wrong or NaN in f16.
+  needsF32: true,
   embedding: (config) => ({ weight: embedTokens(config), scale: Math.fround(Math.sqrt(config.hiddenSize)) }),
   layer: (g, x, config, index) => {
     const at = layerAt(index)

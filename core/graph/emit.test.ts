@@ -76,3 +76,15 @@ test('biases of q, k and v become one packed Add; attention is stated once for b
   )
   expect(emit('wasm').modelBytes).toEqual(emit('webgpu').modelBytes)
 })
+
+test('what a backend would compute wrongly is refused: softcaps of scores on webgpu, Gemma in f16', async () => {
+  const model = await describeModel(folderSource(fileURLToPath(new URL('../../tests/fixtures/golden/gemma2', import.meta.url))))
+  const emit = (backend: 'wasm' | 'webgpu', floatType: 'f32' | 'f16') =>
+    emitLayers(model, { startLayer: 0, endLayer: 1 }, { backend, weightFormat: floatType, contextLength: 8, floatType })
+  expect(emit('wasm', 'f32').states.map(({ dims }) => dims)).toEqual([
+    [1, 2, 'tokens', 32],
+    [1, 2, 'tokens', 32],
+  ])
+  expect(() => emit('webgpu', 'f32')).toThrow(/softcap/)
+  expect(() => emit('webgpu', 'f16')).toThrow(/f16/)
+})

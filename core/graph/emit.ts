@@ -1,4 +1,5 @@
 /** ONNX graphs of a model's parts: any range of layers, and the head. */
+import type { Architecture } from '../arch/architecture.ts'
 import { architectureOf } from '../arch/registry.ts'
 import type { LayerRange } from '../cluster/sizing.ts'
 import type { ModelDescription } from '../model/model-description.ts'
@@ -7,8 +8,18 @@ import { graphWords } from './blocks.ts'
 import { checkEmitOptions, type EmitOptions } from './emit-options.ts'
 import { graphBuilder, nameOf, type EmittedGraph } from './graph-builder.ts'
 import * as ops from './ops.ts'
+import { ClusterError } from '../../protocol/errors.ts'
 
 export const HIDDEN = 'hidden'
+
+/** @throws {ClusterError} unsupported_backend */
+function architectureFor({ config }: ModelDescription, options: EmitOptions): Architecture {
+  checkEmitOptions(options)
+  const architecture = architectureOf(config.modelType)
+  if (architecture.needsF32 && options.floatType === 'f16')
+    throw new ClusterError('unsupported_backend', `model type ${config.modelType} exceeds what f16 holds; choose int4 or f32 weights`)
+  return architecture
+}
 
 /**
  * Decoder layers [startLayer, endLayer): `hidden` [1, tokens, hiddenSize] and the layers' past states in, hidden states and present states out.
@@ -16,8 +27,7 @@ export const HIDDEN = 'hidden'
  * @throws {ClusterError} unsupported_backend, unsupported_model, bad_checkpoint: refuses rather than be wrong
  */
 export function emitLayers(model: ModelDescription, range: LayerRange, options: EmitOptions): EmittedGraph {
-  checkEmitOptions(options)
-  const architecture = architectureOf(model.config.modelType)
+  const architecture = architectureFor(model, options)
   const g = graphBuilder(model.tensors, options)
   const words = graphWords(g)
   const { hiddenSize } = model.config
@@ -37,11 +47,11 @@ export function emitLayers(model: ModelDescription, range: LayerRange, options: 
  * @throws {ClusterError} as `emitLayers`
  */
 export function emitHead(model: ModelDescription, options: EmitOptions): EmittedGraph {
-  checkEmitOptions(options)
+  const architecture = architectureFor(model, options)
   const { hiddenSize, vocabSize } = model.config
   const g = graphBuilder(model.tensors, options)
   const x = { name: g.input({ name: HIDDEN, type: options.floatType, dims: [1, 'rows', hiddenSize] }) }
-  const logits = nameOf(g, architectureOf(model.config.modelType).head(graphWords(g), x, model.config))
+  const logits = nameOf(g, architecture.head(graphWords(g), x, model.config))
   const name = options.floatType === 'f16' ? ops.castToF32(g, '/logits', logits) : logits
   g.output({ name, type: 'f32', dims: [1, 'rows', vocabSize] })
   return g.finish('head')
