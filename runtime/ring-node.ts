@@ -133,15 +133,12 @@ export function createRingNode(options: RingNodeOptions): RingNode {
       log('refused a frame', { from, cause: toClusterError(error).message })
       return
     }
-    if (frame.type === 'token' || frame.type === 'progress' || frame.type === 'failure') {
-      // Also meant for this peer's own client, when it asks as well: not knowing the epoch is no fault.
-      stages.get(frame.epoch)?.handle(from, frame)
-      return
-    }
-    framesHandled += 1
     const stage = stages.get(frame.epoch)
-    if (stage) stage.handle(from, frame)
-    else if (frame.type !== 'release') {
+    if (stage) {
+      framesHandled += 1
+      stage.handle(from, frame)
+    } else if (frame.type === 'job' || frame.type === 'activation') {
+      // Tokens, progress and failures of an unknown epoch are for this peer's own client; a release asks for nothing.
       const failure = {
         type: 'failure',
         sequence: frame.sequence,
