@@ -19,7 +19,7 @@ export type ShardWant =
 
 export type ShardRun = {
   readonly sequence: SequenceId
-  /** Position of the first new token. Smaller than what is cached: the cache is truncated first. Larger: refused. */
+  /** Position of the first new token. Smaller than what is cached: the cache is truncated first, or the run refused by models that keep states (0 always begins anew). Larger: refused. */
   readonly position: number
   readonly count: number
   readonly input: ShardInput
