@@ -1,9 +1,9 @@
 /**
- * `npm run conformance -- DIR [--backend node-wasm,wasm,webgpu] [--only NAME] [--allow-refused]`
+ * `npm run conformance -- DIR [--backend node-wasm,wasm,webgpu] [--only NAME] [--allow-refused] [--write FILE.md]`
  * Runs the architecture cases under DIR/arch (or DIR itself) whole and split, prints a table, exits 1 on any failure. A case of an
  * architecture that is not supported is `refused`: it fails the run too, unless --allow-refused says that is known.
  */
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { folderSource } from '../../api-gateway/folder-source.ts'
@@ -12,7 +12,10 @@ import { loadOrt } from '../../runtime/ort.ts'
 import type { PageCaseResult } from './conformance.page.ts'
 import { runCase, type CaseReport } from './run-case.ts'
 import { openHarness, type Harness } from '../harness/browser.ts'
+import { conformancePage } from './markdown-table.ts'
+import PACKAGE from '../../package.json' with { type: 'json' }
 
+const ORT_VERSION = PACKAGE.dependencies['onnxruntime-web']
 const BACKENDS = ['node-wasm', 'wasm', 'webgpu'] as const
 type ConformanceBackend = (typeof BACKENDS)[number]
 type Outcome =
@@ -29,6 +32,7 @@ function readArguments() {
       backend: { type: 'string', default: 'node-wasm' },
       only: { type: 'string', multiple: true },
       'allow-refused': { type: 'boolean', default: false },
+      write: { type: 'string' },
     },
   })
   const [folder] = positionals
@@ -41,6 +45,7 @@ function readArguments() {
     backends: backends.filter(isBackend),
     only: values.only?.flatMap((names) => names.split(',')),
     allowRefused: values['allow-refused'],
+    write: values.write,
   }
 }
 
@@ -83,17 +88,33 @@ async function runInBrowser(harness: Harness, name: string, backend: 'wasm' | 'w
   }
 }
 
+/** The largest error of a check as a share of its bound. */
+const worstShare = ({ checks }: CaseReport): number =>
+  checks.filter((check) => check.bound > 0).reduce((most, check) => Math.max(most, check.maxError / check.bound), 0)
+
+function pageOf(lines: readonly Line[]): string {
+  const cells = lines.map(({ name, backend, outcome }) => {
+    if (!('report' in outcome)) return { name, backend, text: `${outcome.status}: ${outcome.message}` }
+    const { checks } = outcome.report
+    const passed = checks.filter((check) => check.passed).length
+    return { name, backend, text: `${outcome.status}, ${passed} of ${checks.length}, ${(100 * worstShare(outcome.report)).toFixed(1)} %` }
+  })
+  const today = new Date().toISOString().slice(0, 10)
+  return conformancePage(
+    cells,
+    `${today}, onnxruntime-web ${ORT_VERSION}, Node ${process.versions.node}; webgpu without a GPU is a software adapter. Weights in f32.`,
+  )
+}
+
 function describe({ name, backend, outcome, milliseconds }: Line): string {
   const start = `${outcome.status.padEnd(7)}  ${name.padEnd(16)} ${backend.padEnd(9)} ${String(Math.round(milliseconds)).padStart(7)} ms`
   if (!('report' in outcome)) return `${start}  ${outcome.message}`
   const { checks, observations } = outcome.report
-  const judged = checks.filter((check) => check.bound > 0)
-  const worst = judged.reduce((most, check) => Math.max(most, check.maxError / check.bound), 0)
   const failures = checks
     .filter((check) => !check.passed)
     .map((check) => `\n         ${check.name}: ${check.maxError.toExponential(2)} > ${check.bound.toExponential(2)}`)
   const seen = observations.map((observation) => `\n         ${observation.name}: ${observation.value}`)
-  return `${start}  ${checks.length - failures.length}/${checks.length} checks, worst ${(100 * worst).toFixed(1)} % of its bound${failures.join('')}${seen.join('')}`
+  return `${start}  ${checks.length - failures.length}/${checks.length} checks, worst ${(100 * worstShare(outcome.report)).toFixed(1)} % of its bound${failures.join('')}${seen.join('')}`
 }
 
 async function runBackend(backend: ConformanceBackend, { root, names }: { root: string; names: readonly string[] }): Promise<Line[]> {
@@ -114,10 +135,11 @@ async function runBackend(backend: ConformanceBackend, { root, names }: { root: 
 }
 
 async function main(): Promise<number> {
-  const { folder, backends, only, allowRefused } = readArguments()
+  const { folder, backends, only, allowRefused, write } = readArguments()
   const cases = findCases(folder, only)
   const lines: Line[] = []
   for (const backend of backends) lines.push(...(await runBackend(backend, cases)))
+  if (write !== undefined) writeFileSync(write, pageOf(lines))
   const count = (status: Outcome['status']): number => lines.filter(({ outcome }) => outcome.status === status).length
   print(`${count('passed')} passed, ${count('failed')} failed, ${count('refused')} refused${allowRefused ? ' (allowed)' : ''}`)
   return count('failed') > 0 || (count('refused') > 0 && !allowRefused) ? 1 : 0
