@@ -19,6 +19,8 @@ function f16Table(): Float32Array {
   return table
 }
 
+export const f16BitsToF32 = (bits: number): number => f16Table()[bits] ?? 0
+
 /** Bits of the half nearest to a float32's bits, ties to even. Beyond the largest half is infinity; NaN stays NaN. */
 function roundToF16Bits(bits: number): number {
   const sign = (bits >>> 16) & 0x8000

@@ -1,0 +1,21 @@
+/** Every block type of GGUF that is read, by name. */
+import type { BlockLayout } from './gguf-block.ts'
+import { CODEBOOK_BLOCKS } from './gguf-codebook.ts'
+import { K_BLOCKS } from './gguf-k.ts'
+import { PLAIN_BLOCKS } from './gguf-plain.ts'
+
+const BLOCKS = { ...PLAIN_BLOCKS, ...K_BLOCKS, ...CODEBOOK_BLOCKS }
+export type BlockType = keyof typeof BLOCKS
+export const BLOCK_LAYOUTS: Readonly<Record<BlockType, BlockLayout>> = BLOCKS
+
+export const isBlockType = (type: string): type is BlockType => Object.hasOwn(BLOCK_LAYOUTS, type)
+
+/** @param bytes whole blocks, row-major: a row is a whole number of them */
+export function dequantizeBlocks(bytes: Uint8Array, type: BlockType): Float32Array {
+  const layout = BLOCK_LAYOUTS[type]
+  const blocks = bytes.length / layout.bytes
+  if (!Number.isInteger(blocks)) throw new Error(`${bytes.length} bytes are not whole blocks of ${type}`)
+  const out = new Float32Array(blocks * layout.elements)
+  for (let block = 0; block < blocks; block++) layout.decode(bytes, block * layout.bytes, out, block * layout.elements)
+  return out
+}
