@@ -3,6 +3,7 @@ import type { Capabilities, Wish } from '../protocol/cluster.ts'
 import type { Clock } from '../core/link/clock.ts'
 import { estimateShard } from '../core/cluster/estimate.ts'
 import type { ModelSizing } from '../core/cluster/sizing.ts'
+import { architectureOf } from '../core/arch/registry.ts'
 import { describeModel, type ModelDescription } from '../core/model/model-description.ts'
 import type { ModelSource } from '../core/model/model-source.ts'
 import type { LoadProgress, ShardRunner } from './shard-runner.ts'
@@ -53,6 +54,7 @@ export function createDevice(options: DeviceOptions): RingNode {
     return {
       numLayers: model.config.numLayers,
       contextLength,
+      needsF32: architectureOf(model.config.modelType).needsF32 ?? false,
       shardBytes: (range, { backend, weightFormat }) => estimateShard(model, range, { backend, weightFormat, contextLength }).totalBytes,
     }
   }

@@ -26,6 +26,7 @@ const device = (id: string, memoryBytes: number, role: PeerRole = 'device', extr
 const uniform = (numLayers: number, layerBytes: number, endBytes = 0): ModelSizing => ({
   numLayers,
   contextLength: 1024,
+  needsF32: false,
   shardBytes: (range) =>
     (range.endLayer - range.startLayer) * layerBytes + (range.startLayer === 0 ? endBytes : 0) + (range.endLayer === numLayers ? endBytes : 0),
 })
@@ -103,11 +104,12 @@ describe('memory-weighted placement', () => {
     expect(backward.shards).toEqual(forward.shards)
   })
 
-  test('f32 hand-off only where every shard holds f32 weights', () => {
+  test('f32 hand-off where every shard holds f32 weights or the model exceeds f16', () => {
     const exact = [device('aaaa', 500), device('bbbb', 500)]
     expect(layersOf(exact, uniform(8, 100)).placement.handoff).toBe('f32')
     const mixed = [device('aaaa', 500), device('bbbb', 500, 'device', { weightFormat: 'int8' })]
     expect(layersOf(mixed, uniform(8, 100)).placement.handoff).toBe('f16')
+    expect(layersOf(mixed, { ...uniform(8, 100), needsF32: true }).placement.handoff).toBe('f32')
   })
 })
 

@@ -106,7 +106,7 @@ export function place(request: PlacementRequest): Placement {
   const formats = new Map(request.devices.map((device) => [device.id, device.capabilities?.weightFormat]))
   return {
     ...refused(request, { code: 'no_ring', message: '' }),
-    handoff: shards.every((shard) => formats.get(shard.peerId) === 'f32') ? 'f32' : 'f16',
+    handoff: sizing.needsF32 || shards.every((shard) => formats.get(shard.peerId) === 'f32') ? 'f32' : 'f16',
     shards: [...shards],
     spares: [...split.spares],
     explanation: explain(request, shards, split.spares),

@@ -40,6 +40,7 @@ export function toyAnswer(promptIds: readonly number[], count: number): number[]
 export const toySizing = (contextLength: number): ModelSizing => ({
   numLayers: TOY_LAYERS,
   contextLength,
+  needsF32: false,
   shardBytes: (range) => (range.endLayer - range.startLayer) * 100,
 })
 
