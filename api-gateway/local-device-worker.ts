@@ -33,7 +33,7 @@ const capabilities: Capabilities = {
 /** `/models/ID` of this server comes straight from its disk; anything else by HTTP. */
 function openSource(source: string): ModelSource {
   const id = /^\/models\/(.+)$/.exec(source)?.[1]
-  if (id === undefined) return httpSource(source, { fetch: (url, init) => fetch(url, init) })
+  if (id === undefined) return httpSource(source, { fetch: (url, init) => fetch(url, init), clock: systemClock, random: Math.random })
   const folder = options.modelFolders.map((root) => path.join(root, decodeURIComponent(id))).find((candidate) => existsSync(candidate))
   if (folder === undefined) throw new ClusterError('model_not_found', `this server has no model ${id}`)
   return folderSource(folder)

@@ -51,6 +51,8 @@ declare function queueMicrotask(callback: () => void): void
 interface Response {
   readonly ok: boolean
   readonly status: number
+  /** After redirects. */
+  readonly url: string
   readonly headers: { get(name: string): string | null }
   readonly body: {
     getReader(): {

@@ -1,78 +1,165 @@
-import { ClusterError } from '../../protocol/errors.ts'
+/**
+ * A checkpoint behind a URL, read by Range requests: large ranges in parallel pieces, each resumed from the byte it had reached.
+ * What a host says of its bytes is checked as far as it can be: lengths and ranges always, an ETag for change between requests, and the
+ * SHA-256 that hubs give as the ETag of large files where the whole file was read. A part of a file has no hash to be checked against.
+ */
+import type { ClusterError } from '../../protocol/errors.ts'
+import { readInto, readWhole } from './http-body.ts'
+import { fileError, tryOnce, type HttpFile, type HttpSourceOptions } from './http-file.ts'
+import { untilDone, type Try } from './http-retry.ts'
 import type { ModelSource } from './model-source.ts'
+import { createGate } from './parallel.ts'
 
-/** The part of `fetch` that a source needs. */
-export type FetchLike = (
-  url: string,
-  init: { readonly headers: Readonly<Record<string, string>>; readonly signal?: AbortSignal },
-) => Promise<Response>
+/** Large enough that a request's round trip does not show, small enough that some run beside each other. */
+const PIECE_BYTES = 8 * 1024 * 1024
+/** Requests under way at once: browsers open 6 connections to a host, and the page wants some too. */
+const MAX_REQUESTS = 4
 
-export type HttpSourceOptions = {
-  readonly fetch: FetchLike
-  /** Sent with every request: tells the server which peer reads, so that it can count bytes by peer. */
-  readonly peer?: string
+type Reading = { readonly signal?: AbortSignal | undefined; readonly onBytes?: ((count: number) => void) | undefined }
+type Piece = { readonly start: number; readonly target: Uint8Array; filled: number }
+
+const SHA256 = /^(?:W\/)?"?([0-9a-f]{64})"?$/
+
+async function verify(file: HttpFile, bytes: Uint8Array<ArrayBuffer>, { sha256 }: HttpSourceOptions): Promise<void> {
+  const expected = SHA256.exec(file.etag ?? '')?.[1]
+  if (expected === undefined || !sha256) return
+  const digest = Array.from(new Uint8Array(await sha256(bytes)), (byte) => byte.toString(16).padStart(2, '0')).join('')
+  if (digest === expected) return
+  throw fileError(
+    file,
+    `its bytes are not those that the host names (SHA-256 ${expected.slice(0, 12)}…, came ${digest.slice(0, 12)}…)`,
+    undefined,
+    'bad_checkpoint',
+  )
 }
 
-const unavailable = (url: string, what: string, cause?: unknown): ClusterError =>
-  new ClusterError('source_unavailable', `${url} could not be read: ${what}`, { cause })
+/** Null when the answer's range is the one asked for, as far as the answer tells. */
+function wrongRange(file: HttpFile, response: Response, from: number, end: number): ClusterError | null {
+  const [, first, total] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(response.headers.get('content-range') ?? '') ?? []
+  if (first === undefined || total === undefined) return null
+  if (total !== '*') file.size = Number(total)
+  if (Number(total) < end) return fileError(file, `it has ${total} bytes, and byte ${end} is needed`, undefined, 'bad_checkpoint')
+  return Number(first) === from ? null : fileError(file, `the answer begins at byte ${first} where ${from} was asked for`)
+}
 
-/** Fills `target` from a body; the transfer of a large range is visible in `onBytes` as it goes. */
-async function readBody(response: Response, url: string, length: number, onBytes?: (count: number) => void): Promise<Uint8Array> {
-  if (!response.body) throw unavailable(url, 'the answer has no body')
-  const target = new Uint8Array(length)
-  const reader = response.body.getReader()
-  let filled = 0
-  for (;;) {
-    const { done, value } = await reader.read()
-    if (done) break
-    if (filled + value.length > length) {
-      await reader.cancel()
-      throw unavailable(url, `the answer is longer than the ${length} bytes asked for`)
+async function keepWhole(file: HttpFile, response: Response, options: HttpSourceOptions, isAlive: () => void): Promise<Try<void>> {
+  const whole = await readWhole(response, file, isAlive)
+  if (!whole) return { outcome: 'again', error: fileError(file, 'the transfer broke off') }
+  await verify(file, whole, options)
+  file.whole = whole
+  return { outcome: 'done', value: undefined }
+}
+
+async function tryPiece(file: HttpFile, piece: Piece, options: HttpSourceOptions, { signal, onBytes }: Reading): Promise<Try<void>> {
+  const from = piece.start + piece.filled
+  const end = piece.start + piece.target.length
+  return tryOnce(file, `bytes=${from}-${end - 1}`, options, signal, async (response, isAlive) => {
+    if (response.status === 200) return keepWhole(file, response, options, isAlive)
+    const wrong = wrongRange(file, response, from, end)
+    if (wrong) {
+      await response.body?.cancel()
+      return { outcome: 'failed', error: wrong }
     }
-    target.set(value, filled)
-    filled += value.length
-    onBytes?.(value.length)
-  }
-  if (filled < length) throw new ClusterError('bad_checkpoint', `${url} ended after ${filled} of ${length} bytes`)
-  return target
+    file.hasRanges = true
+    const before = piece.filled
+    const { filled, cause } = await readInto(piece.target, before, response, file, (count) => {
+      isAlive()
+      piece.filled += count
+      onBytes?.(count)
+    })
+    if (filled === piece.target.length) return { outcome: 'done', value: undefined }
+    const error = fileError(file, `the transfer broke off at byte ${piece.start + filled}`, cause)
+    return { outcome: 'again', error, isProgress: filled > before }
+  })
 }
 
-/** A checkpoint below a URL, read by Range requests. @param base with or without a slash at its end */
+async function readPiece(file: HttpFile, piece: Piece, options: HttpSourceOptions, reading: Reading): Promise<void> {
+  if (!file.whole) await untilDone(() => tryPiece(file, piece, options, reading), options, reading.signal)
+  if (!file.whole || piece.filled === piece.target.length) return
+  const { start, target, filled } = piece
+  const rest = file.whole.subarray(start + filled, start + target.length)
+  if (filled + rest.length < target.length) throw fileError(file, `it has ${file.whole.length} bytes`, undefined, 'bad_checkpoint')
+  target.set(rest, filled)
+  reading.onBytes?.(rest.length)
+}
+
+function piecesOf(start: number, target: Uint8Array): readonly Piece[] {
+  const count = Math.ceil(target.length / PIECE_BYTES)
+  return Array.from({ length: count }, (_, i) => ({
+    start: start + i * PIECE_BYTES,
+    target: target.subarray(i * PIECE_BYTES, (i + 1) * PIECE_BYTES),
+    filled: 0,
+  }))
+}
+
+/** A checkpoint below a URL. @param base with or without a slash at its end */
 export function httpSource(base: string, options: HttpSourceOptions): ModelSource {
   const root = base.endsWith('/') ? base : `${base}/`
-  const request = async (file: string, range: string | null, signal?: AbortSignal): Promise<{ url: string; response: Response }> => {
-    const url = root + file
-    const headers = { ...(range ? { range } : {}), ...(options.peer ? { 'x-ringlet-peer': options.peer } : {}) }
+  const files = new Map<string, HttpFile>()
+  const gate = createGate(MAX_REQUESTS)
+
+  function fileOf(name: string): HttpFile {
+    const url = root + name.split('/').map(encodeURIComponent).join('/')
+    const file = files.get(name) ?? { name, url, resolved: null, hasRanges: false, whole: null, etag: null, size: null, first: null, silences: 0 }
+    files.set(name, file)
+    return file
+  }
+
+  /** Reads one piece alone as long as nobody knows whether the host gives ranges: if it does not, the one answer serves all. */
+  async function readFirst(file: HttpFile, piece: Piece, reading: Reading): Promise<void> {
+    while (file.first && !file.hasRanges && !file.whole) await file.first
+    const work = gate(() => readPiece(file, piece, options, reading))
+    if (!file.hasRanges && !file.whole) {
+      file.first = work.catch(() => undefined).finally(() => (file.first = null))
+    }
+    await work
+  }
+
+  async function readAll(file: HttpFile, pieces: readonly Piece[], { signal, onBytes }: Reading): Promise<void> {
+    const [first, ...rest] = pieces
+    if (first) await readFirst(file, first, { signal, onBytes })
+    const failed = new AbortController()
+    const reading = { signal: signal ? AbortSignal.any([signal, failed.signal]) : failed.signal, onBytes }
+    const work = rest.map((piece) => gate(() => readPiece(file, piece, options, reading)))
+    for (const one of work) one.catch(() => failed.abort())
     try {
-      return { url, response: await options.fetch(url, signal ? { headers, signal } : { headers }) }
-    } catch (cause) {
-      if (signal?.aborted) throw new ClusterError('cancelled', `reading ${url} was cancelled`, { cause })
-      throw unavailable(url, 'no answer', cause)
+      await Promise.all(work)
+    } finally {
+      // What was cancelled still ends: nothing writes once the caller has its error.
+      await Promise.allSettled(work)
     }
   }
+
   return {
     label: base,
-    readText: async (file, signal) => {
-      const { url, response } = await request(file, null, signal)
-      if (response.status === 404) return null
-      if (!response.ok) throw unavailable(url, `status ${response.status}`)
-      return response.text()
+    readText: async (name, signal) => {
+      const file = fileOf(name)
+      const bytes = await untilDone(() => tryText(file, options, signal), options, signal)
+      return bytes && new TextDecoder().decode(bytes)
     },
-    readRange: async (file, start, end, { signal, onBytes } = {}) => {
+    readRange: async (name, start, end, { signal, onBytes } = {}) => {
       if (end <= start) return new Uint8Array(0)
-      const { url, response } = await request(file, `bytes=${start}-${end - 1}`, signal)
-      if (response.status === 416) throw new ClusterError('bad_checkpoint', `${url} is shorter than ${end} bytes`)
-      if (response.status !== 206) {
-        await response.body?.cancel()
-        throw unavailable(url, `status ${response.status} where 206 (a byte range) was expected`)
-      }
-      try {
-        return await readBody(response, url, end - start, onBytes)
-      } catch (cause) {
-        if (cause instanceof ClusterError) throw cause
-        if (signal?.aborted) throw new ClusterError('cancelled', `reading ${url} was cancelled`, { cause })
-        throw unavailable(url, 'the transfer broke off', cause)
-      }
+      const file = fileOf(name)
+      const target = new Uint8Array(end - start)
+      await readAll(file, piecesOf(start, target), { signal, onBytes })
+      if (start === 0 && end === file.size) await verify(file, target, options)
+      return target
     },
   }
+}
+
+async function tryText(file: HttpFile, options: HttpSourceOptions, signal?: AbortSignal): Promise<Try<Uint8Array<ArrayBuffer> | null>> {
+  let isMissing = false
+  const fetch: HttpSourceOptions['fetch'] = async (url, init) => {
+    const response = await options.fetch(url, init)
+    isMissing = response.status === 404 && file.resolved === null
+    return response
+  }
+  const tried = await tryOnce(file, null, { ...options, fetch }, signal, async (response, isAlive) => {
+    const whole = await readWhole(response, file, isAlive)
+    if (!whole) return { outcome: 'again', error: fileError(file, 'the transfer broke off') }
+    await verify(file, whole, options)
+    return { outcome: 'done', value: whole }
+  })
+  return isMissing ? { outcome: 'done', value: null } : tried
 }

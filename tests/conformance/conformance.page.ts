@@ -6,6 +6,7 @@ import type { WeightFormat } from '../../protocol/cluster.ts'
 import { toClusterError, toWireError, type WireError } from '../../protocol/errors.ts'
 import { loadShard } from '../../runtime/load-shard.ts'
 import { openGraph } from '../../runtime/open-graph.ts'
+import { systemClock } from '../../runtime/system-clock.ts'
 import { loadOrt } from '../../runtime/ort.ts'
 import { webgpuSessionOptions, type RunnerGpu } from '../../runtime/webgpu-engine.ts'
 import { openRunnerGpu } from '../harness/gpu.page.ts'
@@ -21,7 +22,7 @@ let gpu: Promise<RunnerGpu> | null = null
 
 async function environment({ url, backend, wasmPaths }: PageCase) {
   const ort = await loadOrt({ backend, numThreads: 1, wasmPaths })
-  const source = httpSource(url, { fetch: (input, init) => fetch(input, init) })
+  const source = httpSource(url, { fetch: (input, init) => fetch(input, init), clock: systemClock, random: Math.random })
   return { ort, source, backend, ...(backend === 'webgpu' ? { gpu: await (gpu ??= openRunnerGpu()) } : {}) }
 }
 
@@ -69,7 +70,7 @@ export async function loadWithAllFeatures({ url, wasmPaths }: PageCase): Promise
   const wanted: GPUFeatureName[] = ['shader-f16', 'subgroups']
   const runnerGpu = await openRunnerGpu((adapter) => wanted.filter((feature) => adapter.features.has(feature)))
   const ort = await loadOrt({ backend: 'webgpu', numThreads: 1, wasmPaths })
-  const source = httpSource(url, { fetch: (input, init) => fetch(input, init) })
+  const source = httpSource(url, { fetch: (input, init) => fetch(input, init), clock: systemClock, random: Math.random })
   const lanes = runnerGpu.device.adapterInfo.subgroupMinSize ?? 0
   try {
     const model = await describeModel(source)

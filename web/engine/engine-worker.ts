@@ -32,7 +32,19 @@ const hostPort: Port<HostToEngine, EngineToHost> = {
 }
 
 function openSourceAs(peer: PeerId): (source: string) => ModelSource {
-  return (source) => httpSource(new URL(source, self.location.origin).href, { fetch: (url, init) => fetch(url, init), peer })
+  const pageOrigin = self.location.origin
+  const options = {
+    fetch: (url: string, init: RequestInit) => fetch(url, init),
+    clock,
+    random: Math.random,
+    pageOrigin,
+    // Only a secure context has hashes; a page that came over plain HTTP from another machine is none.
+    ...(self.isSecureContext ? { sha256: (bytes: Uint8Array<ArrayBuffer>) => crypto.subtle.digest('SHA-256', bytes) } : {}),
+  }
+  return (source) => {
+    const url = new URL(source, pageOrigin)
+    return httpSource(url.href, url.origin === pageOrigin ? { ...options, peer } : options)
+  }
 }
 
 function createEngine(network: PortNetwork, page: MessagePort): void {

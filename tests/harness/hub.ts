@@ -1,0 +1,137 @@
+/** A stand-in for a hub of models: files at `/ORG/NAME/resolve/REVISION/FILE`, large ones by redirect to signed URLs on another origin. */
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+
+export type HubRequest = {
+  readonly from: 'hub' | 'cdn'
+  readonly file: string
+  readonly method: string
+  /** Bytes [start, end) asked for; null = the whole file. */
+  readonly range: { readonly start: number; readonly end: number } | null
+  readonly authorization: string | null
+  readonly peer: string | null
+}
+
+/** What goes wrong with one answer. */
+export type Fault =
+  | { readonly type: 'status'; readonly status: number; readonly headers?: Readonly<Record<string, string>> }
+  /** The connection is destroyed after so many bytes of the body; 0 = before the answer. */
+  | { readonly type: 'cut'; readonly afterBytes: number }
+  /** The body ends properly after so many bytes, as if that were all. */
+  | { readonly type: 'truncated'; readonly afterBytes: number }
+  | { readonly type: 'ignores-range' }
+  | { readonly type: 'wrong-bytes' }
+  | { readonly type: 'other-version' }
+
+export type StandInHub = {
+  readonly endpoint: string
+  readonly requests: HubRequest[]
+  /** Asked for every request; null = all goes well. `count` counts the requests, from 0. */
+  fault: (request: HubRequest, count: number) => Fault | null
+  /** False: answers carry no CORS headers. */
+  allowsOtherSites: boolean
+  /** Signed URLs given out so far are refused with 403 from here on. */
+  readonly expireLinks: () => void
+  readonly [Symbol.asyncDispose]: () => Promise<void>
+}
+
+const RANGE = /^bytes=(\d+)-(\d+)$/
+const FILE = /^\/[^/]+\/[^/]+\/resolve\/[^/]+\/(.+)$/
+const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
+
+async function listen(answer: (request: IncomingMessage, response: ServerResponse) => void): Promise<{ server: Server; origin: string }> {
+  const server = createServer(answer).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  if (address === null || typeof address === 'string') throw new Error('the stand-in hub has no port')
+  return { server, origin: `http://127.0.0.1:${address.port}` }
+}
+
+function readRequest(request: IncomingMessage, from: HubRequest['from'], file: string): HubRequest {
+  const [, start, last] = RANGE.exec(request.headers.range ?? '') ?? []
+  return {
+    from,
+    file,
+    method: request.method ?? '',
+    range: start === undefined || last === undefined ? null : { start: Number(start), end: Number(last) + 1 },
+    authorization: request.headers.authorization ?? null,
+    peer: [request.headers['x-ringlet-peer']].flat()[0] ?? null,
+  }
+}
+
+function sendFile(response: ServerResponse, bytes: Uint8Array, { range, method }: HubRequest, fault: Fault | null): void {
+  const isRange = range !== null && fault?.type !== 'ignores-range'
+  const { start, end } = isRange ? { start: range.start, end: Math.min(range.end, bytes.length) } : { start: 0, end: bytes.length }
+  if (isRange && start >= bytes.length) {
+    response.writeHead(416, { 'content-range': `bytes */${bytes.length}` }).end()
+    return
+  }
+  const body = Buffer.from(bytes.subarray(start, end))
+  if (fault?.type === 'wrong-bytes') body[body.length >> 1] = (body[body.length >> 1] ?? 0) ^ 1
+  const sent = fault?.type === 'truncated' || fault?.type === 'cut' ? body.subarray(0, fault.afterBytes) : body
+  response.writeHead(isRange ? 206 : 200, {
+    etag: `"${sha256(fault?.type === 'other-version' ? Buffer.concat([bytes, bytes]) : bytes)}"`,
+    ...(fault?.type === 'truncated' ? {} : { 'content-length': body.length }),
+    ...(isRange ? { 'content-range': `bytes ${start}-${end - 1}/${bytes.length}` } : {}),
+  })
+  if (method === 'HEAD') response.end()
+  else if (fault?.type === 'cut') response.write(sent, () => response.socket?.destroySoon())
+  else response.end(sent)
+}
+
+/** @param files by name, the same for every repository and revision; those of more than `largeBytes` come by redirect */
+export async function startHub(files: Readonly<Record<string, Uint8Array>>, largeBytes = 1024): Promise<StandInHub> {
+  const requests: HubRequest[] = []
+  let validFrom = 0
+  let links = 0
+
+  function begin(request: IncomingMessage, response: ServerResponse, from: HubRequest['from'], file: string | undefined): Fault | null | 'answered' {
+    if (hub.allowsOtherSites) {
+      response.setHeader('access-control-allow-origin', '*')
+      response.setHeader('access-control-expose-headers', 'ETag,Content-Range,X-Linked-Etag')
+    }
+    const read = readRequest(request, from, file ?? '')
+    const fault = hub.fault(read, requests.push(read) - 1)
+    if (fault?.type === 'status') response.writeHead(fault.status, { date: new Date().toUTCString(), ...fault.headers }).end()
+    else if (fault?.type === 'cut' && fault.afterBytes === 0) response.destroy()
+    else if (file === undefined || !files[file]) response.writeHead(404).end()
+    else return fault
+    return 'answered'
+  }
+
+  const cdn = await listen((request, response) => {
+    const url = new URL(request.url ?? '/', 'http://cdn')
+    const file = url.pathname.slice(1)
+    const fault = begin(request, response, 'cdn', file)
+    const bytes = files[file]
+    if (fault === 'answered' || !bytes) return
+    if (Number(url.searchParams.get('signature')) < validFrom) response.writeHead(403).end()
+    else sendFile(response, bytes, readRequest(request, 'cdn', file), fault)
+  })
+  const home = await listen((request, response) => {
+    const file = FILE.exec(decodeURIComponent(new URL(request.url ?? '/', 'http://hub').pathname))?.[1]
+    const fault = begin(request, response, 'hub', file)
+    const bytes = files[file ?? '']
+    if (fault === 'answered' || !bytes || file === undefined) return
+    if (bytes.length <= largeBytes) return sendFile(response, bytes, readRequest(request, 'hub', file), fault)
+    response.writeHead(302, { location: `${cdn.origin}/${file}?signature=${links++}`, 'x-linked-etag': `"${sha256(bytes)}"` }).end()
+  })
+
+  const hub: StandInHub = {
+    endpoint: home.origin,
+    requests,
+    fault: () => null,
+    allowsOtherSites: true,
+    expireLinks: () => (validFrom = links),
+    [Symbol.asyncDispose]: async () => {
+      for (const { server } of [home, cdn]) {
+        if (!server.listening) continue
+        server.closeAllConnections()
+        server.close()
+        await once(server, 'close')
+      }
+    },
+  }
+  return hub
+}
