@@ -5,7 +5,7 @@ import path from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import { ClusterError } from '../protocol/errors.ts'
 import type { Capabilities } from '../protocol/cluster.ts'
-import { peerId } from '../protocol/ids.ts'
+import { isModelId, peerId } from '../protocol/ids.ts'
 import { PROTOCOL_VERSION } from '../protocol/version.ts'
 import { httpSource } from '../core/model/http-source.ts'
 import type { ModelSource } from '../core/model/model-source.ts'
@@ -17,6 +17,7 @@ import { openPortNetwork } from '../runtime/port-network.ts'
 import { createPortPair } from '../runtime/port-pair.ts'
 import { systemClock } from '../runtime/system-clock.ts'
 import { folderSource } from './folder-source.ts'
+import { belowHub, HUB_READING } from './hub-models.ts'
 import type { LocalDeviceOptions } from './local-device.ts'
 import { createNodePeerHost } from './transport/node-peer-host.ts'
 
@@ -30,11 +31,16 @@ const capabilities: Capabilities = {
   hardware: `the server itself, Node ${process.versions.node}`,
 }
 
-/** `/models/ID` of this server comes straight from its disk; anything else by HTTP. */
+/** `/models/ID` of this server comes straight from its disk, and what is below its hub's address by HTTP: a wish may not send the server anywhere else. */
 function openSource(source: string): ModelSource {
   const id = /^\/models\/(.+)$/.exec(source)?.[1]
-  if (id === undefined) return httpSource(source, { fetch: (url, init) => fetch(url, init), clock: systemClock, random: Math.random })
-  const folder = options.modelFolders.map((root) => path.join(root, decodeURIComponent(id))).find((candidate) => existsSync(candidate))
+  if (id === undefined) {
+    const { hub } = options
+    const href = belowHub(source, hub?.endpoint ?? null)
+    return httpSource(href, { ...HUB_READING, ...(hub?.token ? { token: hub.token } : {}) })
+  }
+  const candidates = isModelId(id) ? options.modelFolders.map((root) => path.join(root, id)) : []
+  const folder = candidates.find((candidate) => existsSync(candidate))
   if (folder === undefined) throw new ClusterError('model_not_found', `this server has no model ${id}`)
   return folderSource(folder)
 }

@@ -9,6 +9,8 @@ export type LocalDeviceOptions = {
   readonly ca?: string
   /** Folders of models: read from disk, not over the network. */
   readonly modelFolders: readonly string[]
+  /** The only other place that weights are read from; null = none. */
+  readonly hub: { readonly endpoint: string; readonly token: string | null } | null
   readonly memoryBytes: number
   readonly threads: number
 }

@@ -6,19 +6,25 @@ import { loadText, type TextModel } from '../core/text/text-model.ts'
 import { ClusterError } from '../protocol/errors.ts'
 import { isModelId, type ModelId } from '../protocol/ids.ts'
 import { folderSource } from './folder-source.ts'
+import type { HubModels } from './hub-models.ts'
 
 export type ModelEntry = {
   readonly id: ModelId
   /** Seconds since 1970. */
   readonly created: number
   readonly ownedBy: string
-  readonly folder: string
+  /** Where this server has its files; null when only the hub has. */
+  readonly folder: string | null
+  /** What a wish names for devices to read: a path of this server, or a URL of its hub. */
+  readonly source: string
 }
 
 export type ModelCatalog = {
   readonly list: () => Promise<readonly ModelEntry[]>
   /** @throws {ClusterError} model_not_found; `name` may be anything a client sent */
   readonly find: (name: unknown) => Promise<ModelEntry>
+  /** The folder of a model whose files this server has, or null. Never asks the hub. */
+  readonly folderOf: (name: string) => Promise<string | null>
   /** Loaded once and kept. @throws {ClusterError} source_unavailable, bad_checkpoint, unsupported_model */
   readonly text: (entry: ModelEntry) => Promise<TextModel>
 }
@@ -40,7 +46,7 @@ async function entriesIn(root: string): Promise<readonly ModelEntry[]> {
     const folder = path.join(root, name)
     const created = isModelId(name) ? await checkpointTime(folder) : null
     if (created === null || !isModelId(name)) return false
-    found.push({ id: name, created, ownedBy: 'ringlet', folder })
+    found.push({ id: name, created, ownedBy: 'ringlet', folder, source: `/models/${name}` })
     return true
   }
   for (const name of await foldersIn(root)) {
@@ -58,12 +64,14 @@ const notFound = (name: unknown): ClusterError => {
   return new ClusterError('model_not_found', message, { detail: { param: 'model' } })
 }
 
-/** @param folders searched in order; the first that has a name wins */
-export function createModelCatalog(
-  folders: readonly string[],
-  openSource: (entry: ModelEntry) => ModelSource = (entry) => folderSource(entry.folder),
-): ModelCatalog {
+/** @param folders searched in order; the first that has a name wins, and `hub` comes last */
+export function createModelCatalog(folders: readonly string[], hub: HubModels | null = null): ModelCatalog {
   const texts = new Map<ModelId, Promise<TextModel>>()
+  const openSource = ({ id, folder }: ModelEntry): ModelSource => {
+    if (folder !== null) return folderSource(folder)
+    if (hub) return hub.open(id)
+    throw notFound(id)
+  }
   const list = async (): Promise<readonly ModelEntry[]> => {
     const all = (await Promise.all(folders.map(entriesIn))).flat()
     return all.filter((entry, at) => all.findIndex((other) => other.id === entry.id) === at).sort((a, b) => (a.id < b.id ? -1 : 1))
@@ -75,9 +83,15 @@ export function createModelCatalog(
       for (const root of folders) {
         const folder = path.join(root, name)
         const created = await checkpointTime(folder)
-        if (created !== null) return { id: name, created, ownedBy: 'ringlet', folder }
+        if (created !== null) return { id: name, created, ownedBy: 'ringlet', folder, source: `/models/${name}` }
       }
+      if (hub && (await hub.has(name))) return { id: name, created: 0, ownedBy: 'hub', folder: null, source: hub.url(name) }
       throw notFound(name)
+    },
+    folderOf: async (name) => {
+      if (!isModelId(name)) return null
+      for (const root of folders) if ((await checkpointTime(path.join(root, name))) !== null) return path.join(root, name)
+      return null
     },
     text: (entry) => {
       const known = texts.get(entry.id)

@@ -33,10 +33,11 @@ function seen(network: Network, test: () => boolean): Promise<void> {
   })
 }
 
-export function createModelWishes(network: Network, localDevice: Wish['localDevice']): ModelWishes {
+export function createModelWishes(network: Network, models: ModelCatalog, localDevice: Wish['localDevice']): ModelWishes {
   const set: ModelWishes['set'] = async (model, change) => {
     checkStrategy(change.strategy)
-    const wish: Wish = { model, source: `/models/${model}`, contextLength: null, localDevice, ...change }
+    const { source } = await models.find(model)
+    const wish: Wish = { model, source, contextLength: null, localDevice, ...change }
     network.wish(wish)
     await seen(network, () => {
       const known = network.view().wishes.get(model)

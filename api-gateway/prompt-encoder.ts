@@ -73,11 +73,13 @@ export function createPromptEncoder(): ThreadedEncoder {
     turns.reduce((total, { content }) => total + (typeof content === 'string' ? content.length : 0), 0)
   return {
     chat: (entry, text, turns, continueFinal) =>
-      lengthOf(turns) <= DIRECT_CHARACTERS
+      entry.folder === null || lengthOf(turns) <= DIRECT_CHARACTERS
         ? directEncoder.chat(entry, text, turns, continueFinal)
         : thread.run({ type: 'chat', folder: entry.folder, turns, continueFinal }),
     text: (entry, text, prompt) =>
-      prompt.length <= DIRECT_CHARACTERS ? directEncoder.text(entry, text, prompt) : thread.run({ type: 'text', folder: entry.folder, prompt }),
+      entry.folder === null || prompt.length <= DIRECT_CHARACTERS
+        ? directEncoder.text(entry, text, prompt)
+        : thread.run({ type: 'text', folder: entry.folder, prompt }),
     close: thread.close,
   }
 }

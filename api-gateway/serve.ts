@@ -12,6 +12,7 @@ import { createSignalServer } from '../signal-server/signal-server.ts'
 import { isLoopback, lanAddresses, ownAddress } from './addresses.ts'
 import { loadCertificate } from './certificate.ts'
 import { createGateway, HTTP_LIMITS, type GatewayOptions } from './gateway.ts'
+import { createHubModels, hubOrigins } from './hub-models.ts'
 import { startLocalDevice, type LocalDevice } from './local-device.ts'
 import type { Log } from './log.ts'
 import { createModelCatalog } from './model-catalog.ts'
@@ -86,7 +87,15 @@ function openLocalDevice(options: Options, { url, token, ca }: Home, modelFolder
   if (options.localDevice === 'off') return null
   const memoryBytes = Math.floor(totalmem() * LOCAL_MEMORY_SHARE)
   return startLocalDevice(
-    { url, token, modelFolders, memoryBytes, threads: 1, ...(ca === null ? {} : { ca }) },
+    {
+      url,
+      token,
+      modelFolders,
+      hub: options.offline ? null : { endpoint: options.hfEndpoint, token: options.hfToken },
+      memoryBytes,
+      threads: 1,
+      ...(ca === null ? {} : { ca }),
+    },
     (message, fields) => log.info(fields, `local device: ${message}`),
     (code) => log.error({ code }, 'the local device ended; the server goes on without it'),
   )
@@ -114,7 +123,7 @@ async function awaitServing(peer: GatewayPeer, options: Options, devices: number
 export async function startServer(options: Options, hooks: ServeHooks): Promise<RunningServer> {
   const { log } = hooks
   const modelFolders = [path.join(ROOT, 'models'), options.modelsDir]
-  const models = createModelCatalog(modelFolders)
+  const models = createModelCatalog(modelFolders, options.offline ? null : createHubModels(options.hfEndpoint, options.hfToken))
   const { id } = await models.find(options.model)
   const token = randomBytes(32).toString('hex')
   const { server, ca } = await openServer(options)
@@ -126,7 +135,7 @@ export async function startServer(options: Options, hooks: ServeHooks): Promise<
   const port = await listen(server, options)
   const url = `${options.https ? 'https' : 'http'}://${ownAddress(options.host)}:${port}`
   const peer = await joinAsGateway(url, token, ca)
-  const wishes = createModelWishes(peer.network, options.localDevice === 'stay' ? 'stay' : 'withdraw')
+  const wishes = createModelWishes(peer.network, models, options.localDevice === 'stay' ? 'stay' : 'withdraw')
   const encoder = createPromptEncoder()
   const defaults = { strategy: options.placement, maxDevices: options.maxDevices }
   const backend = wishingBackend(peer.client, peer.network, wishes, models, defaults)
@@ -162,7 +171,7 @@ function gatewaySettings(options: Options, { log, onModelBytes }: ServeHooks): O
     origins: [],
     log,
     staticDir: path.join(ROOT, 'dist/web'),
-    weightOrigins: [],
+    weightOrigins: options.offline ? [] : hubOrigins(options.hfEndpoint),
     ...(onModelBytes ? { onModelBytes } : {}),
   }
 }

@@ -1,7 +1,7 @@
 /** Files of models for devices: `/models/<id>/<file>`, any byte range of them. */
 import { Router } from 'express'
 import path from 'node:path'
-import { isPeerId, type ModelId, type PeerId } from '../../protocol/ids.ts'
+import { isModelId, isPeerId, type ModelId, type PeerId } from '../../protocol/ids.ts'
 import { ClusterError } from '../../protocol/errors.ts'
 import type { ModelCatalog } from '../model-catalog.ts'
 
@@ -29,8 +29,9 @@ function rangeOf(contentRange: unknown, contentLength: unknown): { start: number
 async function locate(models: ModelCatalog, segments: readonly string[]): Promise<{ model: ModelId; folder: string; file: string }> {
   for (const length of [2, 1]) {
     if (segments.length <= length || segments.includes('')) continue
-    const entry = await models.find(segments.slice(0, length).join('/')).catch(() => null)
-    if (entry) return { model: entry.id, folder: entry.folder, file: segments.slice(length).join('/') }
+    const id = segments.slice(0, length).join('/')
+    const folder = await models.folderOf(id)
+    if (folder !== null && isModelId(id)) return { model: id, folder, file: segments.slice(length).join('/') }
   }
   throw notFound()
 }
