@@ -1,6 +1,5 @@
 import { ClusterError } from '../protocol/errors.ts'
-import { decodeStored } from '../core/quant/stored.ts'
-import { STORED_BYTES, type StoredType } from '../core/model/safetensors.ts'
+import { decodeStored, storedBytes, type StoredType } from '../core/quant/stored.ts'
 
 /** The table of the first shard, in the bytes of the checkpoint: rows are decoded as they are looked up. */
 export type EmbeddingTable = {
@@ -14,7 +13,7 @@ export type EmbeddingTable = {
 
 /** Row-major [ids, width] in f32. @throws {ClusterError} invalid_value for an id outside the table */
 export function embed(table: EmbeddingTable, ids: readonly number[]): Float32Array {
-  const rowBytes = table.width * STORED_BYTES[table.type]
+  const rowBytes = storedBytes(table.type, table.width)
   const out = new Float32Array(ids.length * table.width)
   ids.forEach((id, i) => {
     if (!Number.isInteger(id) || id < 0 || id >= table.rows)

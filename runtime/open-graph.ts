@@ -96,7 +96,7 @@ async function buildExternalData(graph: EmittedGraph, reading: WeightReading): P
     const lookup = (key: string): StoredPart => {
       const [location, stored] = [locations.get(key), bytes.get(key)]
       if (!location?.type || !stored) throw new ClusterError('bad_checkpoint', `tensor ${key} was not read`)
-      return { type: location.type, bytes: stored }
+      return { ...location, type: location.type, bytes: stored }
     }
     for (const plan of group) {
       for (const built of buildWeights(plan, lookup)) external.push({ path: externalPath(built.name), data: place(built.bytes) })

@@ -5,6 +5,7 @@ import { loadOrt } from '../../runtime/ort.ts'
 import { openGraph } from '../../runtime/open-graph.ts'
 import { describeModel } from '../model/model-description.ts'
 import { readTensors } from '../model/read-tensors.ts'
+import type { TensorLocation } from '../model/safetensors.ts'
 import { decodeStored } from '../quant/stored.ts'
 import { dequantizeInt4, quantizeInt4 } from '../quant/int4.ts'
 import { emitHead, emitLayers } from './emit.ts'
@@ -62,7 +63,7 @@ test('biases of q, k and v become one packed Add; attention is stated once for b
   const biased = {
     ...model,
     config: { ...model.config, attentionBias: true },
-    tensors: new Map([
+    tensors: new Map<string, TensorLocation>([
       ...model.tensors,
       ...['q', 'k', 'v', 'o'].map(
         (one) => [`model.layers.0.self_attn.${one}_proj.bias`, { file: 'model.safetensors', type: 'f32', shape: [64], start: 0, end: 256 }] as const,

@@ -1,13 +1,14 @@
 /** From a reference of an architecture to stored bytes and to rows: what to read, and how it becomes a matrix. */
 import type { WeightRef } from '../arch/layer-builder.ts'
-import { STORED_BYTES, type StoredType, type TensorIndex, type TensorLocation } from '../model/safetensors.ts'
+import type { TensorIndex, TensorLocation } from '../model/safetensors.ts'
 import { decodeMxfp4, MXFP4_BLOCK } from '../quant/mxfp4.ts'
-import { decodeStored } from '../quant/stored.ts'
+import { unpairRows } from '../quant/paired-rows.ts'
+import { decodeStored, storedBytes, type StoredType } from '../quant/stored.ts'
 import { transposeInto } from '../quant/transpose.ts'
 import { ClusterError } from '../../protocol/errors.ts'
 import { elementCount } from './onnx.ts'
 
-export type StoredPart = { readonly type: StoredType; readonly bytes: Uint8Array }
+export type StoredPart = Pick<TensorLocation, 'pairedRows' | 'plus'> & { readonly type: StoredType; readonly bytes: Uint8Array }
 /** Gives the part of that key. */
 export type PartLookup = (key: string) => StoredPart
 
@@ -67,15 +68,19 @@ export function locationsOf(ref: WeightRef, tensors: TensorIndex): readonly (rea
   return partsOf(ref).flatMap(({ key, tensor, start, end }) => {
     const stored = tensors.get(tensor)
     if (!stored?.type) return []
-    const bytes = STORED_BYTES[stored.type]
-    return [[key, { ...stored, start: stored.start + start * bytes, end: stored.start + end * bytes }] as const]
+    const offset = (elements: number): number => stored.start + storedBytes(stored.type ?? 'u8', elements)
+    return [[key, { ...stored, start: offset(start), end: offset(end) }] as const]
   })
 }
 
 function decode(ref: WeightRef, lookup: PartLookup): Float32Array {
   const [values, scales] = partsOf(ref).map(({ key }) => lookup(key))
   if (!values) throw new Error('a reference without a part')
-  return scales ? decodeMxfp4(values.bytes, scales.bytes) : decodeStored(values.bytes, values.type)
+  if (scales) return decodeMxfp4(values.bytes, scales.bytes)
+  const decoded = decodeStored(values.bytes, values.type)
+  const { pairedRows, plus } = values
+  const rows = pairedRows === undefined ? decoded : unpairRows(decoded, pairedRows, matrixShape(ref).columns)
+  return plus === undefined ? rows : rows.map((value) => value - plus)
 }
 
 /** Row-major [rowsOf, columnsOf] in f32. May share the stored bytes' memory. */

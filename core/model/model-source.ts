@@ -2,6 +2,8 @@
 export type ModelSource = {
   /** For messages to people: where the checkpoint comes from. */
   readonly label: string
+  /** The file that is the whole checkpoint, of GGUF's format; absent for config.json and safetensors. */
+  readonly gguf?: string
   /** A whole small file as text, or null when there is none. @throws {ClusterError} source_unavailable */
   readonly readText: (file: string, signal?: AbortSignal) => Promise<string | null>
   /**

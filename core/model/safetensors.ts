@@ -1,10 +1,9 @@
 /** Safetensors by byte ranges: 8 bytes header length (little-endian), JSON header, data. https://huggingface.co/docs/safetensors */
 import { z } from 'zod'
 import { ClusterError } from '../../protocol/errors.ts'
+import { storedBytes, type StoredType } from '../quant/stored.ts'
 import type { ModelSource } from './model-source.ts'
 
-export type StoredType = 'f32' | 'f16' | 'bf16' | 'u8'
-export const STORED_BYTES = { f32: 4, f16: 2, bf16: 2, u8: 1 } as const satisfies Record<StoredType, number>
 const STORED_TYPES: Readonly<Record<string, StoredType>> = { F32: 'f32', F16: 'f16', BF16: 'bf16', U8: 'u8' }
 
 /** Where a tensor lies: bytes [start, end) of a file, row-major. */
@@ -15,6 +14,10 @@ export type TensorLocation = {
   readonly shape: readonly number[]
   readonly start: number
   readonly end: number
+  /** Rows of each group of so many (a head) are stored as 0, n/2, 1, n/2 + 1 …: dimensions that rotate together are neighbours. */
+  readonly pairedRows?: number
+  /** Was added to every element before it was stored. */
+  readonly plus?: number
 }
 export type TensorIndex = ReadonlyMap<string, TensorLocation>
 
@@ -50,7 +53,7 @@ export function parseHeader(file: string, text: string, dataStart: number): Read
     const [from, to] = entry.data.data_offsets
     const type = STORED_TYPES[entry.data.dtype] ?? null
     const elements = entry.data.shape.reduce((product, n) => product * n, 1)
-    if (to < from || (type !== null && to - from !== elements * STORED_BYTES[type]))
+    if (to < from || (type !== null && to - from !== storedBytes(type, elements)))
       throw bad(file, `tensor ${name} has ${to - from} bytes, not those of its shape`)
     index.set(name, { file, type, shape: entry.data.shape, start: dataStart + from, end: dataStart + to })
   }

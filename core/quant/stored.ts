@@ -1,6 +1,13 @@
 /** Tensor bytes as a checkpoint stores them, decoded. Little-endian throughout, as safetensors is and every engine's typed arrays are. */
-import type { StoredType } from '../model/safetensors.ts'
 import { bf16ToF32Array, f16ToF32Array } from './float16.ts'
+import { BLOCK_LAYOUTS, dequantizeBlocks, isBlockType, type BlockType } from './gguf-blocks.ts'
+
+export type StoredType = 'f32' | 'f16' | 'bf16' | 'u8' | BlockType
+const ELEMENT_BYTES = { f32: 4, f16: 2, bf16: 2, u8: 1 } as const
+
+/** @param elements whole blocks of a type that has them */
+export const storedBytes = (type: StoredType, elements: number): number =>
+  isBlockType(type) ? (elements / BLOCK_LAYOUTS[type].elements) * BLOCK_LAYOUTS[type].bytes : elements * ELEMENT_BYTES[type]
 
 /** A copy only where the view is not aligned for its element. */
 function aligned(bytes: Uint8Array, elementBytes: number): Uint8Array {
@@ -21,6 +28,7 @@ export const bytesOf = (array: ArrayBufferView): Uint8Array => new Uint8Array(ar
 
 /** Stored elements as float32, exactly. For f32 the result may share the input's memory. */
 export function decodeStored(bytes: Uint8Array, type: StoredType): Float32Array {
+  if (isBlockType(type)) return dequantizeBlocks(bytes, type)
   switch (type) {
     case 'f32':
       return asFloat32(bytes)
