@@ -3,7 +3,7 @@ import { parseConfig } from './config.ts'
 import type { FetchLike } from './http-file.ts'
 import { httpSource } from './http-source.ts'
 import { memorySource } from './memory-source.ts'
-import { describeModel } from './model-description.ts'
+import { describeModel } from './describe-model.ts'
 import { planReads } from './read-tensors.ts'
 import { readTensorIndex, type TensorLocation } from './safetensors.ts'
 

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { unpairRows } from '../quant/paired-rows.ts'
 import { readGguf } from './gguf.ts'
 import { memorySource } from './memory-source.ts'
-import { describeModel } from './model-description.ts'
+import { describeModel } from './describe-model.ts'
 
 type Write = { readonly type: number; readonly bytes: readonly number[] }
 const integer = (value: number, size: number): readonly number[] =>

@@ -1,9 +1,5 @@
-import { architectureOf } from '../arch/registry.ts'
-import { ClusterError } from '../../protocol/errors.ts'
-import { parseConfig, parseGenerationEosIds, parseModelType, type ModelConfig } from './config.ts'
-import type { ModelSource } from './model-source.ts'
-import { describeGguf } from './gguf-description.ts'
-import { readTensorIndex, type TensorIndex } from './safetensors.ts'
+import type { ModelConfig } from './config.ts'
+import type { TensorIndex } from './safetensors.ts'
 
 /** All that is known of a model without reading a weight. Plain data: it may cross to a worker. */
 export type ModelDescription = {
@@ -13,25 +9,4 @@ export type ModelDescription = {
   readonly eosIds: readonly number[]
   /** Tokens a sequence may hold, prompt and answer together. */
   readonly contextLength: number
-}
-
-/**
- * Reads config, generation config and the headers of the weights.
- * Of a GGUF file: its header.
- * @throws {ClusterError} model_not_found without config.json; unsupported_model naming what is supported; bad_checkpoint; source_unavailable
- */
-export async function describeModel(source: ModelSource, signal?: AbortSignal): Promise<ModelDescription> {
-  if (source.gguf !== undefined) return describeGguf(source, source.gguf, signal)
-  const text = await source.readText('config.json', signal)
-  if (text === null) throw new ClusterError('model_not_found', `${source.label} has no config.json`)
-  architectureOf(parseModelType(text))
-  const config = parseConfig(text)
-  const generation = await source.readText('generation_config.json', signal)
-  const generationIds = generation === null ? [] : parseGenerationEosIds(generation)
-  return {
-    config,
-    tensors: await readTensorIndex(source, signal),
-    eosIds: generationIds.length > 0 ? generationIds : config.eosIds,
-    contextLength: config.maxPositions,
-  }
 }

@@ -1,7 +1,7 @@
 /** Conformance inside a browser: the same checks, on the backends only a browser has. */
 import { emitHead } from '../../core/graph/emit.ts'
 import { httpSource } from '../../core/model/http-source.ts'
-import { describeModel } from '../../core/model/model-description.ts'
+import { describeModel } from '../../core/model/describe-model.ts'
 import type { WeightFormat } from '../../protocol/cluster.ts'
 import { toClusterError, toWireError, type WireError } from '../../protocol/errors.ts'
 import { loadShard } from '../../runtime/load-shard.ts'

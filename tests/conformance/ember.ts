@@ -1,6 +1,6 @@
 /** The embedded model's reference answers, straight from the runner. */
 import { z } from 'zod'
-import { describeModel } from '../../core/model/model-description.ts'
+import { describeModel } from '../../core/model/describe-model.ts'
 import { greedy, loadChain, type ChainOptions } from './chain.ts'
 
 const samplesSchema = z.looseObject({ samples: z.array(z.looseObject({ prompt_ids: z.array(z.number()), generated_ids: z.array(z.number()) })) })

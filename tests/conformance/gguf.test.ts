@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { folderSource } from '../../api-gateway/folder-source.ts'
-import { describeModel } from '../../core/model/model-description.ts'
+import { describeModel } from '../../core/model/describe-model.ts'
 import { loadOrt } from '../../runtime/ort.ts'
 import { runCase } from './run-case.ts'
 

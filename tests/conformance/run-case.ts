@@ -1,5 +1,5 @@
 /** One golden case on one backend: whole, split at every cut and in three, chunked, token by token, rewound, interleaved. */
-import { describeModel } from '../../core/model/model-description.ts'
+import { describeModel } from '../../core/model/describe-model.ts'
 import { asFloat32 } from '../../core/quant/stored.ts'
 import type { HandoffType, ShardOutput } from '../../runtime/shard-runner.ts'
 import { greedy, loadChain, newSequence, type Chain, type ChainOptions } from './chain.ts'

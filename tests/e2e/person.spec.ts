@@ -19,7 +19,11 @@ test.beforeAll(async ({ browser }) => {
   }
   await cluster.placed(2)
 })
-test.afterAll(() => cluster.close())
+test.afterAll(async () => {
+  // Devices first: a page whose server is gone complains, and it would complain into the next test.
+  for (const page of devices) await page.context().close()
+  await cluster.close()
+})
 
 /** Whatever the browser complains about fails the test, a breach of the Content-Security-Policy included. */
 function expectQuiet(page: Page): void {

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { belowHub, createHubModels } from '../../api-gateway/hub-models.ts'
 import { createModelCatalog } from '../../api-gateway/model-catalog.ts'
 import { hubSource, hubUrl } from '../../core/model/hub-source.ts'
-import { describeModel } from '../../core/model/model-description.ts'
+import { describeModel } from '../../core/model/describe-model.ts'
 import { systemClock } from '../../runtime/system-clock.ts'
 import { startHub } from '../harness/hub.ts'
 
