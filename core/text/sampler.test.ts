@@ -1,21 +1,11 @@
 import { expect, test } from 'vitest'
 import { z } from 'zod'
-import type { Sampling } from '../../protocol/ring.ts'
+import { GREEDY, type Sampling } from '../../protocol/ring.ts'
 import { ABSENT, GOLDEN_SETS, readJson } from '../../tests/fixtures/golden.ts'
 import type { HeadOutput } from './head-output.ts'
 import { adjustLogits, finalDistribution, sampleToken } from './sampler.ts'
 
-const PLAIN: Sampling = {
-  temperature: 1,
-  topP: 1,
-  topK: 0,
-  minP: 0,
-  repetitionPenalty: 1,
-  presencePenalty: 0,
-  frequencyPenalty: 0,
-  logitBias: [],
-  seed: '1',
-}
+const PLAIN: Sampling = { ...GREEDY, temperature: 1, seed: '1' }
 const NO_CONTEXT = { promptIds: [], generatedIds: [], index: 0 }
 
 const ranked = z.array(z.object({ id: z.number(), logprob: z.number() }))

@@ -1,21 +1,10 @@
 import { expect, test } from 'vitest'
 import type { ShardReport } from '../../protocol/cluster.ts'
 import { modelId } from '../../protocol/ids.ts'
-import type { DeviceState } from '../engine/page-engine.ts'
+import { DEVICE_OFF } from '../engine/device-state.ts'
 import { lendPhase } from './lend-phase.ts'
 
 const MB = 1024 ** 2
-const OFF: DeviceState = {
-  lending: 'off',
-  capabilities: null,
-  shards: [],
-  etaSeconds: null,
-  bytesPerSecond: null,
-  sequences: 0,
-  framesHandled: 0,
-  layerMs: null,
-  error: null,
-}
 const shard = (change: Partial<ShardReport>): ShardReport => ({
   model: modelId('ember'),
   epoch: 1,
@@ -30,23 +19,23 @@ const shard = (change: Partial<ShardReport>): ShardReport => ({
 })
 
 test('shows bytes, speed and time left of a download', () => {
-  const phase = lendPhase({ ...OFF, lending: 'on', shards: [shard({})], bytesPerSecond: 2 * MB, etaSeconds: 3 })
+  const phase = lendPhase({ ...DEVICE_OFF, lending: 'on', shards: [shard({})], bytesPerSecond: 2 * MB, etaSeconds: 3 })
   expect(phase).toMatchObject({ headline: 'Downloading layers 0–2 of Ember', detail: '4 MB of 10 MB · 2 MB/s · 3 s left', step: 1 })
   expect(phase.progress).toEqual({ loadedBytes: 4 * MB, totalBytes: 10 * MB })
 })
 
 test('says nothing of a speed it does not know', () => {
-  expect(lendPhase({ ...OFF, lending: 'on', shards: [shard({})] }).detail).toBe('4 MB of 10 MB')
+  expect(lendPhase({ ...DEVICE_OFF, lending: 'on', shards: [shard({})] }).detail).toBe('4 MB of 10 MB')
 })
 
 test('has a moving sign for compiling and warming up', () => {
-  expect(lendPhase({ ...OFF, lending: 'on', shards: [shard({ phase: 'compiling' })] })).toMatchObject({ step: 2, progress: 'moving' })
-  expect(lendPhase({ ...OFF, lending: 'on', shards: [shard({ phase: 'warming-up' })] })).toMatchObject({ step: 3, progress: 'moving' })
+  expect(lendPhase({ ...DEVICE_OFF, lending: 'on', shards: [shard({ phase: 'compiling' })] })).toMatchObject({ step: 2, progress: 'moving' })
+  expect(lendPhase({ ...DEVICE_OFF, lending: 'on', shards: [shard({ phase: 'warming-up' })] })).toMatchObject({ step: 3, progress: 'moving' })
 })
 
 test('tells a joined device without layers from a serving one', () => {
-  expect(lendPhase({ ...OFF, lending: 'on' }).headline).toBe('Joined, no layers yet')
-  expect(lendPhase({ ...OFF, lending: 'on', sequences: 2, shards: [shard({ state: 'ready', phase: 'ready' })] })).toMatchObject({
+  expect(lendPhase({ ...DEVICE_OFF, lending: 'on' }).headline).toBe('Joined, no layers yet')
+  expect(lendPhase({ ...DEVICE_OFF, lending: 'on', sequences: 2, shards: [shard({ state: 'ready', phase: 'ready' })] })).toMatchObject({
     headline: 'Serving layers 0–2 of Ember',
     detail: 'Computing 2 conversations right now.',
     step: 4,
@@ -55,7 +44,7 @@ test('tells a joined device without layers from a serving one', () => {
 
 test('names what failed', () => {
   const failed = shard({ state: 'failed', phase: 'failed', error: { code: 'not_enough_memory', message: '20 MB short' } })
-  expect(lendPhase({ ...OFF, lending: 'on', shards: [failed] })).toMatchObject({
+  expect(lendPhase({ ...DEVICE_OFF, lending: 'on', shards: [failed] })).toMatchObject({
     headline: 'Could not load layers 0–2 of Ember',
     detail: '20 MB short',
   })
