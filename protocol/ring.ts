@@ -80,6 +80,11 @@ export type ActivationFrame = Base & {
   readonly position: number
   /** Tokens in `payload`. */
   readonly count: number
+  /**
+   * Tokens of the sequence when the whole pass is done: a prompt is one pass however many chunks it runs in, a decoded token one by
+   * itself. Some models rotate by other frequencies when a pass reaches far.
+   */
+  readonly reach: number
   /** Elements a token: the model's hidden size. */
   readonly width: number
   readonly numberType: 'f16' | 'f32'
@@ -113,10 +118,10 @@ const failureBodySchema = z.object({ code: z.custom<ErrorCode>(isErrorCode, 'not
 const EMPTY = new Uint8Array(0)
 const json = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value))
 
-type HeaderFields = { flags: number; numberCode: number; position: number; count: number; width: number; payload: Uint8Array }
+type HeaderFields = { flags: number; numberCode: number; reach: number; position: number; count: number; width: number; payload: Uint8Array }
 
 function fieldsOf(frame: RingFrame): HeaderFields {
-  const plain = { flags: 0, numberCode: 0, position: 0, count: 0, width: 0, payload: EMPTY }
+  const plain = { flags: 0, numberCode: 0, reach: 0, position: 0, count: 0, width: 0, payload: EMPTY }
   switch (frame.type) {
     case 'job':
       return { ...plain, payload: json(frame.job) }
@@ -124,6 +129,7 @@ function fieldsOf(frame: RingFrame): HeaderFields {
       return {
         flags: frame.sample ? FLAG_SAMPLE : 0,
         numberCode: NUMBER_CODES[frame.numberType],
+        reach: frame.reach,
         position: frame.position,
         count: frame.count,
         width: frame.width,
@@ -153,6 +159,7 @@ export function encodeFrame(frame: RingFrame): Uint8Array {
   view.setUint8(3, fields.numberCode)
   view.setBigUint64(4, BigInt(`0x${frame.sequence}`), true)
   view.setUint32(12, frame.epoch, true)
+  view.setUint32(16, fields.reach, true)
   view.setUint32(20, fields.position, true)
   view.setUint32(24, fields.count, true)
   view.setUint32(28, fields.payload.length, true)
@@ -195,11 +202,15 @@ function decodeActivation(base: Base, view: DataView, payload: Uint8Array): Acti
   const width = view.getUint32(36, true)
   if (count * width * ELEMENT_BYTES[numberType] !== payload.length || payload.length === 0)
     throw malformed(`${count} × ${width} ${numberType} in ${payload.length} bytes`)
+  const position = view.getUint32(20, true)
+  const reach = view.getUint32(16, true)
+  if (reach < position + count) throw malformed(`${count} tokens at ${position} in a pass that reaches ${reach}`)
   return {
     ...base,
     type: 'activation',
-    position: view.getUint32(20, true),
+    position,
     count,
+    reach,
     width,
     numberType,
     sample: (view.getUint8(2) & FLAG_SAMPLE) !== 0,

@@ -3,6 +3,9 @@ import type { HeadOutput } from '../core/text/head-output.ts'
 /** Hidden states on their way in, row-major [count, hiddenSize]; halves as bit patterns. */
 export type HiddenRows = { readonly numberType: 'f32'; readonly values: Float32Array } | { readonly numberType: 'f16'; readonly halves: Uint16Array }
 
+/** `count` tokens at `position`, of a pass after which the sequence has `reach`. */
+export type TokenSpan = { readonly position: number; readonly count: number; readonly reach: number }
+
 /**
  * Where the layers and the head of one shard run and where its KV caches live. The rows of the last `runLayers` stay inside
  * until the next one, so that a tail never moves them.
@@ -13,8 +16,8 @@ export type Engine<Cache> = {
   /** @throws {ClusterError} not_enough_memory */
   readonly openCache: (maxTokens: number) => Cache
   readonly closeCache: (cache: Cache) => void
-  /** Runs `count` tokens at `position`; rows of the cache from `position` on are overwritten. */
-  readonly runLayers: (cache: Cache, hidden: HiddenRows, position: number, count: number) => Promise<void>
+  /** Runs the tokens of `span`; rows of the cache from its position on are overwritten. */
+  readonly runLayers: (cache: Cache, hidden: HiddenRows, span: TokenSpan) => Promise<void>
   /** The rows that left the last layer, little-endian. */
   readonly readHidden: (numberType: 'f16' | 'f32') => Promise<Uint8Array>
   /** Norm and head over the last row. */

@@ -28,6 +28,7 @@ const tokens = (position: number, ids: readonly number[]): ShardRun => ({
   sequence: SEQUENCE,
   position,
   count: ids.length,
+  reach: position + ids.length,
   input: { type: 'tokens', ids },
   want: { type: 'hidden', numberType: 'f32' },
 })

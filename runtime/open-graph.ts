@@ -21,6 +21,8 @@ export type OpenedGraph = {
   /** Waits for its turn: one run at a time in the whole instance of ORT. */
   readonly run: (feeds: Feeds, fetches?: Feeds) => Promise<Results>
   readonly release: () => Promise<void>
+  /** Names of what must be fed. */
+  readonly inputs: ReadonlySet<string>
   /** Name of the output that is not a cache. */
   readonly output: string
   readonly states: readonly StateSpec[]
@@ -141,6 +143,7 @@ export async function openGraph(
   return {
     run: (feeds, fetches) => exclusive(ort, () => (fetches ? session.run(feeds, fetches) : session.run(feeds))),
     release: () => exclusive(ort, () => session.release()),
+    inputs: new Set(graph.inputs.map(({ name }) => name)),
     output: output.name,
     states: graph.states,
     heldBytes: heldBytesOf(graph),

@@ -15,7 +15,7 @@ function recordingEngine(canRewind: boolean): { engine: Engine<null>; runs: (rea
     canRewind,
     openCache: () => null,
     closeCache: () => undefined,
-    runLayers: (_cache, _hidden, position, count) => Promise.resolve(void runs.push([position, count])),
+    runLayers: (_cache, _hidden, { position, count }) => Promise.resolve(void runs.push([position, count])),
     readHidden: () => Promise.resolve(new Uint8Array(0)),
     runHead: unused,
     runAllLogits: unused,
@@ -35,6 +35,7 @@ for (const canRewind of [true, false]) {
         sequence: SEQUENCE,
         position,
         count,
+        reach: position + count,
         input: { type: 'hidden', numberType: 'f32', bytes: new Uint8Array(count * 4) },
         want: { type: 'none' },
       })

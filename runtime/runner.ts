@@ -37,10 +37,11 @@ export function createRunner<Cache>(options: RunnerOptions<Cache>): ShardRunner 
   const { engine, contextLength } = options
   const sequences = new Map<SequenceId, Sequence<Cache>>()
 
-  function place({ sequence, position, count }: ShardRun): Sequence<Cache> {
+  function place({ sequence, position, count, reach }: ShardRun): Sequence<Cache> {
     const state = sequences.get(sequence)
     if (!state) throw new ClusterError('ring_broken', `sequence ${sequence} has no KV cache on this device`)
-    if (count < 1 || position < 0) throw new ClusterError('malformed_frame', `a run of ${count} tokens at position ${position}`)
+    if (count < 1 || position < 0 || reach < position + count)
+      throw new ClusterError('malformed_frame', `a run of ${count} tokens at position ${position} of a pass that reaches ${reach}`)
     if (position > state.length) throw new ClusterError('ring_broken', `tokens for position ${position} came where ${state.length} is next`)
     if (position < state.length && position > 0 && !engine.canRewind)
       throw new ClusterError('ring_broken', `this model cannot go back to position ${position} of ${state.length}: it keeps states, not tokens`)
@@ -80,7 +81,7 @@ export function createRunner<Cache>(options: RunnerOptions<Cache>): ShardRunner 
     run: async (run) => {
       const state = place(run)
       const rows = rowsOf(run.input, run.count, options)
-      await engine.runLayers(state.cache, rows, run.position, run.count)
+      await engine.runLayers(state.cache, rows, run)
       state.length = run.position + run.count
       return output(run)
     },

@@ -22,6 +22,8 @@ export type ShardRun = {
   /** Position of the first new token. Smaller than what is cached: the cache is truncated first, or the run refused by models that keep states (0 always begins anew). Larger: refused. */
   readonly position: number
   readonly count: number
+  /** Tokens of the sequence when the whole pass is done, at least `position + count`: the prompt's length in each of its chunks. */
+  readonly reach: number
   readonly input: ShardInput
   readonly want: ShardWant
 }

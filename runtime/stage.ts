@@ -52,6 +52,9 @@ export type StageOptions = {
   readonly log: (message: string, fields: Record<string, unknown>) => void
 }
 
+/** Which tokens a step runs (`ShardRun`), and whether the tail samples behind them. */
+type StepSpan = Pick<ActivationFrame, 'position' | 'count' | 'reach' | 'sample'>
+
 type Neighbours = {
   readonly shard: Shard
   readonly next: Shard | null
@@ -138,11 +141,11 @@ export function createStage(options: StageOptions): Stage {
     return sequence
   }
 
-  async function step(sequence: Sequence, input: ShardInput, position: number, count: number, sample: boolean): Promise<void> {
+  async function step(sequence: Sequence, input: ShardInput, { position, count, reach, sample }: StepSpan): Promise<void> {
     if (!sequences.has(sequence.id)) return
     const want: ShardWant = !shard.last ? { type: 'hidden', numberType: placement.handoff } : sample ? { type: 'head' } : { type: 'none' }
     const started = now()
-    const output = await runner.run({ sequence: sequence.id, position, count, input, want })
+    const output = await runner.run({ sequence: sequence.id, position, count, reach, input, want })
     if (count === 1) {
       const ms = (now() - started) / (shard.endLayer - shard.startLayer)
       layerMs = layerMs === null ? ms : layerMs * 0.9 + ms * 0.1
@@ -154,6 +157,7 @@ export function createStage(options: StageOptions): Stage {
         type: 'activation',
         position,
         count,
+        reach,
         width: runner.hiddenSize,
         numberType: placement.handoff,
         sample,
@@ -191,7 +195,8 @@ export function createStage(options: StageOptions): Stage {
     if (token.index !== sequence.nextIndex) return
     sequence.nextIndex += 1
     const input: ShardInput = { type: 'tokens', ids: [token.tokenId] }
-    enqueue(sequence.id, 'decode', () => step(sequence, input, job.promptIds.length + token.index, 1, true))
+    const position = job.promptIds.length + token.index
+    enqueue(sequence.id, 'decode', () => step(sequence, input, { position, count: 1, reach: position + 1, sample: true }))
   }
 
   /** Head: the prompt in chunks, each sent on while the next computes; only the last one is sampled from. */
@@ -201,7 +206,7 @@ export function createStage(options: StageOptions): Stage {
       const ids = job.promptIds.slice(position, position + PREFILL_CHUNK_TOKENS)
       const done = position + ids.length
       enqueue(sequence.id, 'prefill', async () => {
-        await step(sequence, { type: 'tokens', ids }, position, ids.length, done === total)
+        await step(sequence, { type: 'tokens', ids }, { position, count: ids.length, reach: total, sample: done === total })
         if (done < total) post(job.client, { ...base(sequence.id), type: 'progress', processed: done, total })
       })
     }
@@ -233,7 +238,7 @@ export function createStage(options: StageOptions): Stage {
     if (!sequence) return
     const input: ShardInput = { type: 'hidden', numberType: frame.numberType, bytes: frame.payload }
     const kind = frame.count > 1 ? 'prefill' : 'decode'
-    const run = (): void => enqueue(frame.sequence, kind, () => step(sequence, input, frame.position, frame.count, frame.sample))
+    const run = (): void => enqueue(frame.sequence, kind, () => step(sequence, input, frame))
     // The job travels from head to tail directly and may arrive after the first activation: only sampling needs it.
     if (shard.last && !sequence.job && (frame.sample || sequence.early.length > 0)) {
       if (sequence.early.push(run) > MAX_EARLY_SAMPLES) fail(frame.sequence, new ClusterError('ring_broken', 'the job never reached the last device'))

@@ -44,7 +44,11 @@ export async function warmUp<Cache>(engine: Engine<Cache>, { hiddenSize, isLast,
   const rows = probeRows(count, hiddenSize)
   const cache = engine.openCache(count)
   const run = async (start: number, end: number): Promise<Float32Array> => {
-    await engine.runLayers(cache, { numberType: 'f32', values: rows.subarray(start * hiddenSize, end * hiddenSize) }, start, end - start)
+    await engine.runLayers(
+      cache,
+      { numberType: 'f32', values: rows.subarray(start * hiddenSize, end * hiddenSize) },
+      { position: start, count: end - start, reach: count },
+    )
     return asFloat32(await engine.readHidden('f32'))
   }
   try {

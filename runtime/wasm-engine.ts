@@ -1,5 +1,6 @@
 /** Layers and head on ONNX Runtime's WASM provider. It has no I/O binding: caches go in and come out of each run. */
 import { SEQLENS, TOTAL_LENGTH } from '../core/graph/attention.ts'
+import { REACH } from '../core/graph/rotation.ts'
 import { HIDDEN } from '../core/graph/emit.ts'
 import { growsWithTokens, stateDims, type StateSpec } from '../core/graph/graph-builder.ts'
 import { elementCount } from '../core/graph/onnx.ts'
@@ -50,7 +51,7 @@ export function wasmEngine({ ort, config, body, head }: WasmEngineOptions): Engi
     canRewind: body.states.every(growsWithTokens),
     openCache: () => new Map(body.states.map((state) => [state.past, empty(state)])),
     closeCache: (cache) => cache.clear(),
-    runLayers: async (cache, hidden, position, count) => {
+    runLayers: async (cache, hidden, { position, count, reach }) => {
       const total = position + count
       if (position === 0) for (const state of body.states) if (!growsWithTokens(state)) cache.set(state.past, empty(state))
       const results = await body.run({
@@ -58,6 +59,7 @@ export function wasmEngine({ ort, config, body, head }: WasmEngineOptions): Engi
         [HIDDEN]: new ort.Tensor('float32', valuesOf(hidden), [1, count, hiddenSize]),
         [SEQLENS]: new ort.Tensor('int32', Int32Array.of(total - 1), [1]),
         [TOTAL_LENGTH]: new ort.Tensor('int32', Int32Array.of(total), [1]),
+        ...(body.inputs.has(REACH) ? { [REACH]: new ort.Tensor('int32', Int32Array.of(reach), [1]) } : {}),
       })
       for (const { past, present } of body.states) {
         const state = results[present]

@@ -3,6 +3,7 @@
  * between layers and head; a cache is one buffer a layer and side, fed as past and fetched as present, so that nothing is copied.
  */
 import { SEQLENS, TOTAL_LENGTH } from '../core/graph/attention.ts'
+import { REACH } from '../core/graph/rotation.ts'
 import { HIDDEN } from '../core/graph/emit.ts'
 import { growsWithTokens, stateBytes, stateDims } from '../core/graph/graph-builder.ts'
 import type { FloatType } from '../core/graph/weight-plan.ts'
@@ -11,7 +12,7 @@ import { f16ToF32Array, f32ToF16Array } from '../core/quant/float16.ts'
 import { asFloat32, asUint16, bytesOf } from '../core/quant/stored.ts'
 import type { HeadOutput } from '../core/text/head-output.ts'
 import { ClusterError } from '../protocol/errors.ts'
-import type { Engine, HiddenRows } from './engine.ts'
+import type { Engine, HiddenRows, TokenSpan } from './engine.ts'
 import { createGpuMemory, type GpuMemory, type GrowingBuffer } from './gpu-memory.ts'
 import type { OpenedGraph, SessionOptions } from './open-graph.ts'
 import type { Ort } from './ort.ts'
@@ -115,7 +116,7 @@ export function webgpuEngine(options: WebgpuEngineOptions): Engine<WebgpuCache> 
   const onGpu = (buffer: GPUBuffer, type: FloatType, dims: readonly number[]): Tensor =>
     ort.Tensor.fromGpuBuffer(buffer, { dataType: ORT_TYPE[type], dims })
 
-  async function runLayers(cache: WebgpuCache, hidden: HiddenRows, position: number, tokens: number): Promise<void> {
+  async function runLayers(cache: WebgpuCache, hidden: HiddenRows, { position, count: tokens, reach }: TokenSpan): Promise<void> {
     if (await cache.allocated) throw new ClusterError('not_enough_memory', 'the GPU has no memory left for the KV cache of another sequence')
     const [input, rows] = [scratch.input.atLeast(tokens * rowBytes), scratch.rows.atLeast(tokens * rowBytes)]
     memory.write(input, bytesOf(encodeRows(hidden, floatType)))
@@ -127,6 +128,7 @@ export function webgpuEngine(options: WebgpuEngineOptions): Engine<WebgpuCache> 
       [HIDDEN]: onGpu(input, floatType, dims),
       [SEQLENS]: new ort.Tensor('int32', Int32Array.of(total - 1), [1]),
       [TOTAL_LENGTH]: new ort.Tensor('int32', Int32Array.of(total), [1]),
+      ...(body.inputs.has(REACH) ? { [REACH]: new ort.Tensor('int32', Int32Array.of(reach), [1]) } : {}),
     }
     await body.run(feeds, { ...cache.presents, [body.output]: onGpu(rows, floatType, dims) })
     count = tokens

@@ -32,7 +32,7 @@ export type RopeSpec = {
   readonly magnitude: number
   /** Pairs are neighbours (2i, 2i+1) rather than halves (i, i + pairs). */
   readonly interleaved: boolean
-  /** Instead of `inverseFrequencies` where the shard's context is longer than `above` tokens. */
+  /** Instead of `inverseFrequencies` in a pass that reaches more than `above` tokens. */
   readonly long?: { readonly above: number; readonly inverseFrequencies: readonly number[] }
 }
 

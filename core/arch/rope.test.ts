@@ -29,7 +29,7 @@ test('yarn keeps the fastest pair, divides the slowest and grows attention by 0.
   expect(yarn?.inverseFrequencies[7]).toBeCloseTo((plain[7] ?? NaN) / 8, 12)
 })
 
-test('longrope states both rotations and the context above which the second is taken', () => {
+test('longrope states both rotations and the reach above which the second is taken', () => {
   const factors = { short_factor: Array(8).fill(1), long_factor: Array(8).fill(2) }
   const rope = ropeOf(configOf({ original_max_position_embeddings: 64, rope_scaling: { type: 'longrope', ...factors } }), 0)
   expect(rope?.long?.above).toBe(64)

@@ -1,11 +1,11 @@
 /** Attention by GroupQueryAttention, and what goes into it. */
-import type { AttentionSpec, HeadNormSpec, LatentAttentionSpec, WeightRef } from '../arch/layer-builder.ts'
+import type { AttentionSpec, HeadNormSpec, LatentAttentionSpec, RopeSpec, WeightRef } from '../arch/layer-builder.ts'
 import { ClusterError } from '../../protocol/errors.ts'
 import type { GraphBuilder } from './graph-builder.ts'
 import { headLayout, orderHeads, orderProjection, paddedSlots, type HeadLayout } from './head-layout.ts'
 import * as ops from './ops.ts'
 import { addressOf, linear, norm, ones, project, reshapeRows, scalar, sliceColumns, vector } from './products.ts'
-import type { PlannedTensor } from './weight-plan.ts'
+import { rotaryTables } from './rotation.ts'
 import { rowsOf } from './weight-source.ts'
 
 /** Names that the runner feeds. */
@@ -14,27 +14,10 @@ export const TOTAL_LENGTH = 'total_sequence_length'
 
 const selfAttentionAt = (layer: number): string => `/model/layers.${layer}/self_attn`
 
-/** FNV-1a: layers of one rotation share its tables, the name tells rotations apart. */
-function hashOf(text: string): string {
-  let hash = 2166136261
-  for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 16777619)
-  return (hash >>> 0).toString(16)
-}
-
-function ropeTables(g: GraphBuilder, inverseFrequencies: HeadLayout['inverseFrequencies'], magnitude: number): { cos: string; sin: string } {
-  if (inverseFrequencies.length === 0) return { cos: '', sin: '' }
-  const { floatType, contextLength } = g.options
-  const dims = [contextLength, inverseFrequencies.length]
-  const key = hashOf(`${inverseFrequencies.join()} ${magnitude}`)
-  const tensors = ['cos', 'sin'].map((table): PlannedTensor => ({ name: `/rope.${key}.${table}`, type: floatType, dims }))
-  const [cos = '', sin = ''] = g.weight({ recipe: 'rope', inverseFrequencies, magnitude, floatType, tensors })
-  return { cos, sin }
-}
-
 type Heads = { readonly query: string; readonly key: string; readonly value: string }
 type Kernel = Pick<AttentionSpec, 'layer' | 'scale' | 'window' | 'numHeads' | 'numKvHeads' | 'softcap' | 'sinks'> & {
   readonly layout: HeadLayout
-  readonly magnitude: number
+  readonly rope: RopeSpec | null
   /** Dimensions of a value; its other slots are zeros. */
   readonly valueDim: number
 }
@@ -53,7 +36,7 @@ function groupQueryAttention(g: GraphBuilder, heads: Heads, kernel: Kernel): str
   const [key, value] = [state('key'), state('value')]
   for (const names of [key, value]) g.state({ ...names, type: g.options.floatType, dims: [1, numKvHeads, 'tokens', width] })
   const caches = { pastKey: key.past, presentKey: key.present, pastValue: value.past, presentValue: value.present }
-  const rotary = ropeTables(g, layout.inverseFrequencies, kernel.magnitude)
+  const rotary = rotaryTables(g, kernel.rope, layout.pairs)
   const sinks = kernel.sinks ? vector(g, `${at}.sinks`, [kernel.sinks]) : ''
   const output = ops.groupQueryAttention(
     g,
@@ -89,13 +72,13 @@ function normHeads(g: GraphBuilder, x: string, spec: HeadNormSpec, { heads, head
 export function attention(g: GraphBuilder, x: string, spec: AttentionSpec): string {
   const at = selfAttentionAt(spec.layer)
   const { headNorm, numHeads, numKvHeads, headDim, rope } = spec
-  const layout = headLayout(headDim, rope, g.options.contextLength)
+  const layout = headLayout(headDim, rope)
   const { slots } = layout
   const width = slots.length
   const q = orderProjection(spec.q, slots, numHeads, headDim)
   const k = orderProjection(spec.k, slots, numKvHeads, headDim)
   const v = orderProjection(spec.v, paddedSlots(headDim, width), numKvHeads, headDim)
-  const kernel: Kernel = { ...spec, layout, magnitude: rope?.magnitude ?? 1, valueDim: headDim }
+  const kernel: Kernel = { ...spec, layout, valueDim: headDim }
   if (!headNorm) return groupQueryAttention(g, { query: project(g, `${at}/qkv_proj`, x, [q, k, v]), key: '', value: '' }, kernel)
   if (headNorm.kind === 'layer' && width !== headDim)
     throw new ClusterError('unsupported_model', `layer norms of heads of ${headDim} dimensions are not supported: a multiple of 16 is`)
@@ -135,7 +118,7 @@ export function latentAttention(g: GraphBuilder, x: string, spec: LatentAttentio
   const at = selfAttentionAt(spec.layer)
   const { numHeads, plainDim, rotatedDim, valueDim, keyRank, kvDown, kvUp, epsilon } = spec
   const headDim = plainDim + rotatedDim
-  const layout = headLayout(headDim, spec.rope, g.options.contextLength, { rotatedFrom: plainDim, least: valueDim })
+  const layout = headLayout(headDim, spec.rope, { rotatedFrom: plainDim, least: valueDim })
   const { slots } = layout
   const { keySlots, sharedSlots, valueSlots } = unpackedSlots(spec, slots)
   const rms = (path: string, y: string, weight: WeightRef): string => norm(g, path, y, 'rms', vector(g, `${path}.weight`, [weight]), epsilon)
@@ -152,5 +135,5 @@ export function latentAttention(g: GraphBuilder, x: string, spec: LatentAttentio
   const own = reshapeRows(g, `${at}/k/Reshape`, up('k', keySlots), [numHeads, slots.length])
   const key = ops.add(g, `${at}/k/Add`, [own, reshapeRows(g, `${at}/k_shared/Reshape`, shared, [1, slots.length])])
   const heads = { query, key: reshapeRows(g, `${at}/k/ReshapeBack`, key, [numHeads * slots.length]), value: up('v', valueSlots) }
-  return groupQueryAttention(g, heads, { ...spec, numKvHeads: numHeads, layout, magnitude: spec.rope.magnitude, valueDim })
+  return groupQueryAttention(g, heads, { ...spec, numKvHeads: numHeads, layout, valueDim })
 }

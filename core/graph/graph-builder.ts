@@ -40,6 +40,8 @@ export type GraphBuilder = {
   readonly state: (state: StateSpec) => void
   /** Adds the plan's initializers once; a plan met again under the same name is the same weight. */
   readonly weight: (plan: WeightPlan) => readonly string[]
+  /** A value that several layers read: `build` runs when it is first asked for under `name`. */
+  readonly shared: (name: string, build: (name: string) => string) => string
   /** A small constant inside the protobuf. */
   readonly constant: (initializer: Initializer) => string
   readonly finish: (graphName: string) => EmittedGraph
@@ -52,6 +54,7 @@ export function graphBuilder(tensors: TensorIndex, options: EmitOptions): GraphB
   const states: StateSpec[] = []
   const constants = new Map<string, Initializer>()
   const weights = new Map<string, WeightPlan>()
+  const shared = new Map<string, string>()
   return {
     options,
     push: (node) => void nodes.push(node),
@@ -71,6 +74,11 @@ export function graphBuilder(tensors: TensorIndex, options: EmitOptions): GraphB
       const names = plan.tensors.map((tensor) => tensor.name)
       weights.set(names.join(), plan)
       return names
+    },
+    shared: (name, build) => {
+      const value = shared.get(name) ?? build(name)
+      shared.set(name, value)
+      return value
     },
     constant: (initializer) => {
       constants.set(initializer.name, initializer)

@@ -7,26 +7,20 @@ import type { Projection, RopeSpec, WeightRef } from '../arch/layer-builder.ts'
 export type HeadLayout = {
   /** Which dimension of the checkpoint's head lies in each slot; -1 is zero. */
   readonly slots: readonly number[]
-  /** Angle of each rotated pair of slots (i, i + pairs); null does not turn. Empty without rotation. */
-  readonly inverseFrequencies: readonly (number | null)[]
+  /** Slots (i, i + pairs) that the kernel rotates together; those beyond the rotation's own pairs do not turn. */
+  readonly pairs: number
 }
 
 const upTo = (value: number, multiple: number): number => multiple * Math.ceil(value / multiple)
 const range = (start: number, end: number): number[] => Array.from({ length: Math.max(0, end - start) }, (_, i) => start + i)
 
-/** Frequencies for a context of so many tokens. */
-export const frequenciesFor = (rope: RopeSpec, contextLength: number): readonly number[] =>
-  rope.long && contextLength > rope.long.above ? rope.long.inverseFrequencies : rope.inverseFrequencies
-
 /** @param rotatedFrom first dimension that rotates @param least slots that something else needs */
 export function headLayout(
   headDim: number,
   rope: RopeSpec | null,
-  contextLength: number,
   { rotatedFrom = 0, least = 0 }: { readonly rotatedFrom?: number; readonly least?: number } = {},
 ): HeadLayout {
-  const frequencies = rope ? frequenciesFor(rope, contextLength) : []
-  const pairs = frequencies.length
+  const pairs = rope?.inverseFrequencies.length ?? 0
   const pairOf = (i: number): readonly [number, number] => (rope?.interleaved ? [2 * i, 2 * i + 1] : [i, i + pairs])
   const rotated = range(0, pairs).map((i) => pairOf(i).map((dim) => dim + rotatedFrom))
   const turning = new Set(rotated.flat())
@@ -38,7 +32,7 @@ export function headLayout(
     const pair = slot < half ? slot : slot - half
     return slot < 2 * half && pair < pairs ? (rotated[pair]?.[slot < half ? 0 : 1] ?? -1) : take()
   })
-  return { slots, inverseFrequencies: rope ? range(0, half).map((i) => frequencies[i] ?? null) : [] }
+  return { slots, pairs: half }
 }
 
 /** Slots of a value: its dimensions, then zeros. */

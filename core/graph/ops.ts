@@ -22,6 +22,7 @@ export const sigmoid = single('Sigmoid', '')
 export const softmax = single('Softmax', '')
 /** x, least, most: scalars; an empty name is no bound. */
 export const clip = single('Clip', '')
+export const greater = single('Greater', '')
 export const greaterOrEqual = single('GreaterOrEqual', '')
 /** Condition, where true, where false. */
 export const where = single('Where', '')

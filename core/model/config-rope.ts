@@ -33,7 +33,7 @@ export type RopeParameters =
       readonly theta: number
       readonly shortFactor: readonly number[]
       readonly longFactor: readonly number[]
-      /** Contexts above it take `longFactor`. */
+      /** Passes that reach more tokens take `longFactor`. */
       readonly originalContext: number
       readonly magnitude: number
     }

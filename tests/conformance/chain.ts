@@ -6,11 +6,14 @@ import type { HandoffType, ShardInput, ShardOutput, ShardRunner, ShardWant } fro
 /** All that loading needs beside the range. */
 export type ChainOptions = Omit<LoadShardOptions, 'startLayer' | 'endLayer'>
 
+/** `reach` is that of the last of `ids` unless they are a chunk of a longer pass. */
+export type ChainTokens = { readonly position: number; readonly ids: readonly number[]; readonly reach?: number }
+
 export type Chain = {
   readonly runners: readonly ShardRunner[]
   readonly open: (sequence: SequenceId, maxTokens: number) => void
   /** `handoff` overrides the chain's own number format between shards. */
-  readonly run: (sequence: SequenceId, position: number, ids: readonly number[], want: ShardWant, handoff?: HandoffType) => Promise<ShardOutput>
+  readonly run: (sequence: SequenceId, tokens: ChainTokens, want: ShardWant, handoff?: HandoffType) => Promise<ShardOutput>
   readonly release: (sequence: SequenceId) => void
   readonly dispose: () => Promise<void>
 }
@@ -25,12 +28,20 @@ export async function loadChain(options: ChainOptions, cuts: readonly number[], 
   for (const [i, startLayer] of bounds.slice(0, -1).entries()) {
     runners.push(await loadShard({ ...options, startLayer, endLayer: bounds[i + 1] ?? 0 }))
   }
-  async function run(sequence: SequenceId, position: number, ids: readonly number[], want: ShardWant, handoff = chainHandoff): Promise<ShardOutput> {
+  async function run(sequence: SequenceId, tokens: ChainTokens, want: ShardWant, handoff = chainHandoff): Promise<ShardOutput> {
+    const { position, ids, reach = position + ids.length } = tokens
     let input: ShardInput = { type: 'tokens', ids }
     let output: ShardOutput = { type: 'none' }
     for (const [i, runner] of runners.entries()) {
       const isLast = i === runners.length - 1
-      output = await runner.run({ sequence, position, count: ids.length, input, want: isLast ? want : { type: 'hidden', numberType: handoff } })
+      output = await runner.run({
+        sequence,
+        position,
+        count: ids.length,
+        reach,
+        input,
+        want: isLast ? want : { type: 'hidden', numberType: handoff },
+      })
       if (!isLast && output.type === 'hidden') input = { type: 'hidden', numberType: handoff, bytes: output.bytes }
     }
     return output
@@ -77,11 +88,11 @@ export async function greedy(
   chain.open(sequence, promptIds.length + options.maxTokens)
   try {
     const ids: number[] = []
-    let [position, pending] = [0, promptIds]
+    let [position, pending, reach] = [0, promptIds, promptIds.length]
     for (;;) {
       const chunk = pending.slice(0, options.chunk)
       pending = pending.slice(chunk.length)
-      const output = await chain.run(sequence, position, chunk, pending.length > 0 ? { type: 'none' } : { type: 'head' })
+      const output = await chain.run(sequence, { position, ids: chunk, reach }, pending.length > 0 ? { type: 'none' } : { type: 'head' })
       position += chunk.length
       if (pending.length > 0) continue
       const logits = await headLogits(output)
@@ -90,6 +101,7 @@ export async function greedy(
       ids.push(id)
       if (ids.length === options.maxTokens || options.stopIds.includes(id)) return ids
       pending = [id]
+      reach = position + 1
     }
   } finally {
     chain.release(sequence)

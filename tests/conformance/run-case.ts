@@ -41,7 +41,9 @@ async function promptRun(chain: Chain, ids: readonly number[], want: 'hidden' | 
   const sequence = newSequence()
   chain.open(sequence, ids.length)
   try {
-    return floatsOf(await chain.run(sequence, 0, ids, want === 'hidden' ? { type: 'hidden', numberType: 'f32' } : { type: 'all-logits' }, handoff))
+    return floatsOf(
+      await chain.run(sequence, { position: 0, ids }, want === 'hidden' ? { type: 'hidden', numberType: 'f32' } : { type: 'all-logits' }, handoff),
+    )
   } finally {
     chain.release(sequence)
   }
@@ -71,10 +73,10 @@ async function rewindCheck(chain: Chain, golden: Golden): Promise<Check> {
   chain.open(sequence, ids.length)
   chain.open(neighbour, ids.length)
   try {
-    await chain.run(sequence, 0, [...ids].reverse(), { type: 'none' })
-    await chain.run(sequence, 0, ids.slice(0, cut), { type: 'none' })
-    await chain.run(neighbour, 0, [...ids].reverse(), { type: 'none' })
-    const logits = floatsOf(await chain.run(sequence, cut, ids.slice(cut), { type: 'all-logits' }))
+    await chain.run(sequence, { position: 0, ids: [...ids].reverse() }, { type: 'none' })
+    await chain.run(sequence, { position: 0, ids: ids.slice(0, cut), reach: ids.length }, { type: 'none' })
+    await chain.run(neighbour, { position: 0, ids: [...ids].reverse() }, { type: 'none' })
+    const logits = floatsOf(await chain.run(sequence, { position: cut, ids: ids.slice(cut) }, { type: 'all-logits' }))
     return within('rewound and interleaved: logits', maxError(logits, golden.floats('logits').slice(-logits.length)), golden.atol.float32)
   } finally {
     chain.release(sequence)
@@ -129,7 +131,8 @@ function firstShard(chain: Chain): Chain {
   return {
     ...chain,
     runners: [first],
-    run: (sequence, position, ids, want) => first.run({ sequence, position, count: ids.length, input: { type: 'tokens', ids }, want }),
+    run: (sequence, { position, ids }, want) =>
+      first.run({ sequence, position, count: ids.length, reach: position + ids.length, input: { type: 'tokens', ids }, want }),
   }
 }
 
