@@ -6,7 +6,7 @@ import { EMPTY_VIEW, viewOf } from '../core/cluster/cluster-view.ts'
 import { IDLE_STATUS, type LinkPath, type PeerEntry, type Placement } from '../protocol/cluster.ts'
 import { ClusterError } from '../protocol/errors.ts'
 import { modelId, peerId } from '../protocol/ids.ts'
-import { MODELS, startGateway } from '../tests/harness/gateway.ts'
+import { MODELS, NO_WISHES, startGateway } from '../tests/harness/gateway.ts'
 import { createModelCatalog } from './model-catalog.ts'
 import type { ModelBytes } from './routes/model-files.ts'
 import { clusterJson, type PlacementRequest } from './routes/cluster.ts'
@@ -157,20 +157,33 @@ test('/v1/cluster shows ranges, and the path of each hop from either end’s rep
 test('placements are asked for and dropped by callbacks; bad wishes are refused', async () => {
   const asked: PlacementRequest[] = []
   const dropped: string[] = []
-  await using gateway = await startGateway({}, { wishes: { ask: (wish) => void asked.push(wish), drop: (model) => void dropped.push(model) } })
+  const became: string[] = []
+  const become = (model: string, state: string) => void became.push(`${model} ${state}`)
+  await using gateway = await startGateway(
+    {},
+    { wishes: { ...NO_WISHES, ask: (wish) => void asked.push(wish), become, drop: (model) => void dropped.push(model) } },
+  )
   expect((await gateway.post('/v1/cluster/placements', { model: 'ember', strategy: 'memory-weighted', minDevices: 1, maxDevices: 2 })).status).toBe(
     202,
   )
-  expect(asked).toEqual([{ model: 'ember', strategy: 'memory-weighted', minDevices: 1, maxDevices: 2 }])
+  expect(asked).toEqual([{ model: 'ember', strategy: 'memory-weighted', minDevices: 1, maxDevices: 2, state: 'serve' }])
   for (const [body, status] of [
     [{ model: 'none' }, 404],
     [{}, 404],
     [{ model: 'ember', strategy: 'best' }, 400],
     [{ model: 'ember', minDevices: 3, maxDevices: 2 }, 400],
     [{ model: 'ember', maxDevices: 0 }, 400],
+    [{ model: 'ember', state: 'forget' }, 400],
   ] as const) {
     expect((await gateway.post('/v1/cluster/placements', body)).status).toBe(status)
   }
+  const patch = (model: string, body: unknown) => {
+    const headers = { 'content-type': 'application/json' }
+    return fetch(`${gateway.url}/v1/cluster/placements/${model}`, { method: 'PATCH', body: JSON.stringify(body), headers })
+  }
+  expect(await (await patch('ember', { state: 'paused' })).json()).toEqual({ model: 'ember', state: 'paused' })
+  expect([(await patch('ember', { state: 'gone' })).status, (await patch('none', { state: 'serve' })).status]).toEqual([400, 404])
+  expect(became).toEqual(['ember paused'])
   expect((await fetch(`${gateway.url}/v1/cluster/placements/ember`, { method: 'DELETE' })).status).toBe(200)
   expect(dropped).toEqual(['ember'])
   for (const model of ['none', 'org%2fnone', '__proto__'])
@@ -187,7 +200,7 @@ test('health is 200 without a ring; ready tells why not', async () => {
     503,
     { error: { code: 'no_ring', type: 'server_error', message: 'no device is here', param: null } },
   ])
-  expect(await (await fetch(`${gateway.url}/v1/cluster`)).json()).toEqual({ peers: [], placements: [] })
+  expect(await (await fetch(`${gateway.url}/v1/cluster`)).json()).toEqual({ peers: [], wishes: [], placements: [] })
   await using serving = await startGateway()
   expect(await (await fetch(`${serving.url}/ready`)).json()).toMatchObject({ status: 'ready', model: 'ember' })
 })

@@ -117,6 +117,7 @@ export function createGateway(options: GatewayOptions): Express {
   app.use(KEYED_PATHS, checkApiKey(options.auth.apiKeys))
   const readBody = jsonBody(options.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES)
   app.post(['/v1/chat/completions', '/chat/completions', '/v1/completions', '/v1/cluster/placements'], readBody)
+  app.patch('/v1/cluster/placements/*model', readBody)
   app.use(completionRoutes({ backend, models, encoder: options.encoder, running: createRunningJobs(), metrics, log }))
   app.use(modelRoutes(models))
   app.use(clusterRoutes(backend.view, models, options.wishes))

@@ -2,14 +2,15 @@
 import type { RingClient } from '../core/client/ring-client.ts'
 import { checkStrategy } from '../core/cluster/placement.ts'
 import type { Network } from '../core/cluster/network.ts'
-import type { Strategy, Wish } from '../protocol/cluster.ts'
+import type { Strategy, Wish, WishState } from '../protocol/cluster.ts'
 import { ClusterError } from '../protocol/errors.ts'
 import type { ModelId } from '../protocol/ids.ts'
 import type { CompletionBackend } from './completion-backend.ts'
 import type { ModelCatalog } from './model-catalog.ts'
-import type { PlacementWishes } from './routes/cluster.ts'
+import type { PlacementRequest, PlacementWishes } from './routes/cluster.ts'
 
 export type ModelWishes = PlacementWishes & {
+  /** Wishes the model served, with these terms. */
   readonly set: (model: ModelId, change: { readonly strategy: Strategy; readonly minDevices: number; readonly maxDevices: number }) => Promise<void>
 }
 
@@ -34,22 +35,36 @@ function seen(network: Network, test: () => boolean): Promise<void> {
 }
 
 export function createModelWishes(network: Network, models: ModelCatalog, localDevice: Wish['localDevice']): ModelWishes {
-  const set: ModelWishes['set'] = async (model, change) => {
-    checkStrategy(change.strategy)
-    const { source } = await models.find(model)
-    const wish: Wish = { model, source, contextLength: null, localDevice, ...change }
+  const tell = async (wish: Wish): Promise<void> => {
     network.wish(wish)
     await seen(network, () => {
-      const known = network.view().wishes.get(model)
-      return known?.minDevices === wish.minDevices && known.maxDevices === wish.maxDevices && known.strategy === wish.strategy
+      const known = network.view().wishes.get(wish.model)
+      const isSame = known?.minDevices === wish.minDevices && known.maxDevices === wish.maxDevices && known.strategy === wish.strategy
+      return isSame && known.state === wish.state
     })
   }
+  const ask = async (model: ModelId, change: Omit<PlacementRequest, 'model'>): Promise<void> => {
+    checkStrategy(change.strategy)
+    const { source } = await models.find(model)
+    await tell({ model, source, contextLength: null, localDevice, ...change })
+  }
+  const become = async (model: ModelId, state: WishState): Promise<void> => {
+    const known = network.view().wishes.get(model)
+    if (known) await tell({ ...known, state })
+  }
+  const drop = async (model: ModelId): Promise<void> => {
+    network.unwish(model)
+    await seen(network, () => !network.view().wishes.has(model))
+  }
   return {
-    set,
-    ask: ({ model, ...change }) => set(model, change),
-    drop: async (model) => {
-      network.unwish(model)
-      await seen(network, () => !network.view().wishes.has(model))
+    set: (model, change) => ask(model, { ...change, state: 'serve' }),
+    ask: ({ model, ...change }) => ask(model, change),
+    become,
+    drop,
+    forget: async (model) => {
+      // Every peer hears both, in this order: pages delete what they keep, then the wish is gone.
+      await become(model, 'forget')
+      await drop(model)
     },
   }
 }

@@ -66,6 +66,7 @@ async function wishRing(network: Network, { name }: BenchModel, tabs: number): P
     maxDevices: tabs,
     contextLength: CONTEXT_TOKENS,
     localDevice: 'withdraw',
+    state: 'serve',
   })
   const placement = await awaitView(network, `a ring of ${tabs} for ${name}`, (view) => readyPlacement(view, model, tabs))
   return { model, tabs, placement }

@@ -56,9 +56,10 @@ export const shardReportSchema = z.object({
   epoch,
   startLayer: layer,
   endLayer: layer,
-  state: z.enum(['loading', 'ready', 'failed']),
-  /** What the device is doing to the shard, for people. */
-  phase: z.enum(['waiting', 'downloading', 'compiling', 'warming-up', 'ready', 'failed']),
+  /** `idle`: it does not answer and nothing is under way, as was wished. */
+  state: z.enum(['loading', 'ready', 'failed', 'idle']),
+  /** What the device is doing to the shard, for people. `stored`: its bytes are on the device, nothing is opened. */
+  phase: z.enum(['waiting', 'downloading', 'compiling', 'warming-up', 'ready', 'failed', 'stored', 'paused']),
   loadedBytes: bytes,
   totalBytes: bytes,
   /** Bytes of weights as truly held, once ready. */
@@ -105,7 +106,14 @@ export const peerEntrySchema = z.object({
 })
 export type PeerEntry = z.infer<typeof peerEntrySchema>
 
-/** Somebody wants a model served; the announcer answers with a placement. */
+/**
+ * `serve`: loaded, and answering. `prefetch`: placed, and devices fetch their bytes without opening anything. `paused`: nothing is
+ * loaded or answered, what was fetched stays. `forget`: paused, and every page deletes what it keeps of the source.
+ */
+export const wishStateSchema = z.enum(['serve', 'prefetch', 'paused', 'forget'])
+export type WishState = z.infer<typeof wishStateSchema>
+
+/** Somebody wants a model; the announcer answers with a placement, devices do what its state says. */
 export const wishSchema = z.object({
   model: modelIdSchema,
   /** Where devices read the checkpoint: an absolute URL, or a path on the server they joined. */
@@ -117,6 +125,7 @@ export const wishSchema = z.object({
   contextLength: z.number().int().min(1).nullable(),
   /** The server's own device: `withdraw` serves only while browsers cannot hold the model, `stay` is a member of the ring. */
   localDevice: z.enum(['withdraw', 'stay']),
+  state: wishStateSchema.default('serve'),
 })
 export type Wish = z.infer<typeof wishSchema>
 

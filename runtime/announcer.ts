@@ -109,6 +109,8 @@ export function createAnnouncer(options: AnnouncerOptions): { close: () => void 
       if (!isAnnouncer(view)) return
       banFailed(view)
       for (const wish of view.wishes.values()) {
+        // What is not to be loaded keeps the placement it had.
+        if (wish.state === 'paused' || wish.state === 'forget') continue
         const unchanged = decided.get(wish.model) === inputsOf(wish, eligible(view)) && view.placements.has(wish.model)
         if (!unchanged) await decide(wish)
       }

@@ -7,6 +7,7 @@ import { architectureOf } from '../core/arch/registry.ts'
 import { describeModel } from '../core/model/describe-model.ts'
 import type { ModelDescription } from '../core/model/model-description.ts'
 import type { ModelSource } from '../core/model/model-source.ts'
+import { fetchShard } from './fetch-shard.ts'
 import type { LoadProgress, ShardRunner } from './shard-runner.ts'
 import type { PortNetwork } from './port-network.ts'
 import { createRingNode, type RingNode } from './ring-node.ts'
@@ -67,6 +68,8 @@ export function createDevice(options: DeviceOptions): RingNode {
     now: clock.now,
     timer: clock.timer,
     log: options.log,
+    fetch: async ({ placement, shard, onProgress, signal }) =>
+      fetchShard({ source: options.openSource(placement.source), model: await modelOf(placement.source), range: shard, onProgress, signal }),
     load: async ({ placement, shard, onProgress, signal }) =>
       options.openShard({
         source: options.openSource(placement.source),

@@ -1,23 +1,25 @@
 /** A device on the ring: follows placements, loads its shards, and lets frames flow through their stages. */
 import { ClusterError, toClusterError } from '../protocol/errors.ts'
-import type { PeerStatus, Placement, Wish } from '../protocol/cluster.ts'
+import type { PeerStatus, Placement, Shard, Wish, WishState } from '../protocol/cluster.ts'
 import type { PeerId } from '../protocol/ids.ts'
 import { decodeFrame, encodeFrame, type RingFrame } from '../protocol/ring.ts'
-import { placementState, type ClusterView } from '../core/cluster/cluster-view.ts'
+import { placementState, wishStateOf, type ClusterView } from '../core/cluster/cluster-view.ts'
 import type { Network } from '../core/cluster/network.ts'
 import type { ModelSizing } from '../core/cluster/sizing.ts'
 import { createAnnouncer } from './announcer.ts'
 import { eventTurn } from './event-turn.ts'
 import { createScheduler } from './scheduler.ts'
-import { createShardStore, shardOf, type ShardLoader } from './shard-store.ts'
+import { createShardStore, shardOf, type HoldMode, type ShardFetcher, type ShardLoader } from './shard-store.ts'
 import { createStage, neighboursOf, type Stage } from './stage.ts'
 
 /** Sequences of an older epoch get this long to finish once the newer one serves. */
 const RETIRE_MS = 60_000
+const MODES: Record<WishState, HoldMode> = { serve: 'serve', prefetch: 'prefetch', paused: 'paused', forget: 'paused' }
 
 export type RingNodeOptions = {
   readonly network: Network
   readonly load: ShardLoader
+  readonly fetch: ShardFetcher
   readonly sizing: (wish: Wish) => Promise<ModelSizing>
   readonly timer: (delayMs: number, callback: () => void) => () => void
   /** Monotonic milliseconds. */
@@ -40,13 +42,16 @@ export function createRingNode(options: RingNodeOptions): RingNode {
   const scheduler = createScheduler({ now, turn: eventTurn })
   const stages = new Map<number, Stage>()
   const placements = new Map<number, Placement>()
+  const modes = new Map<number, HoldMode>()
   const retireTimers = new Map<number, () => void>()
+  let changing = Promise.resolve()
   let paused = false
   let framesHandled = 0
   let listener: () => void = () => undefined
 
   const store = createShardStore({
     load: options.load,
+    fetch: options.fetch,
     log,
     onChange: changed,
     onReady: (placement, runner) => {
@@ -85,6 +90,7 @@ export function createRingNode(options: RingNodeOptions): RingNode {
     stages.get(epoch)?.close(reason)
     stages.delete(epoch)
     placements.delete(epoch)
+    modes.delete(epoch)
     // The runner is disposed behind the cache releases that closing its stage has put in line.
     void scheduler.idle().then(() => store.drop(epoch))
   }
@@ -111,12 +117,26 @@ export function createRingNode(options: RingNodeOptions): RingNode {
       )
   }
 
+  /** Does with the shard what is wished. What serves ends first; changes come one after the other. */
+  function follow(placement: Placement, shard: Shard, mode: HoldMode): void {
+    const { epoch } = placement
+    const before = modes.get(epoch)
+    if (before === mode) return
+    placements.set(epoch, placement)
+    modes.set(epoch, mode)
+    if (before === undefined) return store.hold(placement, shard, mode)
+    const stage = stages.get(epoch)
+    stages.delete(epoch)
+    stage?.close(new ClusterError('no_ring', `${placement.model} was stopped`))
+    changing = Promise.all([changing, stage ? scheduler.idle() : null]).then(() => {
+      if (placements.has(epoch)) store.hold(placement, shard, mode)
+    })
+  }
+
   function onView(view: ClusterView): void {
-    for (const placement of view.placements.values()) {
+    for (const placement of new Set([...view.placements.values(), ...placements.values()])) {
       const shard = shardOf(placement, network.self)
-      if (!shard || placements.has(placement.epoch)) continue
-      placements.set(placement.epoch, placement)
-      store.hold(placement, shard)
+      if (shard) follow(placement, shard, MODES[wishStateOf(view, placement.model)])
     }
     for (const stage of stages.values()) {
       const whole = stage.placement.shards.every((shard) => view.peers.has(shard.peerId))

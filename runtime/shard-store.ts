@@ -1,27 +1,36 @@
-/** The shards a device holds: loads what placements give it, keeps what older epochs still use, frees the rest. */
+/** The shards a device holds: does with each what is wished, keeps what older epochs still use, frees the rest. */
 import { ClusterError, toClusterError, toWireError } from '../protocol/errors.ts'
 import type { Placement, Shard, ShardReport } from '../protocol/cluster.ts'
 import type { PeerId } from '../protocol/ids.ts'
 import type { LoadProgress, ShardRunner } from './shard-runner.ts'
 
-export type ShardLoader = (request: {
+type ShardRequest = {
   readonly placement: Placement
   readonly shard: Shard
   readonly onProgress: (progress: LoadProgress) => void
   readonly signal: AbortSignal
-}) => Promise<ShardRunner>
+}
+export type ShardLoader = (request: ShardRequest) => Promise<ShardRunner>
+/** Brings the shard's bytes onto the device, and opens nothing. */
+export type ShardFetcher = (request: ShardRequest) => Promise<void>
 
-/** A loaded or loading range of layers. Placements of several epochs may share it: no weight is fetched twice. */
+/** `serve`: loaded. `prefetch`: its bytes are fetched. `paused`: neither; what was fetched stays. */
+export type HoldMode = 'serve' | 'prefetch' | 'paused'
+
+/** A range of layers that is being loaded or fetched, or has been. Placements of several epochs may share it: no weight is fetched twice. */
 type Loaded = {
   readonly key: string
   readonly abort: AbortController
-  readonly runner: Promise<ShardRunner>
+  /** Null once its bytes are fetched and no more was wished. */
+  readonly runner: Promise<ShardRunner | null>
   readonly epochs: Set<number>
 }
+/** What an epoch holds; without a key it is paused. */
+type Hold = { readonly mode: HoldMode; readonly key: string | null }
 
 export type ShardStore = {
-  /** Loads the device's shard of `placement`, or takes the one already held for the same range. */
-  readonly hold: (placement: Placement, shard: Shard) => void
+  /** Does to the device's shard of `placement` what `mode` says, with the one already held for the same range where there is one. */
+  readonly hold: (placement: Placement, shard: Shard, mode: HoldMode) => void
   /** Gives up the shard of an epoch; the weights go when no other epoch uses them. */
   readonly drop: (epoch: number) => void
   readonly reports: () => readonly ShardReport[]
@@ -30,17 +39,19 @@ export type ShardStore = {
 
 export type ShardStoreOptions = {
   readonly load: ShardLoader
+  readonly fetch: ShardFetcher
   readonly onReady: (placement: Placement, runner: ShardRunner) => void
   readonly onChange: () => void
   readonly log: (message: string, fields: Record<string, unknown>) => void
 }
 
-const keyOf = (placement: Placement, shard: Shard): string => [placement.source, placement.contextLength, shard.startLayer, shard.endLayer].join('|')
+const keyOf = (placement: Placement, shard: Shard, mode: HoldMode): string =>
+  [mode, placement.source, placement.contextLength, shard.startLayer, shard.endLayer].join('|')
 
 export function createShardStore(options: ShardStoreOptions): ShardStore {
   const loaded = new Map<string, Loaded>()
   const reports = new Map<number, ShardReport>()
-  const keys = new Map<number, string>()
+  const holds = new Map<number, Hold>()
   const disposals = new Set<Promise<void>>()
 
   const report = (epoch: number, change: Partial<ShardReport>): void => {
@@ -50,36 +61,33 @@ export function createShardStore(options: ShardStoreOptions): ShardStore {
     options.onChange()
   }
 
-  function start(key: string, placement: Placement, shard: Shard): Loaded {
+  function start(key: string, placement: Placement, shard: Shard, mode: HoldMode): Loaded {
     const abort = new AbortController()
-    const epochs = new Set<number>()
+    const epochs = new Set([placement.epoch])
     const onProgress = (progress: LoadProgress): void => {
+      if (abort.signal.aborted) return
       for (const epoch of epochs) report(epoch, { phase: progress.phase, loadedBytes: progress.loadedBytes, totalBytes: progress.totalBytes })
     }
-    const entry: Loaded = { key, abort, epochs, runner: options.load({ placement, shard, onProgress, signal: abort.signal }) }
+    const request = { placement, shard, onProgress, signal: abort.signal }
+    const runner = mode === 'serve' ? options.load(request) : options.fetch(request).then(() => null)
+    const entry: Loaded = { key, abort, epochs, runner }
     loaded.set(key, entry)
     return entry
   }
 
-  function hold(placement: Placement, shard: Shard): void {
+  function settle(entry: Loaded, placement: Placement): void {
     const { model, epoch } = placement
-    if (keys.has(epoch)) return
-    const key = keyOf(placement, shard)
-    const entry = loaded.get(key) ?? start(key, placement, shard)
-    entry.epochs.add(epoch)
-    keys.set(epoch, key)
-    const { startLayer, endLayer } = shard
-    reports.set(epoch, { model, epoch, startLayer, endLayer, state: 'loading', phase: 'waiting', loadedBytes: 0, totalBytes: 0, heldBytes: 0 })
-    options.onChange()
+    const isCurrent = (): boolean => holds.get(epoch)?.key === entry.key && entry.epochs.has(epoch)
     entry.runner.then(
       (runner) => {
-        if (keys.get(epoch) !== key) return
+        if (!isCurrent()) return
+        if (runner === null) return report(epoch, { state: 'idle', phase: 'stored' })
         options.onReady(placement, runner)
         report(epoch, { state: 'ready', phase: 'ready', heldBytes: runner.heldBytes })
       },
       (thrown: unknown) => {
-        if (loaded.get(key) === entry) loaded.delete(key)
-        if (keys.get(epoch) !== key) return
+        if (loaded.get(entry.key) === entry) loaded.delete(entry.key)
+        if (!isCurrent()) return
         const error = toClusterError(thrown)
         options.log('a shard could not be loaded', { model, epoch, code: error.code, cause: String(error.cause ?? error.message) })
         const { code, message } = toWireError(error)
@@ -88,22 +96,45 @@ export function createShardStore(options: ShardStoreOptions): ShardStore {
     )
   }
 
+  function hold(placement: Placement, shard: Shard, mode: HoldMode): void {
+    const { model, epoch } = placement
+    if (holds.get(epoch)?.mode === mode) return
+    detach(epoch)
+    const { startLayer, endLayer } = shard
+    // What was fetched is still shown while paused, and where a new attempt begins.
+    const { loadedBytes, totalBytes } = reports.get(epoch) ?? { loadedBytes: 0, totalBytes: 0 }
+    const base = { model, epoch, startLayer, endLayer, loadedBytes, totalBytes, heldBytes: 0 }
+    const key = mode === 'paused' ? null : keyOf(placement, shard, mode)
+    holds.set(epoch, { mode, key })
+    reports.set(epoch, { ...base, ...(key === null ? { state: 'idle', phase: 'paused' } : { state: 'loading', phase: 'waiting' }) })
+    options.onChange()
+    if (key === null) return
+    const entry = loaded.get(key) ?? start(key, placement, shard, mode)
+    entry.epochs.add(epoch)
+    settle(entry, placement)
+  }
+
   function dispose(entry: Loaded): void {
     loaded.delete(entry.key)
     entry.abort.abort(new ClusterError('cancelled', 'the placement changed'))
-    const disposal = entry.runner.then((runner) => runner.dispose()).catch(() => undefined)
+    const disposal = entry.runner.then((runner) => runner?.dispose()).catch(() => undefined)
     disposals.add(disposal)
     void disposal.finally(() => disposals.delete(disposal))
   }
 
-  function drop(epoch: number): void {
-    const key = keys.get(epoch)
-    if (key === undefined) return
-    keys.delete(epoch)
-    reports.delete(epoch)
-    const entry = loaded.get(key)
+  /** The epoch leaves what it holds, which goes with its last epoch. */
+  function detach(epoch: number): void {
+    const key = holds.get(epoch)?.key ?? null
+    holds.delete(epoch)
+    const entry = key === null ? undefined : loaded.get(key)
     entry?.epochs.delete(epoch)
     if (entry && entry.epochs.size === 0) dispose(entry)
+  }
+
+  function drop(epoch: number): void {
+    if (!holds.has(epoch)) return
+    detach(epoch)
+    reports.delete(epoch)
     options.onChange()
   }
 
@@ -112,7 +143,7 @@ export function createShardStore(options: ShardStoreOptions): ShardStore {
     drop,
     reports: () => [...reports.values()],
     close: async () => {
-      for (const epoch of [...keys.keys()]) drop(epoch)
+      for (const epoch of [...holds.keys()]) drop(epoch)
       await Promise.all(disposals)
     },
   }

@@ -76,7 +76,7 @@ export function checkOrigin(origins: readonly string[]): RequestHandler {
       response.setHeader('access-control-expose-headers', 'x-request-id, retry-after, x-should-retry, content-range, accept-ranges')
     }
     if (request.method !== 'OPTIONS') return next()
-    response.setHeader('access-control-allow-methods', 'GET, HEAD, POST, DELETE, OPTIONS')
+    response.setHeader('access-control-allow-methods', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS')
     response.setHeader('access-control-allow-headers', allowedHeaders(request))
     response.setHeader('access-control-max-age', '600')
     response.status(204).end()

@@ -2,17 +2,27 @@
 import { Router } from 'express'
 import { z } from 'zod'
 import { placementState, shardState, type ClusterView } from '../../core/cluster/cluster-view.ts'
-import { strategySchema, type LinkPath, type Placement, type Shard, type Strategy } from '../../protocol/cluster.ts'
+import { strategySchema, type LinkPath, type Placement, type Shard, type Strategy, type WishState } from '../../protocol/cluster.ts'
 import { ClusterError } from '../../protocol/errors.ts'
 import { isModelId, type ModelId } from '../../protocol/ids.ts'
 import { parseFields } from '../dialects/openai-fields.ts'
 import type { ModelCatalog } from '../model-catalog.ts'
 
-export type PlacementRequest = { readonly model: ModelId; readonly strategy: Strategy; readonly minDevices: number; readonly maxDevices: number }
+export type PlacementRequest = {
+  readonly model: ModelId
+  readonly strategy: Strategy
+  readonly minDevices: number
+  readonly maxDevices: number
+  readonly state: WishState
+}
 /** How wishes reach the cluster. */
 export type PlacementWishes = {
   readonly ask: (request: PlacementRequest) => Promise<void> | void
+  /** Stops, resumes or only fetches what is wished, on its terms. */
+  readonly become: (model: ModelId, state: WishState) => Promise<void> | void
   readonly drop: (model: ModelId) => Promise<void> | void
+  /** Drops it, and has every page delete what it keeps of the model. */
+  readonly forget: (model: ModelId) => Promise<void> | void
 }
 
 const devices = z.number().int().min(1).max(1024)
@@ -21,7 +31,9 @@ const requestSchema = z.object({
   strategy: strategySchema.default('memory-weighted'),
   minDevices: devices.default(1),
   maxDevices: devices.default(1024),
+  state: z.enum(['serve', 'prefetch', 'paused']).default('serve'),
 })
+const changeSchema = z.object({ state: requestSchema.shape.state.unwrap() })
 
 /** How frames go from `shard` to the next one of its lap, as either end reports it; null before they have met. */
 function pathToNext(view: ClusterView, placement: Placement, shard: Shard): LinkPath | null {
@@ -56,6 +68,7 @@ export function clusterJson(view: ClusterView): object {
       links: status.links,
       sequences: status.sequences,
     })),
+    wishes: [...view.wishes.values()].map(({ model, source, state }) => ({ model, source, state })),
     placements: [...view.placements.values()].map((placement) => ({
       model: placement.model,
       epoch: placement.epoch,
@@ -85,11 +98,19 @@ export function clusterRoutes(view: () => ClusterView, models: ModelCatalog, wis
     await wishes.ask(wish)
     response.status(202).json(wish)
   })
+  const placedOf = (segments: string | readonly string[]): ModelId => {
+    const model = [segments].flat().join('/')
+    if (isModelId(model) && (view().wishes.has(model) || view().placements.has(model))) return model
+    throw new ClusterError('model_not_found', 'that model is not placed; GET /v1/cluster lists what is', { detail: { param: 'model' } })
+  }
+  router.patch('/v1/cluster/placements/*model', async (request, response) => {
+    const model = placedOf(request.params.model)
+    const { state } = parseFields(changeSchema, request.body)
+    await wishes.become(model, state)
+    response.json({ model, state })
+  })
   router.delete('/v1/cluster/placements/*model', async (request, response) => {
-    const model = [request.params.model].flat().join('/')
-    const isPlaced = isModelId(model) && (view().wishes.has(model) || view().placements.has(model))
-    if (!isPlaced)
-      throw new ClusterError('model_not_found', 'that model is not placed; GET /v1/cluster lists what is', { detail: { param: 'model' } })
+    const model = placedOf(request.params.model)
     await wishes.drop(model)
     response.json({ model, dropped: true })
   })

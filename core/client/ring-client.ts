@@ -2,7 +2,7 @@ import { ClusterError, fromWireError } from '../../protocol/errors.ts'
 import type { Placement } from '../../protocol/cluster.ts'
 import { sequenceId, type ModelId, type PeerId, type SequenceId } from '../../protocol/ids.ts'
 import { decodeFrame, encodeFrame, type FinishReason, type Job, type RingFrame, type Sampling } from '../../protocol/ring.ts'
-import { devicesOf, placementState, type ClusterView } from '../cluster/cluster-view.ts'
+import { devicesOf, placementState, wishStateOf, type ClusterView } from '../cluster/cluster-view.ts'
 import type { Network } from '../cluster/network.ts'
 import { eventQueue, type EventQueue } from './event-queue.ts'
 
@@ -63,6 +63,7 @@ function servingPlacements(network: Network): { at: (model: ModelId) => Placemen
   }
 }
 
+const NOT_SERVED = { prefetch: 'is only downloaded, not loaded', paused: 'was stopped', forget: 'is being deleted' } as const
 /** Why nothing serves `model` in this view. */
 function whyNot(view: ClusterView, model: ModelId): ClusterError {
   const placement = view.placements.get(model)
@@ -71,6 +72,8 @@ function whyNot(view: ClusterView, model: ModelId): ClusterError {
       detail: { param: 'model' },
     })
   }
+  const wished = wishStateOf(view, model)
+  if (wished !== 'serve') return new ClusterError('no_ring', `${model} ${NOT_SERVED[wished]}; choose Use on the Models page`)
   if (devicesOf(view).length === 0) return new ClusterError('no_ring', 'no device is here to compute; open the contribute page on one')
   if (placement?.problem) {
     const { code, message, missingBytes } = placement.problem

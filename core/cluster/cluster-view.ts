@@ -1,4 +1,4 @@
-import type { PeerEntry, Placement, Shard, Wish } from '../../protocol/cluster.ts'
+import type { PeerEntry, Placement, Shard, ShardReport, Wish, WishState } from '../../protocol/cluster.ts'
 import type { ModelId, PeerId } from '../../protocol/ids.ts'
 import type { ClusterEvent } from '../../protocol/signaling.ts'
 
@@ -69,7 +69,7 @@ export function applyEvent(view: ClusterView, event: ClusterEvent): ClusterView 
 export type PlacementState = 'loading' | 'ready' | 'broken'
 
 /** How far one shard's owner is; `missing` when it has left the roster. */
-export function shardState(view: ClusterView, placement: Placement, shard: Shard): 'loading' | 'ready' | 'failed' | 'missing' {
+export function shardState(view: ClusterView, placement: Placement, shard: Shard): ShardReport['state'] | 'missing' {
   const peer = view.peers.get(shard.peerId)
   if (!peer) return 'missing'
   const report = peer.status.shards.find((candidate) => candidate.model === placement.model && candidate.epoch === placement.epoch)
@@ -82,6 +82,9 @@ export function placementState(view: ClusterView, placement: Placement): Placeme
   if (states.length === 0 || states.some((state) => state === 'missing' || state === 'failed')) return 'broken'
   return states.every((state) => state === 'ready') ? 'ready' : 'loading'
 }
+
+/** What is wished of a model. One without a wish serves as placed: a signal server that restarted knows no wishes for a moment. */
+export const wishStateOf = (view: ClusterView, model: ModelId): WishState => view.wishes.get(model)?.state ?? 'serve'
 
 /** Devices that may hold layers, longest-joined first. The first of them announces placements. */
 export function devicesOf(view: ClusterView): readonly PeerEntry[] {

@@ -38,6 +38,7 @@ const wish = (extra: Partial<Wish> = {}): Wish => ({
   maxDevices: 64,
   contextLength: null,
   localDevice: 'withdraw',
+  state: 'serve',
   ...extra,
 })
 const layersOf = (devices: readonly PeerEntry[], sizing: ModelSizing, extra: Partial<Wish> = {}) => {

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { pino } from 'pino'
 import { createGateway, HTTP_LIMITS, type GatewayOptions } from '../../api-gateway/gateway.ts'
 import { createModelCatalog } from '../../api-gateway/model-catalog.ts'
+import type { PlacementWishes } from '../../api-gateway/routes/cluster.ts'
 import { directEncoder } from '../../api-gateway/prompt-encoder.ts'
 import { loadText, type TextModel } from '../../core/text/text-model.ts'
 import { folderSource } from '../../api-gateway/folder-source.ts'
@@ -13,6 +14,9 @@ import { scriptedBackend, type Script, type ScriptedBackend } from './scripted-b
 
 export const MODELS = fileURLToPath(new URL('../../models/', import.meta.url))
 export const emberText = (): Promise<TextModel> => loadText(folderSource(`${MODELS}ember`))
+
+/** Wishes that lead nowhere. */
+export const NO_WISHES: PlacementWishes = { ask: () => undefined, become: () => undefined, drop: () => undefined, forget: () => undefined }
 
 export type TestGateway = {
   readonly url: string
@@ -36,7 +40,7 @@ export async function startGateway(script: Script = {}, overrides: Partial<Gatew
     backend,
     models: createModelCatalog([MODELS]),
     encoder: directEncoder,
-    wishes: { ask: () => undefined, drop: () => undefined },
+    wishes: NO_WISHES,
     defaultModel: modelId('ember'),
     auth: { apiKeys: [] },
     hosts: { isLoopbackOnly: true, names: [] },

@@ -24,6 +24,7 @@ const WISH: Wish = {
   maxDevices: 3,
   contextLength: 512,
   localDevice: 'withdraw',
+  state: 'serve',
 }
 const capabilities: Capabilities = { backend: 'wasm', weightFormat: 'f32', memoryBytes: 2 ** 26, threads: 1, hardware: 'test' }
 type Sample = { readonly prompt_ids: readonly number[]; readonly generated_ids: readonly number[] }

@@ -21,6 +21,7 @@ const WISH: Wish = {
   maxDevices: 64,
   contextLength: null,
   localDevice: 'withdraw',
+  state: 'serve',
 }
 const timer = (delayMs: number, callback: () => void): (() => void) => {
   // Settling and retiring are shortened, their order is kept.
@@ -64,6 +65,7 @@ function createRing(names: readonly string[], memoryBytes = 500): Ring {
         createRingNode({
           network: device,
           load: shards.load,
+          fetch: shards.fetch,
           sizing: async () => ring.sizing,
           timer,
           now: () => performance.now(),

@@ -29,6 +29,7 @@ const wish: Wish = {
   maxDevices: 4,
   contextLength: null,
   localDevice: 'withdraw',
+  state: 'serve',
 }
 const placementOf = (announcer: TestPeer, epoch: number): Placement => ({
   model: EMBER,

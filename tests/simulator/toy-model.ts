@@ -3,8 +3,9 @@
  * of that layer. Integers below 2^20, so f32 hand-off is exact and any lost, doubled or reordered token changes the answer.
  */
 import type { ModelSizing } from '../../core/cluster/sizing.ts'
+import { ClusterError } from '../../protocol/errors.ts'
 import type { SequenceId } from '../../protocol/ids.ts'
-import type { ShardLoader } from '../../runtime/shard-store.ts'
+import type { ShardFetcher, ShardLoader } from '../../runtime/shard-store.ts'
 import type { ShardRun, ShardRunner } from '../../runtime/shard-runner.ts'
 
 export const TOY_VOCAB = 251
@@ -46,6 +47,11 @@ export const toySizing = (contextLength: number): ModelSizing => ({
 
 export type ToyShards = {
   readonly load: ShardLoader
+  /** Goes on until `finishFetch`, or until it is told to stop. */
+  readonly fetch: ShardFetcher
+  readonly finishFetch: () => void
+  /** Fetches that were told to stop. */
+  readonly stopped: () => number
   readonly runners: (ShardRunner & { readonly disposed: () => boolean })[]
   readonly caches: () => number
 }
@@ -53,8 +59,25 @@ export type ToyShards = {
 /** Loads toy shards and remembers them, so that tests can count caches and loads. */
 export function toyShards(): ToyShards {
   const runners: (ShardRunner & { readonly disposed: () => boolean })[] = []
+  let finishFetch = (): void => undefined
+  let stopped = 0
   return {
     runners,
+    finishFetch: () => finishFetch(),
+    stopped: () => stopped,
+    fetch: ({ onProgress, signal }) => {
+      onProgress({ phase: 'downloading', loadedBytes: 40, totalBytes: 100 })
+      return new Promise((resolve, reject) => {
+        finishFetch = () => {
+          onProgress({ phase: 'downloading', loadedBytes: 100, totalBytes: 100 })
+          resolve()
+        }
+        signal.addEventListener('abort', () => {
+          stopped += 1
+          reject(new ClusterError('cancelled', 'stopped'))
+        })
+      })
+    },
     caches: () => runners.reduce((sum, runner) => sum + runner.openSequences(), 0),
     load: ({ shard, onProgress }) => {
       onProgress({ phase: 'downloading', loadedBytes: 1, totalBytes: 1 })

@@ -34,10 +34,12 @@ export const PHASE_NAMES: Record<ShardReport['phase'], string> = {
   'warming-up': 'warming up',
   ready: 'ready',
   failed: 'failed',
+  stored: 'downloaded',
+  paused: 'stopped',
 }
 
 function stateOf(peer: PeerEntry): string {
-  const busy = peer.status.shards.find((report) => report.state !== 'ready')
+  const busy = peer.status.shards.find((report) => report.state === 'loading' || report.state === 'failed')
   if (busy?.state === 'failed') return 'failed'
   if (busy) return busy.phase === 'downloading' ? `downloading ${percentOf(busy.loadedBytes, busy.totalBytes)} %` : PHASE_NAMES[busy.phase]
   if (peer.capabilities === null) return 'here'

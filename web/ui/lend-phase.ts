@@ -6,7 +6,16 @@ import { modelName } from './ring-summary.ts'
 
 /** The way from joining to serving, in order. */
 export const LEND_STEPS = ['Join', 'Download', 'Compile', 'Warm up', 'Serve'] as const
-const STEP_OF: Record<ShardReport['phase'], number> = { waiting: 1, downloading: 1, compiling: 2, 'warming-up': 3, ready: 4, failed: 1 }
+const STEP_OF: Record<ShardReport['phase'], number> = {
+  waiting: 1,
+  downloading: 1,
+  compiling: 2,
+  'warming-up': 3,
+  ready: 4,
+  failed: 1,
+  stored: 1,
+  paused: 1,
+}
 
 export type LendPhase = {
   readonly headline: string
@@ -47,6 +56,20 @@ function loadingPhase(shard: ShardReport, device: DeviceState): LendPhase {
         detail: 'A first run, so that the first question does not wait.',
         step,
         progress: 'moving',
+      }
+    case 'stored':
+      return {
+        headline: `Downloaded ${shardName(shard)}`,
+        detail: 'Kept on this device until somebody wants to use the model.',
+        step,
+        progress: null,
+      }
+    case 'paused':
+      return {
+        headline: `Stopped: ${shardName(shard)}`,
+        detail: 'Somebody stopped this model on the Models page. It can be resumed there.',
+        step,
+        progress: null,
       }
     case 'failed':
       return { headline: `Could not load ${shardName(shard)}`, detail: shard.error?.message ?? '', step, progress: null }

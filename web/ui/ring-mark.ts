@@ -1,7 +1,7 @@
 import { LitElement, css, html, svg } from 'lit'
 
 /** One arc of the mark: a device's part of the model. */
-export type RingSegment = { readonly weight: number; readonly state: 'loading' | 'ready' | 'failed' | 'missing' }
+export type RingSegment = { readonly weight: number; readonly state: 'loading' | 'ready' | 'failed' | 'idle' | 'missing' }
 
 /** The mark itself: a model in three unequal parts. */
 const LOGO: readonly RingSegment[] = [
@@ -39,6 +39,9 @@ export class RingMark extends LitElement {
     .loading {
       opacity: 0.45;
       animation: breathe 1.6s ease-in-out infinite;
+    }
+    .idle {
+      opacity: 0.35;
     }
     .failed,
     .missing {

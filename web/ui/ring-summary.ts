@@ -1,5 +1,5 @@
 /** What a cluster's view means to somebody who wants to ask: the model, how it is spread, and whether it answers. */
-import { placementState, shardState, type ClusterView } from '../../core/cluster/cluster-view.ts'
+import { placementState, shardState, wishStateOf, type ClusterView } from '../../core/cluster/cluster-view.ts'
 import type { Placement } from '../../protocol/cluster.ts'
 import type { ModelId, PeerId } from '../../protocol/ids.ts'
 import type { Connection } from '../engine/page-engine.ts'
@@ -37,6 +37,11 @@ function loadedPercent(view: ClusterView, placement: Placement): number {
   )
 }
 
+function downloadPhrase(view: ClusterView, placement: Placement, spread: string): string {
+  const isStored = placement.shards.every((shard) => shardState(view, placement, shard) === 'idle')
+  return `${spread} · ${isStored ? 'downloaded, not loaded' : `downloading ${loadedPercent(view, placement)} %`}`
+}
+
 /** Why a placement with shards cannot answer: who is gone, or whose shard failed. */
 function breakPhrase(view: ClusterView, placement: Placement): string {
   for (const shard of placement.shards) {
@@ -56,11 +61,14 @@ export function placementPhrase(view: ClusterView, placement: Placement): RingSu
       missing === undefined ? (placement.problem?.message ?? 'no devices hold it yet') : `does not fit: ${formatBytes(missing)} of memory are missing`
     return { tone: 'problem', text, wantsDevices: true }
   }
+  const wished = wishStateOf(view, placement.model)
+  if (wished === 'paused' || wished === 'forget') return { tone: 'problem', text: 'stopped; resume it on the Models page', wantsDevices: false }
   const spread = `${countOf(placement.numLayers, 'layer')} ${placement.shards.length === 1 ? 'on' : 'over'} ${countOf(placement.shards.length, 'device')}`
   switch (placementState(view, placement)) {
     case 'ready':
       return { tone: 'ready', text: `${spread} · ready`, wantsDevices: false }
     case 'loading': {
+      if (wished === 'prefetch') return { tone: 'working', text: downloadPhrase(view, placement, spread), wantsDevices: false }
       const percent = loadedPercent(view, placement)
       return { tone: 'working', text: `${spread} · ${percent === 100 ? 'compiling' : `loading ${percent} %`}`, wantsDevices: false }
     }

@@ -28,7 +28,7 @@ export type TopologyNode = {
   readonly labelY: number
   readonly startLayer: number
   readonly endLayer: number
-  readonly state: 'loading' | 'ready' | 'failed' | 'missing'
+  readonly state: 'loading' | 'ready' | 'failed' | 'idle' | 'missing'
   /** What is going on, in a word or two. */
   readonly caption: string
   /** The arc around the node, 0 to 1: loaded bytes while loading, else held weights as a part of the pledged memory. */
@@ -78,7 +78,7 @@ const angleOf = (index: number, count: number) => -Math.PI / 2 + (2 * Math.PI * 
 const nodeRadius = (count: number) => Math.min(33, count === 1 ? 33 : 0.56 * RING_RADIUS * Math.sin(Math.PI / count))
 
 function captionOf(state: TopologyNode['state'], report: ShardReport | undefined): string {
-  if (state !== 'loading') return { ready: 'layers', failed: 'failed', missing: 'left' }[state]
+  if (state !== 'loading' && state !== 'idle') return { ready: 'layers', failed: 'failed', missing: 'left' }[state]
   if (report?.phase === 'downloading') return `${percentOf(report.loadedBytes, report.totalBytes)} %`
   return report === undefined ? 'waiting' : PHASE_NAMES[report.phase]
 }
