@@ -104,7 +104,7 @@ const peer = (id: string, joined: number, links: readonly (readonly [string, Lin
   name: id,
   role: 'device',
   joined,
-  capabilities: { backend: 'wasm', weightFormat: 'int8', memoryBytes: 1000, threads: 1, hardware: '' },
+  capabilities: { backend: 'wasm', weightFormats: ['int8'], floatType: 'f32', memoryBytes: 1000, threads: 1, hardware: '' },
   status: {
     ...IDLE_STATUS,
     state: 'serving',
@@ -117,13 +117,14 @@ const placement: Placement = {
   source: '/models/ember',
   epoch: 7,
   strategy: 'memory-weighted',
+  quality: 'small',
   announcer: peerId('dev-a'),
   numLayers: 8,
   contextLength: 512,
   handoff: 'f16',
   shards: [
-    { peerId: peerId('dev-a'), startLayer: 0, endLayer: 5, first: true, last: false },
-    { peerId: peerId('dev-b'), startLayer: 5, endLayer: 8, first: false, last: true },
+    { peerId: peerId('dev-a'), startLayer: 0, endLayer: 5, first: true, last: false, weightFormat: 'int8' },
+    { peerId: peerId('dev-b'), startLayer: 5, endLayer: 8, first: false, last: true, weightFormat: 'int8' },
   ],
   spares: [peerId('dev-c')],
   explanation: ['by memory'],
@@ -139,10 +140,11 @@ test('/v1/cluster shows ranges, and the path of each hop from either end’s rep
         model: 'ember',
         epoch: 7,
         strategy: 'memory-weighted',
+        quality: 'small',
         numLayers: 8,
         state: 'loading',
         shards: [
-          { peerId: 'dev-a', startLayer: 0, endLayer: 5, first: true, path: 'relay', state: 'loading' },
+          { peerId: 'dev-a', startLayer: 0, endLayer: 5, first: true, weightFormat: 'int8', path: 'relay', state: 'loading' },
           { peerId: 'dev-b', last: true, path: 'relay' },
         ],
         spares: [{ peerId: 'dev-c', warm: false }],
@@ -166,11 +168,16 @@ test('placements are asked for and dropped by callbacks; bad wishes are refused'
   expect((await gateway.post('/v1/cluster/placements', { model: 'ember', strategy: 'memory-weighted', minDevices: 1, maxDevices: 2 })).status).toBe(
     202,
   )
-  expect(asked).toEqual([{ model: 'ember', strategy: 'memory-weighted', minDevices: 1, maxDevices: 2, state: 'serve' }])
+  expect((await gateway.post('/v1/cluster/placements', { model: 'ember', quality: 'quality' })).status).toBe(202)
+  expect(asked).toEqual([
+    { model: 'ember', strategy: 'memory-weighted', quality: 'balanced', minDevices: 1, maxDevices: 2, state: 'serve' },
+    { model: 'ember', strategy: 'memory-weighted', quality: 'quality', minDevices: 1, maxDevices: 1024, state: 'serve' },
+  ])
   for (const [body, status] of [
     [{ model: 'none' }, 404],
     [{}, 404],
     [{ model: 'ember', strategy: 'best' }, 400],
+    [{ model: 'ember', quality: 'best' }, 400],
     [{ model: 'ember', minDevices: 3, maxDevices: 2 }, 400],
     [{ model: 'ember', maxDevices: 0 }, 400],
     [{ model: 'ember', state: 'forget' }, 400],
@@ -188,7 +195,7 @@ test('placements are asked for and dropped by callbacks; bad wishes are refused'
   expect(dropped).toEqual(['ember'])
   for (const model of ['none', 'org%2fnone', '__proto__'])
     expect((await fetch(`${gateway.url}/v1/cluster/placements/${model}`, { method: 'DELETE' })).status).toBe(404)
-  expect(asked).toHaveLength(1)
+  expect(asked).toHaveLength(2)
 })
 
 test('health is 200 without a ring; ready tells why not', async () => {

@@ -7,6 +7,7 @@ import { ClusterError } from '../protocol/errors.ts'
 import type { Capabilities } from '../protocol/cluster.ts'
 import { isModelId, peerId } from '../protocol/ids.ts'
 import { PROTOCOL_VERSION } from '../protocol/version.ts'
+import { formatsOf } from '../core/graph/emit-options.ts'
 import { httpSource } from '../core/model/http-source.ts'
 import type { ModelSource } from '../core/model/model-source.ts'
 import { createDevice } from '../runtime/device.ts'
@@ -25,7 +26,8 @@ const options = workerData as LocalDeviceOptions
 const log = (message: string, fields: Record<string, unknown>): void => parentPort?.postMessage({ message, fields })
 const capabilities: Capabilities = {
   backend: 'wasm',
-  weightFormat: 'f32',
+  weightFormats: formatsOf('wasm', 'f32'),
+  floatType: 'f32',
   memoryBytes: options.memoryBytes,
   threads: options.threads,
   hardware: `the server itself, Node ${process.versions.node}`,
@@ -71,8 +73,8 @@ const device = createDevice({
   openSource,
   clock: systemClock,
   log,
-  openShard: async ({ capabilities: { weightFormat, threads }, ...shard }) =>
-    loadShard({ ...shard, backend: 'wasm', weightFormat, ort: await loadOrt({ backend: 'wasm', numThreads: threads }) }),
+  openShard: async ({ capabilities: { threads }, ...shard }) =>
+    loadShard({ ...shard, backend: 'wasm', ort: await loadOrt({ backend: 'wasm', numThreads: threads }) }),
 })
 
 parentPort?.once('message', () => {

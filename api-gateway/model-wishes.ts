@@ -2,7 +2,7 @@
 import type { RingClient } from '../core/client/ring-client.ts'
 import { checkStrategy } from '../core/cluster/placement.ts'
 import type { Network } from '../core/cluster/network.ts'
-import type { Strategy, Wish, WishState } from '../protocol/cluster.ts'
+import type { Wish, WishState } from '../protocol/cluster.ts'
 import { ClusterError } from '../protocol/errors.ts'
 import type { ModelId } from '../protocol/ids.ts'
 import type { CompletionBackend } from './completion-backend.ts'
@@ -11,7 +11,7 @@ import type { PlacementRequest, PlacementWishes } from './routes/cluster.ts'
 
 export type ModelWishes = PlacementWishes & {
   /** Wishes the model served, with these terms. */
-  readonly set: (model: ModelId, change: { readonly strategy: Strategy; readonly minDevices: number; readonly maxDevices: number }) => Promise<void>
+  readonly set: (model: ModelId, change: Omit<PlacementRequest, 'model' | 'state'>) => Promise<void>
 }
 
 /** A wish that the signal server has not confirmed by then was lost with the connection. */
@@ -40,7 +40,7 @@ export function createModelWishes(network: Network, models: ModelCatalog, localD
     await seen(network, () => {
       const known = network.view().wishes.get(wish.model)
       const isSame = known?.minDevices === wish.minDevices && known.maxDevices === wish.maxDevices && known.strategy === wish.strategy
-      return isSame && known.state === wish.state
+      return isSame && known.quality === wish.quality && known.state === wish.state
     })
   }
   const ask = async (model: ModelId, change: Omit<PlacementRequest, 'model'>): Promise<void> => {
@@ -75,7 +75,7 @@ export function wishingBackend(
   network: Network,
   wishes: ModelWishes,
   models: ModelCatalog,
-  defaults: { strategy: Strategy; maxDevices: number },
+  defaults: Omit<PlacementRequest, 'model' | 'minDevices' | 'state'>,
 ): CompletionBackend {
   return {
     view: network.view,

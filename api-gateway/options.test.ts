@@ -24,6 +24,7 @@ test('gives every option its documented default', () => {
     maxDevices: 1024,
     backend: 'auto',
     placement: 'memory-weighted',
+    quality: 'balanced',
     https: false,
     apiKeys: [],
     joinToken: null,
@@ -39,12 +40,19 @@ test('gives every option its documented default', () => {
 
 test('reads every option from the command line', () => {
   const options = parse(
-    '--port 9000 --host 0.0.0.0 --models-dir /m --model org/name --devices 3 --max-devices 2 --backend wasm --placement memory-weighted --https --api-key a --api-key b,c --join-token t --local-device=stay'.split(
+    '--port 9000 --host 0.0.0.0 --models-dir /m --model org/name --devices 3 --max-devices 2 --backend wasm --placement memory-weighted --quality small --https --api-key a --api-key b,c --join-token t --local-device=stay'.split(
       ' ',
     ),
   )
   expect(options).toMatchObject({ port: 9000, host: '0.0.0.0', modelsDir: '/m', model: 'org/name', devices: 3, maxDevices: 2, backend: 'wasm' })
-  expect(options).toMatchObject({ placement: 'memory-weighted', https: true, apiKeys: ['a', 'b', 'c'], joinToken: 't', localDevice: 'stay' })
+  expect(options).toMatchObject({
+    placement: 'memory-weighted',
+    quality: 'small',
+    https: true,
+    apiKeys: ['a', 'b', 'c'],
+    joinToken: 't',
+    localDevice: 'stay',
+  })
 })
 
 test('takes the environment where no argument is given, and the argument where both are', () => {
@@ -85,6 +93,7 @@ test.each([
   [['--max-devices', '0'], '--max-devices expects a whole number from 1 to 1024'],
   [['--backend', 'cuda'], '--backend expects one of auto, webgpu, simd, wasm, but got "cuda"'],
   [['--placement', 'fastest'], '--placement expects one of memory-weighted, latency, throughput, auto'],
+  [['--quality', 'best'], '--quality expects one of quality, balanced, small'],
   [['--model', '../../etc'], '--model expects a model id'],
   [['--local-device=maybe'], '--local-device expects one of off, withdraw, stay'],
   [['--colour'], "Unknown option '--colour'"],

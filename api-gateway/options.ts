@@ -2,7 +2,7 @@
 import os from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
-import { backendSchema, strategySchema, type Backend, type Strategy } from '../protocol/cluster.ts'
+import { backendSchema, qualitySchema, strategySchema, type Backend, type Quality, type Strategy } from '../protocol/cluster.ts'
 import { ClusterError } from '../protocol/errors.ts'
 import { isModelId, type ModelId } from '../protocol/ids.ts'
 import OPTION_TABLE from './options.json' with { type: 'json' }
@@ -22,6 +22,8 @@ export type Options = {
   /** What the headless devices run on. */
   readonly backend: Backend | 'auto'
   readonly placement: Strategy
+  /** What the model is held for: exactness or size. */
+  readonly quality: Quality
   readonly https: boolean
   /** Keys of which an API request must carry one; empty = no key needed. */
   readonly apiKeys: readonly string[]
@@ -137,6 +139,7 @@ export function parseOptions(
     maxDevices: integer('max-devices', last('max-devices'), 1, 1024),
     backend: choice('backend', last('backend'), ['auto', ...backendSchema.options]),
     placement: choice('placement', last('placement'), strategySchema.options),
+    quality: choice('quality', last('quality'), qualitySchema.options),
     https: flag('https', last('https')),
     apiKeys: values('api-key')
       .flatMap((keys) => keys.split(','))

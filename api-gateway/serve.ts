@@ -137,7 +137,7 @@ export async function startServer(options: Options, hooks: ServeHooks): Promise<
   const peer = await joinAsGateway(url, token, ca)
   const wishes = createModelWishes(peer.network, models, options.localDevice === 'stay' ? 'stay' : 'withdraw')
   const encoder = createPromptEncoder()
-  const defaults = { strategy: options.placement, maxDevices: options.maxDevices }
+  const defaults = { strategy: options.placement, quality: options.quality, maxDevices: options.maxDevices }
   const backend = wishingBackend(peer.client, peer.network, wishes, models, defaults)
   server.on('request', createGateway({ ...gatewaySettings(options, hooks), backend, models, encoder, wishes }))
   // Headless devices that join one by one would re-form the ring each time: the first placement waits for all of them.

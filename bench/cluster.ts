@@ -62,6 +62,7 @@ async function wishRing(network: Network, { name }: BenchModel, tabs: number): P
     model,
     source: `/models/${name}`,
     strategy: 'memory-weighted',
+    quality: 'balanced',
     minDevices: tabs,
     maxDevices: tabs,
     contextLength: CONTEXT_TOKENS,

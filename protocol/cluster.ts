@@ -19,6 +19,9 @@ const epoch = z
   .min(0)
   .max(2 ** 32 - 1)
 const milliseconds = z.number().min(0).max(1e9)
+const count = z.number().int().min(0).max(1e6)
+/** May exceed 1 only by numbers that are not weights any more. */
+const relativeError = z.number().min(0).max(1e6)
 const sentence = z.string().max(2000)
 /** A name shown to people: control characters, line breaks and direction marks are refused (faults.md 28). */
 export const displayNameSchema = z
@@ -32,16 +35,27 @@ export const peerRoleSchema = z.enum(['device', 'client', 'gateway', 'local-devi
 export type PeerRole = z.infer<typeof peerRoleSchema>
 export const backendSchema = z.enum(['webgpu', 'simd', 'wasm'])
 export type Backend = z.infer<typeof backendSchema>
-/** How a device holds matrices: f32 and f16 as they are, int8 with one scale per output row, int4 in blocks of 32 with one scale each. */
+/** How a device holds matrices, from the most exact to the smallest: floats, or integers of 8 or 4 bits with a scale to each row or block. */
 export const weightFormatSchema = z.enum(['f32', 'f16', 'int8', 'int4'])
 export type WeightFormat = z.infer<typeof weightFormatSchema>
+/**
+ * What a wish puts first. `quality`: floats wherever they fit. `balanced`: each backend's own best, smaller where that does not fit.
+ * `small`: the smallest format of each device.
+ */
+export const qualitySchema = z.enum(['quality', 'balanced', 'small'])
+export type Quality = z.infer<typeof qualitySchema>
+/** What a device computes in where format and model permit. */
+export const floatTypeSchema = z.enum(['f32', 'f16'])
+export type FloatType = z.infer<typeof floatTypeSchema>
 export const strategySchema = z.enum(['memory-weighted', 'latency', 'throughput', 'auto'])
 export type Strategy = z.infer<typeof strategySchema>
 
 /** What a device offers. Absent for clients and gateways. */
 export const capabilitiesSchema = z.object({
   backend: backendSchema,
-  weightFormat: weightFormatSchema,
+  /** Formats it can hold weights in; a single one when its owner insists on it. */
+  weightFormats: z.array(weightFormatSchema).min(1).max(weightFormatSchema.options.length).readonly(),
+  floatType: floatTypeSchema,
   /** Memory pledged, in bytes. */
   memoryBytes: bytes,
   threads: z.number().int().min(1).max(256),
@@ -49,6 +63,29 @@ export const capabilitiesSchema = z.object({
   hardware: z.string().max(400),
 })
 export type Capabilities = z.infer<typeof capabilitiesSchema>
+
+/** Matrices stored alike and held alike. Errors are relative: root mean square of the difference over that of the weights. */
+export const quantizationClassSchema = z.object({
+  /** As the checkpoint has them: `bf16`, `q4_0`. */
+  stored: z.string().min(1).max(16),
+  /** As the device holds them: `f32`, `int4 block 32`. */
+  held: z.string().min(1).max(32),
+  /** Matrices held exactly, and those that were rounded on the way. */
+  lossless: count,
+  requantized: count,
+  worstError: relativeError,
+  /** Over all weights of the class together, exact ones included. */
+  meanError: relativeError,
+})
+
+/** What holding the matrices of a shard did to them, measured while they were loaded. */
+export const quantizationSchema = z.object({
+  losslessTensors: count,
+  requantizedTensors: count,
+  worstError: relativeError,
+  meanError: relativeError,
+  classes: z.array(quantizationClassSchema).max(128),
+})
 
 /** One shard as its owner reports it. */
 export const shardReportSchema = z.object({
@@ -62,8 +99,11 @@ export const shardReportSchema = z.object({
   phase: z.enum(['waiting', 'downloading', 'compiling', 'warming-up', 'ready', 'failed', 'stored', 'paused']),
   loadedBytes: bytes,
   totalBytes: bytes,
+  weightFormat: weightFormatSchema,
   /** Bytes of weights as truly held, once ready. */
   heldBytes: bytes,
+  /** Once ready. */
+  quantization: quantizationSchema.optional(),
   error: z.object({ code: errorCodeSchema, message: sentence }).optional(),
 })
 export type ShardReport = z.infer<typeof shardReportSchema>
@@ -119,6 +159,7 @@ export const wishSchema = z.object({
   /** Where devices read the checkpoint: an absolute URL, or a path on the server they joined. */
   source: z.string().min(1).max(2000),
   strategy: strategySchema,
+  quality: qualitySchema,
   minDevices: z.number().int().min(1).max(1024),
   maxDevices: z.number().int().min(1).max(1024),
   /** Tokens a sequence may hold, prompt and answer together; null = what the model permits, at most 8192. */
@@ -138,6 +179,8 @@ export const shardSchema = z.object({
   first: z.boolean(),
   /** Has final norm, head and sampler. */
   last: z.boolean(),
+  /** How the device is to hold the shard's matrices. */
+  weightFormat: weightFormatSchema,
 })
 export type Shard = z.infer<typeof shardSchema>
 
@@ -148,6 +191,7 @@ export const placementSchema = z.object({
   /** Grows with every change; older ones are dropped. */
   epoch,
   strategy: strategySchema,
+  quality: qualitySchema,
   announcer: peerIdSchema,
   numLayers: layer,
   contextLength: z.number().int().min(1),

@@ -25,8 +25,8 @@ export type AnnouncerOptions = {
 }
 
 const sameShards = (a: Placement, b: Placement): boolean =>
-  JSON.stringify([a.shards, a.spares, a.problem, a.source, a.contextLength, a.handoff]) ===
-  JSON.stringify([b.shards, b.spares, b.problem, b.source, b.contextLength, b.handoff])
+  JSON.stringify([a.shards, a.spares, a.problem, a.source, a.contextLength, a.handoff, a.quality]) ===
+  JSON.stringify([b.shards, b.spares, b.problem, b.source, b.contextLength, b.handoff, b.quality])
 
 /** What decides a placement besides the model: when it is unchanged, nothing is computed anew. */
 const inputsOf = (wish: Wish, devices: readonly PeerEntry[]): string =>
@@ -73,13 +73,14 @@ export function createAnnouncer(options: AnnouncerOptions): { close: () => void 
 
   /** The model cannot be read: a placement that says so, so that requests get the reason. */
   function unreadable(wish: Wish, error: ClusterError, epoch: number): Placement {
-    const { model, source, strategy } = wish
+    const { model, source, strategy, quality } = wish
     const problem = { code: error.code, message: error.message.slice(0, 2000) }
     return {
       model,
       source,
       epoch,
       strategy,
+      quality,
       announcer: network.self,
       numLayers: 0,
       contextLength: 1,

@@ -1,12 +1,13 @@
 /** A device: the ring node with real models behind it. Platform-free: files, time and onnxruntime come as parameters. */
-import type { Capabilities, Wish } from '../protocol/cluster.ts'
+import type { Capabilities, WeightFormat, Wish } from '../protocol/cluster.ts'
 import type { Clock } from '../core/link/clock.ts'
 import { estimateShard } from '../core/cluster/estimate.ts'
-import type { ModelSizing } from '../core/cluster/sizing.ts'
+import type { Holding, ModelSizing } from '../core/cluster/sizing.ts'
 import { architectureOf } from '../core/arch/registry.ts'
 import { describeModel } from '../core/model/describe-model.ts'
 import type { ModelDescription } from '../core/model/model-description.ts'
 import type { ModelSource } from '../core/model/model-source.ts'
+import { ClusterError } from '../protocol/errors.ts'
 import { fetchShard } from './fetch-shard.ts'
 import type { LoadProgress, ShardRunner } from './shard-runner.ts'
 import type { PortNetwork } from './port-network.ts'
@@ -20,6 +21,7 @@ export type OpenShard = (request: {
   readonly model: ModelDescription
   readonly startLayer: number
   readonly endLayer: number
+  readonly weightFormat: WeightFormat
   readonly contextLength: number
   readonly capabilities: Capabilities
   readonly onProgress: (progress: LoadProgress) => void
@@ -34,6 +36,26 @@ export type DeviceOptions = {
   readonly openShard: OpenShard
   readonly clock: Clock
   readonly log: (message: string, fields: Record<string, unknown>) => void
+}
+
+/** Tries the whole model once for each way of holding it: what does not run says so when its graph is built. */
+function refusalOf(model: ModelDescription, contextLength: number): ModelSizing['refusal'] {
+  const known = new Map<string, string | null>()
+  const attempt = (holding: Holding): string | null => {
+    try {
+      estimateShard(model, { startLayer: 0, endLayer: model.config.numLayers }, { ...holding, contextLength })
+      return null
+    } catch (error) {
+      if (error instanceof ClusterError && error.code === 'unsupported_backend') return error.message
+      throw error
+    }
+  }
+  return (holding) => {
+    const key = JSON.stringify([holding.backend, holding.weightFormat, holding.floatType])
+    const reason = known.has(key) ? known.get(key) : attempt(holding)
+    known.set(key, reason ?? null)
+    return reason ?? null
+  }
 }
 
 export function createDevice(options: DeviceOptions): RingNode {
@@ -57,7 +79,8 @@ export function createDevice(options: DeviceOptions): RingNode {
       numLayers: model.config.numLayers,
       contextLength,
       needsF32: architectureOf(model.config.modelType).needsF32 ?? false,
-      shardBytes: (range, { backend, weightFormat }) => estimateShard(model, range, { backend, weightFormat, contextLength }).totalBytes,
+      refusal: refusalOf(model, contextLength),
+      shardBytes: (range, holding) => estimateShard(model, range, { ...holding, contextLength }).totalBytes,
     }
   }
 
@@ -76,6 +99,7 @@ export function createDevice(options: DeviceOptions): RingNode {
         model: await modelOf(placement.source),
         startLayer: shard.startLayer,
         endLayer: shard.endLayer,
+        weightFormat: shard.weightFormat,
         contextLength: placement.contextLength,
         capabilities,
         onProgress,

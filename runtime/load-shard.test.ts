@@ -60,7 +60,9 @@ for (const [startLayer, endLayer] of [
   for (const weightFormat of ['f32', 'int8'] as const) {
     test(`the estimate's weights are what layers ${startLayer} to ${endLayer} hold in ${weightFormat}, to the byte`, async () => {
       const runner = await load(startLayer, endLayer, { weightFormat })
-      expect(heldWeightBytes(model, { startLayer, endLayer }, { backend: 'wasm', weightFormat, contextLength: 32 })).toBe(runner.heldBytes)
+      expect(heldWeightBytes(model, { startLayer, endLayer }, { backend: 'wasm', weightFormat, floatType: 'f32', contextLength: 32 })).toBe(
+        runner.heldBytes,
+      )
       expect(runner.heldBytes).toBeGreaterThan(40_000)
       await runner.dispose()
     })
@@ -68,7 +70,11 @@ for (const [startLayer, endLayer] of [
 }
 
 test('an estimate adds KV of the context, 10 to 30 % of activations and 15 % of overhead', () => {
-  const estimate = estimateShard(model, { startLayer: 0, endLayer: 4 }, { backend: 'wasm', weightFormat: 'f32', contextLength: 256 })
+  const estimate = estimateShard(
+    model,
+    { startLayer: 0, endLayer: 4 },
+    { backend: 'wasm', weightFormat: 'f32', floatType: 'f32', contextLength: 256 },
+  )
   expect(estimate.kvBytes).toBe(2 * 4 * 4 * 16 * 256 * 4)
   const held = estimate.weightsBytes + estimate.kvBytes
   expect(estimate.activationBytes / held).toBeGreaterThanOrEqual(0.1)

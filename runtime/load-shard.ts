@@ -1,7 +1,7 @@
 /** A shard from a checkpoint: reads its own layers' bytes, builds the graph for the backend, compiles and warms it up. */
 import { architectureOf } from '../core/arch/registry.ts'
 import { emitHead, emitLayers } from '../core/graph/emit.ts'
-import type { EmitOptions, GraphBackend } from '../core/graph/emit-options.ts'
+import { floatTypeOf, type EmitOptions, type GraphBackend } from '../core/graph/emit-options.ts'
 import type { EmittedGraph } from '../core/graph/graph-builder.ts'
 import type { ModelDescription } from '../core/model/model-description.ts'
 import type { ModelSource } from '../core/model/model-source.ts'
@@ -83,9 +83,9 @@ function checkRange({ model, startLayer, endLayer, contextLength }: LoadShardOpt
 }
 
 function emitOptionsOf({ model, backend, weightFormat, contextLength, gpu }: LoadShardOptions): EmitOptions {
-  const canUseF16 = weightFormat === 'f16' || !architectureOf(model.config.modelType).needsF32
-  const usesF16 = backend === 'webgpu' && weightFormat !== 'f32' && canUseF16 && (gpu?.device.features.has('shader-f16') ?? false)
-  return { backend, weightFormat, contextLength, floatType: usesF16 ? 'f16' : 'f32' }
+  const { needsF32 = false } = architectureOf(model.config.modelType)
+  const floatType = gpu?.device.features.has('shader-f16') ? 'f16' : 'f32'
+  return { backend, weightFormat, contextLength, floatType: floatTypeOf({ backend, weightFormat, floatType }, needsF32) }
 }
 
 type Parts = { readonly body: OpenedGraph; readonly head: OpenedGraph | null; readonly embedding: EmbeddingTable | null }

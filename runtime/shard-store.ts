@@ -29,7 +29,7 @@ type Loaded = {
 type Hold = { readonly mode: HoldMode; readonly key: string | null }
 
 export type ShardStore = {
-  /** Does to the device's shard of `placement` what `mode` says, with the one already held for the same range where there is one. */
+  /** Does to the device's shard of `placement` what `mode` says, with the one already held for the same range in the same format where there is one. */
   readonly hold: (placement: Placement, shard: Shard, mode: HoldMode) => void
   /** Gives up the shard of an epoch; the weights go when no other epoch uses them. */
   readonly drop: (epoch: number) => void
@@ -46,7 +46,7 @@ export type ShardStoreOptions = {
 }
 
 const keyOf = (placement: Placement, shard: Shard, mode: HoldMode): string =>
-  [mode, placement.source, placement.contextLength, shard.startLayer, shard.endLayer].join('|')
+  [mode, placement.source, placement.contextLength, shard.startLayer, shard.endLayer, shard.weightFormat].join('|')
 
 export function createShardStore(options: ShardStoreOptions): ShardStore {
   const loaded = new Map<string, Loaded>()
@@ -100,10 +100,10 @@ export function createShardStore(options: ShardStoreOptions): ShardStore {
     const { model, epoch } = placement
     if (holds.get(epoch)?.mode === mode) return
     detach(epoch)
-    const { startLayer, endLayer } = shard
+    const { startLayer, endLayer, weightFormat } = shard
     // What was fetched is still shown while paused, and where a new attempt begins.
     const { loadedBytes, totalBytes } = reports.get(epoch) ?? { loadedBytes: 0, totalBytes: 0 }
-    const base = { model, epoch, startLayer, endLayer, loadedBytes, totalBytes, heldBytes: 0 }
+    const base = { model, epoch, startLayer, endLayer, weightFormat, loadedBytes, totalBytes, heldBytes: 0 }
     const key = mode === 'paused' ? null : keyOf(placement, shard, mode)
     holds.set(epoch, { mode, key })
     reports.set(epoch, { ...base, ...(key === null ? { state: 'idle', phase: 'paused' } : { state: 'loading', phase: 'waiting' }) })

@@ -1,8 +1,9 @@
 /** State of the cluster as JSON, and wishes for placements. */
 import { Router } from 'express'
 import { z } from 'zod'
-import { placementState, shardState, type ClusterView } from '../../core/cluster/cluster-view.ts'
-import { strategySchema, type LinkPath, type Placement, type Shard, type Strategy, type WishState } from '../../protocol/cluster.ts'
+import { placementState, shardReport, shardState, type ClusterView } from '../../core/cluster/cluster-view.ts'
+import { qualitySchema, strategySchema } from '../../protocol/cluster.ts'
+import type { LinkPath, Placement, Quality, Shard, Strategy, WishState } from '../../protocol/cluster.ts'
 import { ClusterError } from '../../protocol/errors.ts'
 import { isModelId, type ModelId } from '../../protocol/ids.ts'
 import { parseFields } from '../dialects/openai-fields.ts'
@@ -11,6 +12,7 @@ import type { ModelCatalog } from '../model-catalog.ts'
 export type PlacementRequest = {
   readonly model: ModelId
   readonly strategy: Strategy
+  readonly quality: Quality
   readonly minDevices: number
   readonly maxDevices: number
   readonly state: WishState
@@ -29,6 +31,7 @@ const devices = z.number().int().min(1).max(1024)
 const requestSchema = z.object({
   model: z.unknown().optional(),
   strategy: strategySchema.default('memory-weighted'),
+  quality: qualitySchema.default('balanced'),
   minDevices: devices.default(1),
   maxDevices: devices.default(1024),
   state: z.enum(['serve', 'prefetch', 'paused']).default('serve'),
@@ -53,6 +56,18 @@ function predictedLapMs(view: ClusterView, { shards }: Placement): number | null
   return shards.length === 0 || times.includes(null) ? null : times.reduce<number>((total, time) => total + (time ?? 0), 0)
 }
 
+function shardJson(view: ClusterView, placement: Placement, shard: Shard): object {
+  const report = shardReport(view, placement, shard)
+  return {
+    ...shard,
+    path: pathToNext(view, placement, shard),
+    state: shardState(view, placement, shard),
+    heldBytes: report?.heldBytes ?? 0,
+    // Null until the shard is ready: it is measured while weights are loaded.
+    quantization: report?.quantization ?? null,
+  }
+}
+
 export function clusterJson(view: ClusterView): object {
   const peers = [...view.peers.values()].sort((a, b) => a.joined - b.joined)
   return {
@@ -61,6 +76,7 @@ export function clusterJson(view: ClusterView): object {
       name,
       role,
       backend: capabilities?.backend ?? null,
+      weightFormats: capabilities?.weightFormats ?? [],
       memoryBytes: capabilities?.memoryBytes ?? 0,
       state: status.state,
       layerMs: status.layerMs,
@@ -73,10 +89,11 @@ export function clusterJson(view: ClusterView): object {
       model: placement.model,
       epoch: placement.epoch,
       strategy: placement.strategy,
+      quality: placement.quality,
       numLayers: placement.numLayers,
       contextLength: placement.contextLength,
       state: placementState(view, placement),
-      shards: placement.shards.map((shard) => ({ ...shard, path: pathToNext(view, placement, shard), state: shardState(view, placement, shard) })),
+      shards: placement.shards.map((shard) => shardJson(view, placement, shard)),
       spares: placement.spares.map((peerId) => ({ peerId, startLayer: null, endLayer: null, warm: false })),
       predictedLapMs: predictedLapMs(view, placement),
       // Nobody measures whole laps yet; null says so.

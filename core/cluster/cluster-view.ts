@@ -68,12 +68,14 @@ export function applyEvent(view: ClusterView, event: ClusterEvent): ClusterView 
 
 export type PlacementState = 'loading' | 'ready' | 'broken'
 
+/** What the shard's owner says of it. */
+export const shardReport = (view: ClusterView, { model, epoch }: Placement, { peerId }: Shard): ShardReport | undefined =>
+  view.peers.get(peerId)?.status.shards.find((report) => report.model === model && report.epoch === epoch)
+
 /** How far one shard's owner is; `missing` when it has left the roster. */
 export function shardState(view: ClusterView, placement: Placement, shard: Shard): ShardReport['state'] | 'missing' {
-  const peer = view.peers.get(shard.peerId)
-  if (!peer) return 'missing'
-  const report = peer.status.shards.find((candidate) => candidate.model === placement.model && candidate.epoch === placement.epoch)
-  return report?.state ?? 'loading'
+  if (!view.peers.has(shard.peerId)) return 'missing'
+  return shardReport(view, placement, shard)?.state ?? 'loading'
 }
 
 /** `ready` once every shard's owner has reported this epoch ready; `broken` when one is gone or failed, or there is no shard. */

@@ -1,7 +1,6 @@
-import type { Backend, WeightFormat } from '../../protocol/cluster.ts'
 import { heldStateBytes, heldWeightBytes } from '../graph/held-bytes.ts'
 import type { ModelDescription } from '../model/model-description.ts'
-import type { LayerRange } from './sizing.ts'
+import type { Holding, LayerRange } from './sizing.ts'
 
 export type MemoryEstimate = {
   /** As truly held: matrices in the device's format, norms and tables in f32, the embedding table as stored. */
@@ -14,7 +13,7 @@ export type MemoryEstimate = {
   readonly totalBytes: number
 }
 
-export type EstimateOptions = { readonly backend: Backend; readonly weightFormat: WeightFormat; readonly contextLength: number }
+export type EstimateOptions = Holding & { readonly contextLength: number }
 
 /** Tokens that run in one go, for the size of intermediate values. */
 const CHUNK_TOKENS = 128

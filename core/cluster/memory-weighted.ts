@@ -1,21 +1,20 @@
-import type { Capabilities } from '../../protocol/cluster.ts'
 import type { PeerId } from '../../protocol/ids.ts'
-import type { LayerRange, ModelSizing } from './sizing.ts'
+import type { Holding, LayerRange, ModelSizing } from './sizing.ts'
 
-export type Candidate = { readonly peerId: PeerId; readonly capabilities: Capabilities }
+/** A device, its memory, and how it is to hold its share. */
+export type Candidate = { readonly peerId: PeerId; readonly memoryBytes: number; readonly holding: Holding }
 export type Split =
   | { readonly fits: true; readonly ranges: ReadonlyMap<PeerId, LayerRange>; readonly spares: readonly PeerId[] }
   | { readonly fits: false; readonly missingBytes: number; readonly perDevice: readonly { readonly peerId: PeerId; readonly layers: number }[] }
 
-const byMemoryThenId = (a: Candidate, b: Candidate): number =>
-  b.capabilities.memoryBytes - a.capabilities.memoryBytes || (a.peerId < b.peerId ? -1 : 1)
+const byMemoryThenId = (a: Candidate, b: Candidate): number => b.memoryBytes - a.memoryBytes || (a.peerId < b.peerId ? -1 : 1)
 
 /** Most layers that fit when the range starts at `start`, at most `numLayers - start`. */
 function mostLayersFrom(start: number, device: Candidate, sizing: ModelSizing): number {
   let layers = 0
   while (start + layers < sizing.numLayers) {
     const range = { startLayer: start, endLayer: start + layers + 1 }
-    if (sizing.shardBytes(range, device.capabilities) > device.capabilities.memoryBytes) break
+    if (sizing.shardBytes(range, device.holding) > device.memoryBytes) break
     layers += 1
   }
   return layers
@@ -24,7 +23,7 @@ function mostLayersFrom(start: number, device: Candidate, sizing: ModelSizing): 
 /** Most layers at the place in the ring that the device has: pinned parts count at both ends. */
 function capAt(place: 'only' | 'first' | 'middle' | 'last', device: Candidate, sizing: ModelSizing): number {
   const { numLayers } = sizing
-  const fits = (range: LayerRange): boolean => sizing.shardBytes(range, device.capabilities) <= device.capabilities.memoryBytes
+  const fits = (range: LayerRange): boolean => sizing.shardBytes(range, device.holding) <= device.memoryBytes
   switch (place) {
     case 'only':
       return fits({ startLayer: 0, endLayer: numLayers }) ? numLayers : 0
@@ -82,13 +81,13 @@ function rangesOf(order: readonly Candidate[], counts: readonly number[]): Reado
 function firstOverflow(order: readonly Candidate[], ranges: ReadonlyMap<PeerId, LayerRange>, sizing: ModelSizing): number {
   return order.findIndex((device) => {
     const range = ranges.get(device.peerId)
-    return range !== undefined && sizing.shardBytes(range, device.capabilities) > device.capabilities.memoryBytes
+    return range !== undefined && sizing.shardBytes(range, device.holding) > device.memoryBytes
   })
 }
 
 function trySplit(order: readonly Candidate[], sizing: ModelSizing): ReadonlyMap<PeerId, LayerRange> | null {
   const caps = order.map((device, i) => capAt(placeOf(i, order.length), device, sizing))
-  const memory = order.map((device) => device.capabilities.memoryBytes)
+  const memory = order.map((device) => device.memoryBytes)
   for (;;) {
     const counts = proportionalCounts(sizing.numLayers, memory, caps)
     if (!counts) return null
@@ -123,6 +122,6 @@ function shortfall(devices: readonly Candidate[], sizing: ModelSizing): Split {
   if (!largest) return { fits: false, missingBytes: 0, perDevice }
   const byOthers = perDevice.slice(1).reduce((sum, device) => sum + device.layers, 0)
   const endLayer = Math.max(sizing.numLayers - byOthers, 1)
-  const missingBytes = sizing.shardBytes({ startLayer: 0, endLayer }, largest.capabilities) - largest.capabilities.memoryBytes
+  const missingBytes = sizing.shardBytes({ startLayer: 0, endLayer }, largest.holding) - largest.memoryBytes
   return { fits: false, missingBytes: Math.max(Math.ceil(missingBytes), 1), perDevice }
 }

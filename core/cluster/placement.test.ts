@@ -7,7 +7,8 @@ import type { ModelSizing } from './sizing.ts'
 const GIB = 2 ** 30
 const capabilities = (memoryBytes: number, extra: Partial<Capabilities> = {}): Capabilities => ({
   backend: 'wasm',
-  weightFormat: 'f32',
+  weightFormats: ['f32'],
+  floatType: 'f32',
   memoryBytes,
   threads: 1,
   hardware: 'test',
@@ -27,6 +28,7 @@ const uniform = (numLayers: number, layerBytes: number, endBytes = 0): ModelSizi
   numLayers,
   contextLength: 1024,
   needsF32: false,
+  refusal: () => null,
   shardBytes: (range) =>
     (range.endLayer - range.startLayer) * layerBytes + (range.startLayer === 0 ? endBytes : 0) + (range.endLayer === numLayers ? endBytes : 0),
 })
@@ -34,6 +36,7 @@ const wish = (extra: Partial<Wish> = {}): Wish => ({
   model: modelId('toy'),
   source: '/models/toy',
   strategy: 'memory-weighted',
+  quality: 'balanced',
   minDevices: 1,
   maxDevices: 64,
   contextLength: null,
@@ -72,7 +75,7 @@ describe('memory-weighted placement', () => {
     expect(placement.problem).toBeNull()
     for (const shard of placement.shards) {
       const memory = devices.find((candidate) => candidate.id === shard.peerId)?.capabilities?.memoryBytes ?? 0
-      expect(sizing.shardBytes(shard, capabilities(memory))).toBeLessThanOrEqual(memory)
+      expect(sizing.shardBytes(shard, { backend: 'wasm', weightFormat: 'f32', floatType: 'f32' })).toBeLessThanOrEqual(memory)
     }
   })
 
@@ -108,9 +111,69 @@ describe('memory-weighted placement', () => {
   test('f32 hand-off where every shard holds f32 weights or the model exceeds f16', () => {
     const exact = [device('aaaa', 500), device('bbbb', 500)]
     expect(layersOf(exact, uniform(8, 100)).placement.handoff).toBe('f32')
-    const mixed = [device('aaaa', 500), device('bbbb', 500, 'device', { weightFormat: 'int8' })]
+    const mixed = [device('aaaa', 500), device('bbbb', 500, 'device', { weightFormats: ['int8'] })]
     expect(layersOf(mixed, uniform(8, 100)).placement.handoff).toBe('f16')
     expect(layersOf(mixed, { ...uniform(8, 100), needsF32: true }).placement.handoff).toBe('f32')
+  })
+})
+
+describe('formats', () => {
+  const BYTES = { f32: 400, f16: 200, int8: 100, int4: 50 } as const
+  /** Layers of 400 bytes in f32, less in the others. */
+  const sized = (numLayers: number, change: Partial<ModelSizing> = {}): ModelSizing => ({
+    ...uniform(numLayers, 0),
+    shardBytes: (range, { weightFormat }) => (range.endLayer - range.startLayer) * BYTES[weightFormat],
+    ...change,
+  })
+  const gpu = (id: string, memoryBytes: number) =>
+    device(id, memoryBytes, 'device', { backend: 'webgpu', weightFormats: ['f32', 'f16', 'int8', 'int4'], floatType: 'f16' })
+  const cpu = (id: string, memoryBytes: number) => device(id, memoryBytes, 'device', { weightFormats: ['f32', 'int8'] })
+  const formatsOf = (devices: readonly PeerEntry[], sizing: ModelSizing, extra: Partial<Wish> = {}) => {
+    const { placement } = layersOf(devices, sizing, extra)
+    return Object.fromEntries(placement.shards.map((shard) => [shard.peerId, shard.weightFormat]))
+  }
+
+  test('each backend has its own balance; quality takes f32 and small the fewest bits', () => {
+    const devices = [gpu('gpu-', 10_000), cpu('cpu-', 10_000)]
+    expect(formatsOf(devices, sized(8))).toEqual({ 'gpu-': 'f16', 'cpu-': 'f32' })
+    expect(formatsOf(devices, sized(8), { quality: 'quality' })).toEqual({ 'gpu-': 'f32', 'cpu-': 'f32' })
+    expect(formatsOf(devices, sized(8), { quality: 'small' })).toEqual({ 'gpu-': 'int4', 'cpu-': 'int8' })
+  })
+
+  test('falls to the next smaller format as far as needed, one byte decides, and says so', () => {
+    expect(formatsOf([gpu('gpu-', 3200)], sized(8), { quality: 'quality' })).toEqual({ 'gpu-': 'f32' })
+    expect(formatsOf([gpu('gpu-', 3199)], sized(8), { quality: 'quality' })).toEqual({ 'gpu-': 'f16' })
+    expect(formatsOf([gpu('gpu-', 1599)], sized(8), { quality: 'quality' })).toEqual({ 'gpu-': 'int8' })
+    expect(formatsOf([gpu('gpu-', 799)], sized(8))).toEqual({ 'gpu-': 'int4' })
+    const { placement } = layersOf([gpu('gpu-', 3199)], sized(8), { quality: 'quality' })
+    expect(placement.explanation.join()).toContain('gpu- holds f16 because f32 does not fit')
+    expect(layersOf([gpu('gpu-', 399)], sized(8)).placement.problem).toMatchObject({ code: 'not_enough_memory', missingBytes: 1 })
+  })
+
+  test('a device with room to spare keeps the more exact format when the others had to fall', () => {
+    const devices = [gpu('gpu-', 800), cpu('cpu-', 400)]
+    // In f16 and f32 there is room for 5 of 8 layers; int8 makes it fit, and five layers are too many for f16 on the GPU.
+    expect(formatsOf(devices, sized(8))).toEqual({ 'gpu-': 'int8', 'cpu-': 'int8' })
+    expect(layersOf([gpu('gpu-', 1200), cpu('cpu-', 300)], sized(8)).placement.shards.map((shard) => shard.weightFormat)).toEqual(['f16', 'int8'])
+  })
+
+  test('what a model cannot be held as is passed over; where nothing is left, the reason is the problem', () => {
+    const noHalves = sized(8, { refusal: ({ weightFormat }) => (weightFormat === 'f16' ? 'it exceeds f16' : null) })
+    expect(formatsOf([gpu('gpu-', 10_000)], noHalves)).toEqual({ 'gpu-': 'f32' })
+    const onlyCpu = sized(8, { refusal: ({ backend }) => (backend === 'webgpu' ? 'it caps its scores' : null) })
+    const { placement } = layersOf([gpu('gpu-', 10_000), cpu('cpu-', 10_000)], onlyCpu)
+    expect(placement.shards.map((shard) => shard.peerId)).toEqual(['cpu-'])
+    expect(placement.spares).toEqual(['gpu-'])
+    expect(layersOf([gpu('gpu-', 10_000)], onlyCpu).placement.problem).toEqual({
+      code: 'unsupported_backend',
+      message: 'no device here runs toy: it caps its scores',
+    })
+  })
+
+  test('an owner who insists on a format gets it or stays out', () => {
+    const insists = device('aaaa', 500, 'device', { weightFormats: ['int8'] })
+    expect(formatsOf([insists], sized(4), { quality: 'quality' })).toEqual({ aaaa: 'int8' })
+    expect(layersOf([insists], sized(6)).placement.problem?.code).toBe('not_enough_memory')
   })
 })
 

@@ -1,15 +1,25 @@
-import type { Capabilities } from '../../protocol/cluster.ts'
+import type { Backend, FloatType, WeightFormat } from '../../protocol/cluster.ts'
 
 /** Half-open layer range `[startLayer, endLayer)`. */
 export type LayerRange = { readonly startLayer: number; readonly endLayer: number }
 
-/** What placement needs to know of a model: how many bytes any range takes on a device. */
+/** One way in which a device may hold and compute a shard. */
+export type Holding = {
+  readonly backend: Backend
+  readonly weightFormat: WeightFormat
+  /** What the device computes in where format and model permit. */
+  readonly floatType: FloatType
+}
+
+/** What placement needs to know of a model: how many bytes any range takes, held in any way. */
 export type ModelSizing = {
   readonly numLayers: number
   /** Tokens a sequence may hold. */
   readonly contextLength: number
   /** Hidden states may exceed what f16 holds: the hand-off stays f32. */
   readonly needsF32: boolean
+  /** Why the model does not run when held so, in words; null where it does. */
+  readonly refusal: (holding: Holding) => string | null
   /** Bytes a device needs for the range: weights as held, KV for the context, activations, overhead; pinned parts at both ends. */
-  readonly shardBytes: (range: LayerRange, device: Capabilities) => number
+  readonly shardBytes: (range: LayerRange, holding: Holding) => number
 }

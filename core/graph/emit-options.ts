@@ -1,6 +1,6 @@
 import { ClusterError } from '../../protocol/errors.ts'
-import type { WeightFormat } from '../../protocol/cluster.ts'
-import type { FloatType } from './weight-plan.ts'
+import type { Holding } from '../cluster/sizing.ts'
+import type { Backend, FloatType, WeightFormat } from '../../protocol/cluster.ts'
 
 /** Backends that run a generated graph. */
 export type GraphBackend = 'webgpu' | 'wasm'
@@ -15,11 +15,22 @@ export type EmitOptions = {
 }
 
 /** Weight formats with a correct kernel on a backend. MatMulNBits on WASM is left out: each call unpacks the whole matrix to f32. */
-const FORMATS = { webgpu: ['f32', 'f16', 'int4'], wasm: ['f32', 'int8'] } as const satisfies Record<GraphBackend, readonly WeightFormat[]>
+const FORMATS: Readonly<Record<Backend, readonly WeightFormat[]>> = { webgpu: ['f32', 'f16', 'int4'], simd: [], wasm: ['f32', 'int8'] }
+
+/** What a device can hold weights in, from the most exact to the smallest. @param floatType what it computes in at best */
+export const formatsOf = (backend: Backend, floatType: FloatType): readonly WeightFormat[] =>
+  FORMATS[backend].filter((format) => format !== 'f16' || floatType === 'f16')
+
+/** The one float type of a graph: f16 where the device computes in it, unless weights or model ask for more. */
+export function floatTypeOf({ backend, weightFormat, floatType }: Holding, needsF32: boolean): FloatType {
+  if (backend !== 'webgpu' || weightFormat === 'f32') return 'f32'
+  // f16 weights leave no choice: a model that needs more is refused.
+  return weightFormat !== 'f16' && needsF32 ? 'f32' : floatType
+}
 
 /** Refuses what would load and then compute something else, or not at all. @throws {ClusterError} unsupported_backend */
 export function checkEmitOptions({ backend, weightFormat, floatType }: EmitOptions): void {
-  const formats: readonly WeightFormat[] = FORMATS[backend]
+  const formats = FORMATS[backend]
   if (!formats.includes(weightFormat)) {
     throw new ClusterError('unsupported_backend', `the ${backend} backend holds weights as ${formats.join(', ')}, not ${weightFormat}`)
   }

@@ -1,20 +1,15 @@
 import { architectureOf } from '../arch/registry.ts'
-import type { LayerRange } from '../cluster/sizing.ts'
+import type { Holding, LayerRange } from '../cluster/sizing.ts'
 import type { ModelDescription } from '../model/model-description.ts'
-import type { Backend, WeightFormat } from '../../protocol/cluster.ts'
 import { ClusterError } from '../../protocol/errors.ts'
 import { emitHead, emitLayers } from './emit.ts'
-import type { EmitOptions } from './emit-options.ts'
+import { floatTypeOf, type EmitOptions } from './emit-options.ts'
 import { stateBytes, type StateSpec } from './graph-builder.ts'
-import { plannedBytes, type FloatType, type WeightPlan } from './weight-plan.ts'
+import { plannedBytes, type WeightPlan } from './weight-plan.ts'
 
-export type HeldBytesOptions = {
-  readonly backend: Backend
-  readonly weightFormat: WeightFormat
-  /** Rows of the rotary tables; the model's own context when absent. */
-  readonly contextLength?: number
-  /** f16 where the device computes in it; decides the size of int4's scales. */
-  readonly floatType?: FloatType
+export type HeldBytesOptions = Holding & {
+  /** Rows of the rotary tables. */
+  readonly contextLength: number
 }
 
 /** Bytes of one layer by itself and of the tables it shares with others of the shard. */
@@ -42,10 +37,10 @@ function layerBytes(model: ModelDescription, layer: number, options: EmitOptions
 
 /** @throws {ClusterError} unsupported_backend */
 function emitOptionsOf(model: ModelDescription, held: HeldBytesOptions): EmitOptions {
-  const { backend, weightFormat } = held
+  const { backend, weightFormat, contextLength } = held
   if (backend === 'simd') throw new ClusterError('unsupported_backend', 'the simd backend does not exist yet; supported are webgpu and wasm')
-  const floatType = held.floatType ?? (weightFormat === 'f16' ? 'f16' : 'f32')
-  return { backend, weightFormat, floatType, contextLength: held.contextLength ?? model.contextLength }
+  const floatType = floatTypeOf(held, architectureOf(model.config.modelType).needsF32 ?? false)
+  return { backend, weightFormat, floatType, contextLength }
 }
 
 /** Bytes of one sequence's states of `tokens` tokens: KV caches, and what layers of other kinds keep. @throws {ClusterError} unsupported_backend */

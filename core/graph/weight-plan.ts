@@ -1,4 +1,5 @@
 /** How each initializer of a graph is made from checkpoint tensors, and how many bytes it takes. */
+import type { FloatType } from '../../protocol/cluster.ts'
 import type { WeightRef } from '../arch/layer-builder.ts'
 import { ropeTables } from '../arch/rope.ts'
 import { f16ToF32Array, f32ToF16Array, f32ToF16Bits } from '../quant/float16.ts'
@@ -9,7 +10,6 @@ import { transposeInto } from '../quant/transpose.ts'
 import { ELEMENT_BYTES, elementCount, type ElementType } from './onnx.ts'
 import { columnsOf, readRows, rowsOf, type PartLookup } from './weight-source.ts'
 
-export type FloatType = 'f32' | 'f16'
 export type PlannedTensor = { readonly name: string; readonly type: ElementType; readonly dims: readonly number[] }
 
 /**

@@ -8,13 +8,14 @@ import { modelId, peerId } from '../../protocol/ids.ts'
 
 const DEVICE = peerId('device-one')
 const EMBER = modelId('ember')
-const LAYERS = { startLayer: 0, endLayer: 8 } as const
+const LAYERS = { startLayer: 0, endLayer: 8, weightFormat: 'f32' } as const
 
 const PLACEMENT: Placement = {
   model: EMBER,
   source: '/models/ember',
   epoch: 3,
   strategy: 'memory-weighted',
+  quality: 'balanced',
   announcer: DEVICE,
   numLayers: 8,
   contextLength: 1024,
@@ -29,7 +30,7 @@ const PEER: PeerEntry = {
   name: 'Test device',
   role: 'device',
   joined: 1,
-  capabilities: { backend: 'wasm', weightFormat: 'f32', memoryBytes: 1e9, threads: 1, hardware: 'none' },
+  capabilities: { backend: 'wasm', weightFormats: ['f32'], floatType: 'f32', memoryBytes: 1e9, threads: 1, hardware: 'none' },
   status: {
     ...IDLE_STATUS,
     state: 'serving',

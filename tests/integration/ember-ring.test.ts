@@ -20,13 +20,14 @@ const WISH: Wish = {
   model: MODEL,
   source: '/models/ember',
   strategy: 'memory-weighted',
+  quality: 'balanced',
   minDevices: 3,
   maxDevices: 3,
   contextLength: 512,
   localDevice: 'withdraw',
   state: 'serve',
 }
-const capabilities: Capabilities = { backend: 'wasm', weightFormat: 'f32', memoryBytes: 2 ** 26, threads: 1, hardware: 'test' }
+const capabilities: Capabilities = { backend: 'wasm', weightFormats: ['f32'], floatType: 'f32', memoryBytes: 2 ** 26, threads: 1, hardware: 'test' }
 type Sample = { readonly prompt_ids: readonly number[]; readonly generated_ids: readonly number[] }
 const { samples } = JSON.parse(readFileSync(path.join(EMBER, 'samples.json'), 'utf8')) as { samples: readonly Sample[] }
 
@@ -44,7 +45,7 @@ beforeAll(async () => {
   for (const name of ['aaaa', 'bbbb', 'cccc']) {
     const network = { ...cluster.join(name, 'device', capabilities), setCapabilities: () => undefined }
     const openShard: Parameters<typeof createDevice>[0]['openShard'] = ({ capabilities: _, ...shard }) =>
-      loadShard({ ...shard, backend: 'wasm', weightFormat: 'f32', ort })
+      loadShard({ ...shard, backend: 'wasm', ort })
     nodes.push(createDevice({ network, capabilities, openSource: () => folderSource(EMBER), openShard, clock: systemClock, log: () => undefined }))
   }
   cluster.wish(WISH)

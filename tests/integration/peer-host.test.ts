@@ -16,7 +16,7 @@ type Engine = {
 
 const DEVICE = {
   role: 'local-device',
-  capabilities: { backend: 'wasm', weightFormat: 'f32', memoryBytes: 1e9, threads: 1, hardware: 'test' },
+  capabilities: { backend: 'wasm', weightFormats: ['f32'], floatType: 'f32', memoryBytes: 1e9, threads: 1, hardware: 'test' },
 } as const
 const [A, B] = [peerId('peer-a'), peerId('peer-b')]
 let fixture: SignalFixture

@@ -12,11 +12,12 @@ import { toyAnswer, toyShards, toySizing, type ToyShards } from '../simulator/to
 
 const CONTEXT = 600
 const MODEL = modelId('toy')
-const capabilities: Capabilities = { backend: 'wasm', weightFormat: 'f32', memoryBytes: 500, threads: 1, hardware: 'test' }
+const capabilities: Capabilities = { backend: 'wasm', weightFormats: ['f32'], floatType: 'f32', memoryBytes: 500, threads: 1, hardware: 'test' }
 const WISH: Wish = {
   model: MODEL,
   source: '/models/toy',
   strategy: 'memory-weighted',
+  quality: 'balanced',
   minDevices: 1,
   maxDevices: 64,
   contextLength: null,

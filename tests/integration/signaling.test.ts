@@ -20,11 +20,15 @@ import {
 } from '../conformance/signal-fixture.ts'
 
 const EMBER = modelId('ember')
-const DEVICE = { role: 'device', capabilities: { backend: 'wasm', weightFormat: 'f32', memoryBytes: 1e9, threads: 1, hardware: 'test' } } as const
+const DEVICE = {
+  role: 'device',
+  capabilities: { backend: 'wasm', weightFormats: ['f32'], floatType: 'f32', memoryBytes: 1e9, threads: 1, hardware: 'test' },
+} as const
 const wish: Wish = {
   model: EMBER,
   source: '/models/ember',
   strategy: 'memory-weighted',
+  quality: 'balanced',
   minDevices: 1,
   maxDevices: 4,
   contextLength: null,
@@ -36,11 +40,12 @@ const placementOf = (announcer: TestPeer, epoch: number): Placement => ({
   source: '/models/ember',
   epoch,
   strategy: 'memory-weighted',
+  quality: 'balanced',
   announcer: announcer.id,
   numLayers: 4,
   contextLength: 256,
   handoff: 'f32',
-  shards: [{ peerId: announcer.id, startLayer: 0, endLayer: 4, first: true, last: true }],
+  shards: [{ peerId: announcer.id, startLayer: 0, endLayer: 4, first: true, last: true, weightFormat: 'f32' }],
   spares: [],
   explanation: [],
   problem: null,

@@ -14,6 +14,7 @@ const WISH: Wish = {
   model: MODEL,
   source: '/models/toy',
   strategy: 'memory-weighted',
+  quality: 'balanced',
   minDevices: 2,
   maxDevices: 2,
   contextLength: null,
@@ -37,7 +38,8 @@ function openRing(): void {
   nodes = shards.map(({ load, fetch }, index) => {
     const network = cluster.join(`device-${index}`, 'device', {
       backend: 'wasm',
-      weightFormat: 'f32',
+      weightFormats: ['f32'],
+      floatType: 'f32',
       memoryBytes: 500,
       threads: 1,
       hardware: 'test',

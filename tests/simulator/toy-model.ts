@@ -42,6 +42,7 @@ export const toySizing = (contextLength: number): ModelSizing => ({
   numLayers: TOY_LAYERS,
   contextLength,
   needsF32: false,
+  refusal: () => null,
   shardBytes: (range) => (range.endLayer - range.startLayer) * 100,
 })
 

@@ -12,6 +12,7 @@ const report = (loadedBytes: number) =>
         epoch: 1,
         startLayer: 0,
         endLayer: 4,
+        weightFormat: 'f32',
         state: 'loading',
         phase: 'downloading',
         loadedBytes,

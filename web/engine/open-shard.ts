@@ -9,8 +9,8 @@ import { openGpu } from './gpu.ts'
 const ORT_FOLDER = '/ort/'
 
 export const openShardInBrowser: OpenShard = async ({ capabilities, ...shard }) => {
-  const { backend, weightFormat, threads } = capabilities
+  const { backend, threads } = capabilities
   if (backend === 'simd') throw new ClusterError('unsupported_backend', 'the simd backend is not built yet; use wasm or webgpu')
   const ort = await loadOrt({ backend, numThreads: threads, wasmPaths: ORT_FOLDER })
-  return loadShard({ ...shard, backend, weightFormat, ort, ...(backend === 'webgpu' ? { gpu: await openGpu() } : {}) })
+  return loadShard({ ...shard, backend, ort, ...(backend === 'webgpu' ? { gpu: await openGpu() } : {}) })
 }

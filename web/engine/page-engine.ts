@@ -29,13 +29,13 @@ export type HardwareReport = {
   readonly storage: { readonly usedBytes: number; readonly quotaBytes: number } | null
   /** What `auto` would choose. */
   readonly backend: Backend
-  readonly weightFormat: WeightFormat
   readonly suggestedMemoryBytes: number
 }
 
 export type LendOptions = {
   readonly name: string
   readonly backend: Backend | 'auto'
+  /** `auto` lets the placement choose for each model. */
   readonly weightFormat: WeightFormat | 'auto'
   readonly memoryBytes: number
   /** WASM threads; 0 = choose by the number of cores. */

@@ -1,5 +1,6 @@
 /** What this machine can lend: read from the browser, never guessed beyond what it tells. */
-import type { Backend, Capabilities, WeightFormat } from '../../protocol/cluster.ts'
+import { formatsOf } from '../../core/graph/emit-options.ts'
+import type { Backend, Capabilities, FloatType, WeightFormat } from '../../protocol/cluster.ts'
 import { MAX_NAME_CHARS } from '../../protocol/limits.ts'
 import type { HardwareReport, LendOptions } from './page-engine.ts'
 
@@ -39,8 +40,8 @@ function deviceMemoryBytes(): number | null {
   return typeof told === 'number' ? told * GIB : null
 }
 
-/** f16 where the GPU computes in it; f32 elsewhere: both give the checkpoint's own numbers. */
-const formatFor = (backend: Backend, gpu: Gpu): WeightFormat => (backend === 'webgpu' && gpu.shaderF16 ? 'f16' : 'f32')
+/** What the backend computes in on this machine. */
+const floatTypeFor = (backend: Backend, { webgpu }: HardwareReport): FloatType => (backend === 'webgpu' && webgpu.shaderF16 ? 'f16' : 'f32')
 
 export async function probeHardware(): Promise<HardwareReport> {
   const [webgpu, storage] = await Promise.all([probeGpu(), probeStorage()])
@@ -53,7 +54,6 @@ export async function probeHardware(): Promise<HardwareReport> {
     cores: navigator.hardwareConcurrency || 1,
     deviceMemoryBytes: memory,
     backend,
-    weightFormat: formatFor(backend, webgpu),
     suggestedMemoryBytes: memory === null ? UNKNOWN_MEMORY_BYTES : Math.round(memory * MEMORY_SHARE),
   }
 }
@@ -61,15 +61,31 @@ export async function probeHardware(): Promise<HardwareReport> {
 /** One core stays free for the page and its owner; beyond 8 threads small matrices gain nothing. */
 const defaultThreads = (cores: number): number => Math.min(8, cores - 1)
 
-/** What the device offers for the wishes of its person; `simd` is served by `wasm` until its kernels exist. */
+/** The backend that serves a person's choice; `simd` is served by `wasm` until its kernels exist. */
+export function backendFor(report: HardwareReport, wanted: LendOptions['backend']): Backend {
+  const backend = wanted === 'auto' ? report.backend : wanted
+  return (backend === 'webgpu' && !report.webgpu.available) || backend === 'simd' ? 'wasm' : backend
+}
+
+/** Formats that a backend can hold weights in on this machine. */
+export const formatsFor = (report: HardwareReport, backend: Backend): readonly WeightFormat[] => formatsOf(backend, floatTypeFor(backend, report))
+
+/** What the device offers for the wishes of its person. A format that the backend does not hold is left to the placement. */
 export function capabilitiesFrom(report: HardwareReport, options: LendOptions): Capabilities {
-  const wanted = options.backend === 'auto' ? report.backend : options.backend
-  const backend: Backend = wanted === 'webgpu' && !report.webgpu.available ? 'wasm' : wanted === 'simd' ? 'wasm' : wanted
-  const weightFormat = options.weightFormat === 'auto' ? formatFor(backend, report.webgpu) : options.weightFormat
+  const backend = backendFor(report, options.backend)
+  const formats = formatsFor(report, backend)
+  const insisted = formats.filter((format) => format === options.weightFormat)
   const gpu = report.webgpu.available ? report.webgpu.adapter : report.webgpu.reason
   // Threads need shared memory, which only an isolated page has.
   const threads = report.crossOriginIsolated ? Math.max(1, Math.min(options.threads || defaultThreads(report.cores), report.cores)) : 1
-  return { backend, weightFormat, memoryBytes: Math.round(options.memoryBytes), threads, hardware: `${gpu}; ${report.cores} cores`.slice(0, 400) }
+  return {
+    backend,
+    weightFormats: insisted.length > 0 ? insisted : formats,
+    floatType: floatTypeFor(backend, report),
+    memoryBytes: Math.round(options.memoryBytes),
+    threads,
+    hardware: `${gpu}; ${report.cores} cores`.slice(0, 400),
+  }
 }
 
 const FORBIDDEN_IN_NAMES = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069<>]/gu

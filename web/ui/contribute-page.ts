@@ -4,7 +4,7 @@ import type { HardwareReport, LendOptions, PageEngine } from '../engine/page-eng
 import { rememberedName, rememberName } from './device-name.ts'
 import './error-note.ts'
 import './hardware-card.ts'
-import { firstChoice, lendOptions, type LendChoice } from './lend-choice.ts'
+import { firstChoice, formatNote, lendOptions, type LendChoice } from './lend-choice.ts'
 import './lend-form.ts'
 import { parseLendQuery } from './lend-query.ts'
 import './lend-status.ts'
@@ -118,7 +118,8 @@ export class ContributePage extends LitElement {
     if (!engine) return null
     const device = engine.device()
     const isOut = device.lending === 'off' || device.lending === 'failed'
-    const notes = [...(this.query.backend === 'simd' ? [SIMD_NOTE] : []), ...this.query.problems]
+    const format = this.report ? formatNote(this.report, this.query) : null
+    const notes = [...(this.query.backend === 'simd' ? [SIMD_NOTE] : []), ...(format ? [format] : []), ...this.query.problems]
     return html`<div class="page">
       <h1>${isOut ? 'Lend this device' : 'This device is in the ring'}</h1>
       <p class="lead">

@@ -81,7 +81,7 @@ export function deviceRows(view: ClusterView, self: PeerId | null): readonly Dev
       order: order.get(peer.id) ?? null,
       kind:
         peer.capabilities && peer.role === 'device'
-          ? `${BACKEND_NAMES[peer.capabilities.backend]}, ${peer.capabilities.weightFormat}`
+          ? [BACKEND_NAMES[peer.capabilities.backend], ...new Set(peer.status.shards.map((report) => report.weightFormat))].join(', ')
           : ROLE_NAMES[peer.role],
       layers: layersOf(view, peer.id),
       heldBytes: peer.status.shards.reduce((total, report) => total + report.heldBytes, 0),

@@ -12,7 +12,6 @@ const REPORT: HardwareReport = {
   deviceMemoryBytes: 8 * GB,
   storage: null,
   backend: 'wasm',
-  weightFormat: 'f32',
   suggestedMemoryBytes: 2 * GB,
 }
 

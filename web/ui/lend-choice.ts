@@ -1,6 +1,9 @@
 /** What a device starts to lend with: found hardware, a link's wishes, and sensible limits. */
 import type { HardwareReport, LendOptions } from '../engine/page-engine.ts'
+import { backendFor, formatsFor } from '../engine/probe.ts'
+import { BACKEND_NAMES } from './device-rows.ts'
 import type { LendQuery } from './lend-query.ts'
+import { listOf } from './quantities.ts'
 
 const MEGABYTE = 1024 ** 2
 const SMALLEST_PLEDGE_BYTES = 64 * MEGABYTE
@@ -32,6 +35,14 @@ export function firstChoice(report: HardwareReport, query: LendQuery, name: stri
     memoryBytes: query.memoryBytes ?? report.suggestedMemoryBytes,
     threads: query.threads,
   }
+}
+
+/** Why a link's wish for a weight format cannot be met; null where it can. */
+export function formatNote(report: HardwareReport, query: LendQuery): string | null {
+  const backend = backendFor(report, query.backend)
+  const formats = formatsFor(report, backend)
+  if (query.weightFormat === 'auto' || formats.includes(query.weightFormat)) return null
+  return `${BACKEND_NAMES[backend]} on this device holds weights as ${listOf(formats, 'or')}, not as ${query.weightFormat}; the placement chooses one.`
 }
 
 export const lendOptions = (report: HardwareReport, choice: LendChoice): LendOptions => ({
@@ -73,7 +84,7 @@ export function hardwareFacts(
     },
     {
       label: 'Will use',
-      text: `${{ webgpu: 'WebGPU', simd: 'SIMD', wasm: 'WASM' }[report.backend]}, weights as ${report.weightFormat}`,
+      text: `${BACKEND_NAMES[report.backend]}, weights as ${listOf(formatsFor(report, report.backend), 'or')}`,
       isGood: true,
     },
   ]

@@ -1,6 +1,7 @@
 import { LitElement, css, html } from 'lit'
 import { backendSchema, displayNameSchema, weightFormatSchema } from '../../protocol/cluster.ts'
 import { MAX_NAME_CHARS } from '../../protocol/limits.ts'
+import { backendFor, formatsFor } from '../engine/probe.ts'
 import type { HardwareReport } from '../engine/page-engine.ts'
 import { automaticThreads, memoryRange, type LendChoice } from './lend-choice.ts'
 import { formatBytes } from './quantities.ts'
@@ -126,8 +127,8 @@ export class LendForm extends LitElement {
         <label
           >Weights held as
           <select name="weights">
-            ${option('auto', `Automatic (${report.weightFormat})`, choice.weightFormat)}
-            ${weightFormatSchema.options.map((format) => option(format, format, choice.weightFormat))}
+            ${option('auto', 'Automatic (what the model needs)', choice.weightFormat)}
+            ${formatsFor(report, backendFor(report, choice.backend)).map((format) => option(format, format, choice.weightFormat))}
           </select>
         </label>
       </div>

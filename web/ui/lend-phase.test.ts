@@ -10,6 +10,7 @@ const shard = (change: Partial<ShardReport>): ShardReport => ({
   epoch: 1,
   startLayer: 0,
   endLayer: 3,
+  weightFormat: 'f32',
   state: 'loading',
   phase: 'downloading',
   loadedBytes: 4 * MB,

@@ -1,5 +1,6 @@
 import { LitElement, css, html } from 'lit'
 import type { DeviceState } from '../engine/page-engine.ts'
+import { BACKEND_NAMES } from './device-rows.ts'
 import './error-note.ts'
 import { LEND_STEPS, lendPhase, shardNames, type LendPhase } from './lend-phase.ts'
 import { countOf, formatBytes, formatMilliseconds, percentOf } from './quantities.ts'
@@ -151,9 +152,7 @@ export class LendStatus extends LitElement {
       ['Memory held', `${formatBytes(held)} of ${formatBytes(device.capabilities?.memoryBytes ?? 0)}`],
       [
         'Computes with',
-        device.capabilities
-          ? `${{ webgpu: 'WebGPU', simd: 'SIMD', wasm: 'WASM' }[device.capabilities.backend]}, ${device.capabilities.weightFormat}, ${countOf(device.capabilities.threads, 'thread')}`
-          : '–',
+        device.capabilities ? `${BACKEND_NAMES[device.capabilities.backend]}, ${countOf(device.capabilities.threads, 'thread')}` : '–',
       ],
     ]
     return html`<dl>

@@ -37,9 +37,9 @@ export function formatLayers(startLayer: number, endLayer: number): string {
 export const countOf = (count: number, noun: string): string => `${count.toLocaleString('en')} ${noun}${count === 1 ? '' : 's'}`
 
 /** `a`, `a and b`, `a, b and c`. */
-export function listOf(items: readonly string[]): string {
+export function listOf(items: readonly string[], word: 'and' | 'or' = 'and'): string {
   const last = items.at(-1) ?? ''
-  return items.length < 2 ? last : `${items.slice(0, -1).join(', ')} and ${last}`
+  return items.length < 2 ? last : `${items.slice(0, -1).join(', ')} ${word} ${last}`
 }
 
 /** Whole percent of `part` in `whole`, 0 where the whole is unknown. */
