@@ -12,6 +12,7 @@ import { fetchShard } from './fetch-shard.ts'
 import type { LoadProgress, ShardRunner } from './shard-runner.ts'
 import type { PortNetwork } from './port-network.ts'
 import { createRingNode, type RingNode } from './ring-node.ts'
+import { sharedSources } from './shared-sources.ts'
 
 /** Tokens a sequence may hold unless the wish says otherwise: KV for the 128k that some models permit would crowd out their weights. */
 export const DEFAULT_CONTEXT_LENGTH = 8192
@@ -60,15 +61,20 @@ function refusalOf(model: ModelDescription, contextLength: number): ModelSizing[
 
 export function createDevice(options: DeviceOptions): RingNode {
   const { network, clock, capabilities } = options
+  const sources = sharedSources(options.openSource)
   const models = new Map<string, Promise<ModelDescription>>()
 
   /** One description per source; a failed read is tried again at the next call. */
   function modelOf(source: string): Promise<ModelDescription> {
     const known = models.get(source)
     if (known) return known
-    const reading = describeModel(options.openSource(source))
+    const reading = describeModel(sources.get(source))
     models.set(source, reading)
-    reading.catch(() => models.delete(source))
+    // What a source has learnt of its host may be why it failed: the next try opens a new one.
+    reading.catch(() => {
+      models.delete(source)
+      sources.forget(source)
+    })
     return reading
   }
 
@@ -91,19 +97,23 @@ export function createDevice(options: DeviceOptions): RingNode {
     now: clock.now,
     timer: clock.timer,
     log: options.log,
-    fetch: async ({ placement, shard, onProgress, signal }) =>
-      fetchShard({ source: options.openSource(placement.source), model: await modelOf(placement.source), range: shard, onProgress, signal }),
-    load: async ({ placement, shard, onProgress, signal }) =>
-      options.openShard({
-        source: options.openSource(placement.source),
-        model: await modelOf(placement.source),
-        startLayer: shard.startLayer,
-        endLayer: shard.endLayer,
-        weightFormat: shard.weightFormat,
-        contextLength: placement.contextLength,
-        capabilities,
-        onProgress,
-        signal,
-      }),
+    fetch: ({ placement, shard, onProgress, signal }) =>
+      sources.use(placement.source, async (source) =>
+        fetchShard({ source, model: await modelOf(placement.source), range: shard, onProgress, signal }),
+      ),
+    load: ({ placement, shard, onProgress, signal }) =>
+      sources.use(placement.source, async (source) =>
+        options.openShard({
+          source,
+          model: await modelOf(placement.source),
+          startLayer: shard.startLayer,
+          endLayer: shard.endLayer,
+          weightFormat: shard.weightFormat,
+          contextLength: placement.contextLength,
+          capabilities,
+          onProgress,
+          signal,
+        }),
+      ),
   })
 }

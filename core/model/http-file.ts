@@ -1,5 +1,6 @@
 /** One file of an HTTP source: what is known of it, one request for it, and what went wrong in words that name file and host. */
 import { ClusterError, type ErrorCode } from '../../protocol/errors.ts'
+import type { FileFacts } from './model-source.ts'
 import { retryAfterMs, type Timing, type Try } from './http-retry.ts'
 
 /** The part of `fetch` that a source needs. */
@@ -33,7 +34,8 @@ export type HttpFile = {
   hasRanges: boolean
   /** The file itself, when the server gives nothing smaller. */
   whole: Uint8Array<ArrayBuffer> | null
-  etag: string | null
+  /** ETag, or the date of its last change where the host gives none: changes when the bytes do. */
+  version: string | null
   /** Bytes in all, once a Content-Range has told. */
   size: number | null
   /** Settles when the first read is over: only one reader finds out whether there are ranges. */
@@ -85,14 +87,40 @@ function refused(file: HttpFile, response: Response): Try<never> {
   return { outcome: 'failed', error: fileError(file, why ?? `status ${status}`) }
 }
 
-/** Notices an ETag that changes: pieces of two versions never become one file. */
+function versionOf({ headers }: Response): string | null {
+  const etag = headers.get('x-linked-etag') ?? headers.get('etag')
+  const modified = headers.get('last-modified')
+  return etag ?? (modified === null ? null : `modified ${modified}`)
+}
+
+/** Notices a version that changes: pieces of two never become one file. */
 function learn(file: HttpFile, response: Response): ClusterError | null {
   if (response.url !== '' && response.url !== file.url) file.resolved = response.url
-  const etag = response.headers.get('x-linked-etag') ?? response.headers.get('etag')
-  if (file.etag !== null && etag !== null && etag !== file.etag) return fileError(file, 'it changed while it was being read; load the model again')
-  file.etag ??= etag
+  const version = versionOf(response)
+  if (file.version !== null && version !== null && version !== file.version)
+    return fileError(file, 'it changed while it was being read; load the model again')
+  file.version ??= version
   return null
 }
+
+const SHA256 = /^(?:W\/)?"?([0-9a-f]{64})"?$/
+/** These hosts name files by the hash of a tree of chunks, which looks like a SHA-256 and is none. */
+const NAMES_TREES = /(?:^|\.)hf\.co$/
+/** The commit of a hub's address: what is below it never changes. */
+const COMMIT = /\/resolve\/([0-9a-f]{40})\//
+
+/** SHA-256 of the whole file in hexadecimal, where the host names it by that. */
+const sha256Of = ({ version, resolved }: HttpFile): string | null =>
+  resolved !== null && NAMES_TREES.test(new URL(resolved).hostname) ? null : (SHA256.exec(version ?? '')?.[1] ?? null)
+
+/** True when its address alone says which bytes it has. */
+export const isPinned = (address: string): boolean => COMMIT.test(`${address}/`)
+
+export const factsOf = (file: HttpFile): FileFacts => ({
+  version: file.version ?? COMMIT.exec(file.url)?.[1] ?? null,
+  size: file.size,
+  sha256: sha256Of(file),
+})
 
 /**
  * One request, its answer's body left to `use`, which is told when bytes stop coming by its reads failing.
@@ -140,4 +168,14 @@ export async function tryOnce<T>(
   } finally {
     stopWatch()
   }
+}
+
+/** One request for the facts alone; null when there is no such file. What it learns is not kept. @throws when no answer comes */
+export async function askFacts(file: HttpFile, options: HttpSourceOptions, signal: AbortSignal): Promise<FileFacts | null> {
+  const headers = { ...(options.token === undefined ? {} : { authorization: `Bearer ${options.token}` }) }
+  const response = await options.fetch(file.url, { method: 'HEAD', headers, signal })
+  if (response.status === 404) return null
+  if (!response.ok) throw fileError(file, `status ${response.status}`)
+  const length = response.headers.get('content-encoding') === null ? response.headers.get('content-length') : null
+  return factsOf({ ...file, version: versionOf(response), size: length === null ? null : Number(length), resolved: response.url || null })
 }

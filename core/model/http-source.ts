@@ -5,9 +5,9 @@
  */
 import type { ClusterError } from '../../protocol/errors.ts'
 import { readInto, readWhole } from './http-body.ts'
-import { fileError, tryOnce, type HttpFile, type HttpSourceOptions } from './http-file.ts'
+import { askFacts, factsOf, fileError, tryOnce, type HttpFile, type HttpSourceOptions } from './http-file.ts'
 import { untilDone, type Try } from './http-retry.ts'
-import type { ModelSource } from './model-source.ts'
+import type { RemoteSource } from './model-source.ts'
 import { createGate } from './parallel.ts'
 
 /** Large enough that a request's round trip does not show, small enough that some run beside each other. */
@@ -15,14 +15,16 @@ const PIECE_BYTES = 8 * 1024 * 1024
 /** Requests under way at once: browsers open 6 connections to a host, and the page wants some too. */
 const MAX_REQUESTS = 4
 
-type Reading = { readonly signal?: AbortSignal | undefined; readonly onBytes?: ((count: number) => void) | undefined }
+type Reading = {
+  readonly signal?: AbortSignal | undefined
+  readonly onBytes?: ((count: number) => void) | undefined
+  readonly onPiece?: ((start: number, bytes: Uint8Array) => void) | undefined
+}
 type Piece = { readonly start: number; readonly target: Uint8Array; filled: number }
 
-const SHA256 = /^(?:W\/)?"?([0-9a-f]{64})"?$/
-
 async function verify(file: HttpFile, bytes: Uint8Array<ArrayBuffer>, { sha256 }: HttpSourceOptions): Promise<void> {
-  const expected = SHA256.exec(file.etag ?? '')?.[1]
-  if (expected === undefined || !sha256) return
+  const expected = factsOf(file).sha256
+  if (expected === null || !sha256) return
   const digest = Array.from(new Uint8Array(await sha256(bytes)), (byte) => byte.toString(16).padStart(2, '0')).join('')
   if (digest === expected) return
   throw fileError(
@@ -42,19 +44,25 @@ function wrongRange(file: HttpFile, response: Response, from: number, end: numbe
   return Number(first) === from ? null : fileError(file, `the answer begins at byte ${first} where ${from} was asked for`)
 }
 
-async function keepWhole(file: HttpFile, response: Response, options: HttpSourceOptions, isAlive: () => void): Promise<Try<void>> {
+async function takeWhole(file: HttpFile, response: Response, options: HttpSourceOptions, isAlive: () => void): Promise<Try<Uint8Array<ArrayBuffer>>> {
   const whole = await readWhole(response, file, isAlive)
   if (!whole) return { outcome: 'again', error: fileError(file, 'the transfer broke off') }
   await verify(file, whole, options)
-  file.whole = whole
-  return { outcome: 'done', value: undefined }
+  file.size = whole.length
+  return { outcome: 'done', value: whole }
 }
 
-async function tryPiece(file: HttpFile, piece: Piece, options: HttpSourceOptions, { signal, onBytes }: Reading): Promise<Try<void>> {
+async function tryPiece(file: HttpFile, piece: Piece, options: HttpSourceOptions, { signal, onBytes, onPiece }: Reading): Promise<Try<void>> {
   const from = piece.start + piece.filled
   const end = piece.start + piece.target.length
   return tryOnce(file, `bytes=${from}-${end - 1}`, options, signal, async (response, isAlive) => {
-    if (response.status === 200) return keepWhole(file, response, options, isAlive)
+    if (response.status === 200) {
+      const taken = await takeWhole(file, response, options, isAlive)
+      if (taken.outcome !== 'done') return taken
+      file.whole = taken.value
+      onPiece?.(0, taken.value)
+      return { outcome: 'done', value: undefined }
+    }
     const wrong = wrongRange(file, response, from, end)
     if (wrong) {
       await response.body?.cancel()
@@ -64,6 +72,7 @@ async function tryPiece(file: HttpFile, piece: Piece, options: HttpSourceOptions
     const before = piece.filled
     const { filled, cause } = await readInto(piece.target, before, response, file, (count) => {
       isAlive()
+      onPiece?.(piece.start + piece.filled, piece.target.subarray(piece.filled, piece.filled + count))
       piece.filled += count
       onBytes?.(count)
     })
@@ -93,14 +102,14 @@ function piecesOf(start: number, target: Uint8Array): readonly Piece[] {
 }
 
 /** A checkpoint below a URL. @param base with or without a slash at its end */
-export function httpSource(base: string, options: HttpSourceOptions): ModelSource {
+export function httpSource(base: string, options: HttpSourceOptions): RemoteSource {
   const root = base.endsWith('/') ? base : `${base}/`
   const files = new Map<string, HttpFile>()
   const gate = createGate(MAX_REQUESTS)
 
   function fileOf(name: string): HttpFile {
     const url = root + name.split('/').map(encodeURIComponent).join('/')
-    const file = files.get(name) ?? { name, url, resolved: null, hasRanges: false, whole: null, etag: null, size: null, first: null, silences: 0 }
+    const file = files.get(name) ?? { name, url, resolved: null, hasRanges: false, whole: null, version: null, size: null, first: null, silences: 0 }
     files.set(name, file)
     return file
   }
@@ -115,11 +124,11 @@ export function httpSource(base: string, options: HttpSourceOptions): ModelSourc
     await work
   }
 
-  async function readAll(file: HttpFile, pieces: readonly Piece[], { signal, onBytes }: Reading): Promise<void> {
+  async function readAll(file: HttpFile, pieces: readonly Piece[], asked: Reading): Promise<void> {
     const [first, ...rest] = pieces
-    if (first) await readFirst(file, first, { signal, onBytes })
+    if (first) await readFirst(file, first, asked)
     const failed = new AbortController()
-    const reading = { signal: signal ? AbortSignal.any([signal, failed.signal]) : failed.signal, onBytes }
+    const reading = { ...asked, signal: asked.signal ? AbortSignal.any([asked.signal, failed.signal]) : failed.signal }
     const work = rest.map((piece) => gate(() => readPiece(file, piece, options, reading)))
     for (const one of work) one.catch(() => failed.abort())
     try {
@@ -130,36 +139,42 @@ export function httpSource(base: string, options: HttpSourceOptions): ModelSourc
     }
   }
 
+  const readWholeFile = (file: HttpFile, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer> | null> =>
+    untilDone(() => tryWhole(file, options, signal), options, signal)
   return {
     label: base,
+    address: base,
+    facts: (name) => {
+      const file = files.get(name)
+      return file && (file.size !== null || file.version !== null) ? factsOf(file) : null
+    },
+    expect: (name, version) => {
+      fileOf(name).version ??= version
+    },
+    ask: (name, signal) => askFacts(fileOf(name), options, signal),
+    readWhole: (name, signal) => readWholeFile(fileOf(name), signal),
     readText: async (name, signal) => {
-      const file = fileOf(name)
-      const bytes = await untilDone(() => tryText(file, options, signal), options, signal)
+      const bytes = await readWholeFile(fileOf(name), signal)
       return bytes && new TextDecoder().decode(bytes)
     },
-    readRange: async (name, start, end, { signal, onBytes } = {}) => {
+    readRange: async (name, start, end, asked = {}) => {
       if (end <= start) return new Uint8Array(0)
       const file = fileOf(name)
       const target = new Uint8Array(end - start)
-      await readAll(file, piecesOf(start, target), { signal, onBytes })
+      await readAll(file, piecesOf(start, target), asked)
       if (start === 0 && end === file.size) await verify(file, target, options)
       return target
     },
   }
 }
 
-async function tryText(file: HttpFile, options: HttpSourceOptions, signal?: AbortSignal): Promise<Try<Uint8Array<ArrayBuffer> | null>> {
+async function tryWhole(file: HttpFile, options: HttpSourceOptions, signal?: AbortSignal): Promise<Try<Uint8Array<ArrayBuffer> | null>> {
   let isMissing = false
   const fetch: HttpSourceOptions['fetch'] = async (url, init) => {
     const response = await options.fetch(url, init)
     isMissing = response.status === 404 && file.resolved === null
     return response
   }
-  const tried = await tryOnce(file, null, { ...options, fetch }, signal, async (response, isAlive) => {
-    const whole = await readWhole(response, file, isAlive)
-    if (!whole) return { outcome: 'again', error: fileError(file, 'the transfer broke off') }
-    await verify(file, whole, options)
-    return { outcome: 'done', value: whole }
-  })
+  const tried = await tryOnce(file, null, { ...options, fetch }, signal, (response, isAlive) => takeWhole(file, response, options, isAlive))
   return isMissing ? { outcome: 'done', value: null } : tried
 }

@@ -17,3 +17,34 @@ export type ModelSource = {
     options?: { signal?: AbortSignal; onBytes?: (count: number) => void },
   ) => Promise<Uint8Array>
 }
+
+/** What a host says of a file beside its bytes. */
+export type FileFacts = {
+  /** Changes when the bytes do (an ETag, a commit); null where the host tells nothing of the kind. */
+  readonly version: string | null
+  /** Bytes in all. */
+  readonly size: number | null
+  /** Of all its bytes, in hexadecimal. */
+  readonly sha256: string | null
+}
+
+/** A source whose bytes are worth keeping: it tells which version they are of, and hands them out as they arrive. */
+export type RemoteSource = Omit<ModelSource, 'readRange'> & {
+  /** Where it reads: the same checkpoint has the same address. */
+  readonly address: string
+  /** What the host has told of a file so far; null before its first answer. */
+  readonly facts: (file: string) => FileFacts | null
+  /** From here on, bytes of another version of the file are refused as changed. */
+  readonly expect: (file: string, version: string) => void
+  /** Asks once for the facts alone; null when there is no such file. @throws when no answer comes */
+  readonly ask: (file: string, signal: AbortSignal) => Promise<FileFacts | null>
+  /** A whole small file, or null when there is none. @throws {ClusterError} source_unavailable */
+  readonly readWhole: (file: string, signal?: AbortSignal) => Promise<Uint8Array | null>
+  /** As of any source; `onPiece` is given what has arrived: `bytes` begin at `start` of the file and stay as they are. */
+  readonly readRange: (
+    file: string,
+    start: number,
+    end: number,
+    options?: { signal?: AbortSignal; onBytes?: (count: number) => void; onPiece?: (start: number, bytes: Uint8Array) => void },
+  ) => Promise<Uint8Array>
+}

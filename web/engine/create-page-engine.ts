@@ -7,6 +7,7 @@ import type { Hello } from '../../protocol/signaling.ts'
 import { PROTOCOL_VERSION } from '../../protocol/version.ts'
 import type { PeerHost } from '../../runtime/peer-host.ts'
 import type { EngineToHost, HostToEngine, Port } from '../../runtime/peer-port.ts'
+import { createStoredModels } from '../storage/stored-models.ts'
 import { createPagePeerHost } from '../transport/peer-host.ts'
 import { createDeviceTracker } from './device-state.ts'
 import type { EngineToPage, PageToEngine } from './engine-messages.ts'
@@ -43,6 +44,7 @@ export function createPageEngine(options: PageEngineOptions): PageEngine {
     },
     onMessage: (listener) => worker.addEventListener('message', (event: MessageEvent<EngineToHost>) => listener(event.data)),
   }
+  const stored = createStoredModels({ tell, storage: navigator.storage })
   const tracker = createDeviceTracker(() => performance.now())
   const asking = new Map<number, Asking>()
   const leaving = new Map<number, () => void>()
@@ -80,6 +82,11 @@ export function createPageEngine(options: PageEngineOptions): PageEngine {
         leaving.get(message.ticket)?.()
         leaving.delete(message.ticket)
         return
+      case 'storage':
+      case 'models':
+      case 'models-failed':
+        stored.handle(message)
+        return
       case 'chat':
         asking.get(message.ask)?.events.push(message.event)
         return
@@ -94,6 +101,7 @@ export function createPageEngine(options: PageEngineOptions): PageEngine {
     const error = new ClusterError('internal', `the engine stopped: ${event.message}`)
     tracker.failed(toWireError(error))
     for (const { events } of asking.values()) events.fail(error)
+    stored.fail(error)
     changed()
   })
 
@@ -161,5 +169,6 @@ export function createPageEngine(options: PageEngineOptions): PageEngine {
         tell({ type: 'leave', ticket: counter })
       }),
     ask,
+    stored: stored.models,
   }
 }

@@ -16,6 +16,7 @@ import type { EngineToHost, HostToEngine, Port } from '../../runtime/peer-port.t
 import type { RingNode } from '../../runtime/ring-node.ts'
 import { chatStream } from './chat-stream.ts'
 import type { EngineToPage, PageToEngine } from './engine-messages.ts'
+import { openStorage, type Storage } from '../storage/storage.ts'
 import { openShardInBrowser } from './open-shard.ts'
 import { log } from './log.ts'
 
@@ -31,7 +32,7 @@ const hostPort: Port<HostToEngine, EngineToHost> = {
   },
 }
 
-function openSourceAs(peer: PeerId): (source: string) => ModelSource {
+function openSourceAs(peer: PeerId, storage: Storage): (source: string) => ModelSource {
   const pageOrigin = self.location.origin
   const options = {
     fetch: (url: string, init: RequestInit) => fetch(url, init),
@@ -43,18 +44,23 @@ function openSourceAs(peer: PeerId): (source: string) => ModelSource {
   }
   return (source) => {
     const url = new URL(source, pageOrigin)
-    return httpSource(url.href, url.origin === pageOrigin ? { ...options, peer } : options)
+    return storage.wrap(httpSource(url.href, url.origin === pageOrigin ? { ...options, peer } : options))
   }
 }
 
 function createEngine(network: PortNetwork, page: MessagePort): void {
   const client = createRingClient({ network, randomId, timer: clock.timer })
-  const openSource = openSourceAs(network.self)
   const texts = new Map<string, Promise<TextModel>>()
   const asks = new Map<number, AbortController>()
   let device: RingNode | null = null
 
   const tell = (message: EngineToPage): void => page.postMessage(message)
+  const { isSecureContext, caches, navigator } = self
+  const storage = openStorage(
+    { isSecureContext, storage: navigator.storage, caches },
+    { clock, log, onState: (state) => tell({ type: 'storage', state }), isOnline: () => navigator.onLine },
+  )
+  const openSource = openSourceAs(network.self, storage)
   const tellDevice = (lending: 'off' | 'on' | 'paused' | 'failed', error: WireError | null = null): void => {
     const status = device?.status()
     tell({
@@ -108,6 +114,16 @@ function createEngine(network: PortNetwork, page: MessagePort): void {
     }
   }
 
+  async function answerModels(ticket: number, change: () => Promise<void>): Promise<void> {
+    try {
+      await change()
+      tell({ type: 'models', ticket, models: await storage.list() })
+    } catch (error) {
+      log('the kept models could not be read', { cause: String(error) })
+      tell({ type: 'models-failed', ticket, error: toWireError(toClusterError(error)) })
+    }
+  }
+
   function handle(message: PageToEngine): void {
     switch (message.type) {
       case 'lend':
@@ -127,6 +143,12 @@ function createEngine(network: PortNetwork, page: MessagePort): void {
         return
       case 'cancel':
         asks.get(message.ask)?.abort()
+        return
+      case 'list-models':
+        void answerModels(message.ticket, () => Promise.resolve())
+        return
+      case 'remove-models':
+        void answerModels(message.ticket, () => storage.remove(message.model))
         return
     }
   }

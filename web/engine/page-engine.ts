@@ -4,6 +4,7 @@ import type { Backend, Capabilities, ShardReport, WeightFormat } from '../../pro
 import type { WireError } from '../../protocol/errors.ts'
 import type { ModelId, PeerId } from '../../protocol/ids.ts'
 import type { FinishReason } from '../../protocol/ring.ts'
+import type { ModelStore } from '../storage/model-store.ts'
 
 /** The page's connection to signaling. */
 export type Connection =
@@ -90,4 +91,6 @@ export type PageEngine = {
   readonly resume: () => void
   readonly leave: () => Promise<void>
   readonly ask: (request: ChatRequest) => AsyncIterable<ChatEvent>
+  /** The models that this browser keeps. */
+  readonly stored: ModelStore
 }

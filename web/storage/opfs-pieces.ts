@@ -1,0 +1,73 @@
+/** Pieces as files of the origin's private file system. Runs in a worker: only there files are written in place. */
+import { isFull, isNamed, type Kept, type PieceStore } from './piece-store.ts'
+
+const ROOT = 'ringlet-models'
+
+const orNull = (error: unknown): null => {
+  // Gone, or changed under the reader by another tab: it counts as not there and is fetched again.
+  if (isNamed(error, 'NotFoundError', 'NotReadableError', 'TypeMismatchError')) return null
+  throw error
+}
+
+/** Writes a file whole. A tab that is killed here leaves a shorter file, which its hash gives away. */
+async function writeFile(folder: FileSystemDirectoryHandle, name: string, bytes: Uint8Array): Promise<Kept> {
+  let access: FileSystemSyncAccessHandle | null = null
+  try {
+    access = await (await folder.getFileHandle(name, { create: true })).createSyncAccessHandle()
+    access.truncate(0)
+    const written = access.write(bytes, { at: 0 })
+    access.flush()
+    if (written === bytes.length) return 'kept'
+  } catch (error) {
+    // A piece's name holds its hash: whoever has it open writes the same bytes.
+    if (isNamed(error, 'NoModificationAllowedError', 'InvalidStateError')) return 'busy'
+    if (!isFull(error)) throw error
+  } finally {
+    access?.close()
+  }
+  await folder.removeEntry(name).catch(() => undefined)
+  return 'full'
+}
+
+async function removeFolder(root: FileSystemDirectoryHandle, name: string): Promise<void> {
+  try {
+    await root.removeEntry(name, { recursive: true })
+  } catch (error) {
+    if (isNamed(error, 'NotFoundError')) return
+    // Another tab writes into it: what is free goes, and the folder with the next try.
+    const folder = await root.getDirectoryHandle(name)
+    for await (const piece of folder.keys()) await folder.removeEntry(piece).catch(() => undefined)
+    await root.removeEntry(name, { recursive: true }).catch(() => undefined)
+  }
+}
+
+/** @throws what the browser throws where it has no such file system */
+export async function opfsPieces(storage: StorageManager): Promise<PieceStore> {
+  const root = await (await storage.getDirectory()).getDirectoryHandle(ROOT, { create: true })
+  const open = (folder: string): Promise<FileSystemDirectoryHandle | null> => root.getDirectoryHandle(folder).catch(orNull)
+  const listed = async (folder: FileSystemDirectoryHandle | null): Promise<readonly string[]> => {
+    const names: string[] = []
+    for await (const name of folder?.keys() ?? []) names.push(name)
+    return names
+  }
+  return {
+    kind: 'opfs',
+    folders: () => listed(root),
+    names: async (folder) => listed(await open(folder)),
+    read: async (folder, name, from = 0, to) => {
+      const piece = await (await open(folder))?.getFileHandle(name).catch(orNull)
+      const file = await piece?.getFile().catch(orNull)
+      return file
+        ? file
+            .slice(from, to ?? file.size)
+            .arrayBuffer()
+            .then((buffer) => new Uint8Array(buffer), orNull)
+        : null
+    },
+    write: async (folder, name, bytes) => writeFile(await root.getDirectoryHandle(folder, { create: true }), name, bytes),
+    remove: async (folder, name) => {
+      if (name === undefined) return removeFolder(root, folder)
+      await (await open(folder))?.removeEntry(name).catch(() => undefined)
+    },
+  }
+}
