@@ -2,20 +2,26 @@
 import { ClusterError } from '../../protocol/errors.ts'
 import type { ModelConfig } from '../model/config.ts'
 import type { Architecture } from './architecture.ts'
-import type { AttentionSpec, GatedMlpSpec, LayerBuilder, PlainMlpSpec, Projection, WeightRef } from './layer-builder.ts'
+import type { AttentionSpec, GatedMlpSpec, LayerBuilder, PlainActivation, Projection, WeightRef } from './layer-builder.ts'
 import { ropeOf } from './rope.ts'
 
-const ACTIVATIONS: Readonly<Record<string, PlainMlpSpec['activation']>> = {
+const ACTIVATIONS: Readonly<Record<string, PlainActivation>> = {
   silu: 'silu',
   swish: 'silu',
   gelu: 'gelu',
   gelu_pytorch_tanh: 'gelu-tanh',
   gelu_new: 'gelu-tanh',
+  gelu_python: 'gelu',
+  gelu_python_tanh: 'gelu-tanh',
+  gelu_fast: 'gelu-tanh',
+  gelu_accurate: 'gelu-tanh',
+  quick_gelu: 'quick-gelu',
+  relu: 'relu',
 }
 
 /** @throws {ClusterError} unsupported_model naming the activation */
-export function activationOf(config: ModelConfig): PlainMlpSpec['activation'] {
-  const activation = ACTIVATIONS[config.activation]
+export function activationOf(config: ModelConfig): PlainActivation {
+  const activation = Object.hasOwn(ACTIVATIONS, config.activation) ? ACTIVATIONS[config.activation] : undefined
   if (activation) return activation
   throw new ClusterError(
     'unsupported_model',

@@ -19,7 +19,8 @@ const gemma = (modelType: string, hasHeadNorms: boolean): Architecture => ({
   embedding: (config) => ({ weight: embedTokens(config), scale: Math.fround(Math.sqrt(config.hiddenSize)) }),
   layer: (g, x, config, index) => {
     const at = layerAt(index)
-    const { scores } = config.softcaps
+    // Gemma 3 has the key, and no use for it.
+    const scores = hasHeadNorms ? null : config.softcaps.scores
     const mixed = selfAttention(g, normed(g, x, `${at}.input_layernorm`, config), config, index, {
       scale: config.queryScalar ** -0.5,
       ...(scores === null ? {} : { softcap: scores }),

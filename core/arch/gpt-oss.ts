@@ -8,7 +8,7 @@ import type { GatedMlpSpec, Projection, WeightRef } from './layer-builder.ts'
 /** One expert of the stacks under `at`: gate in the even, up in the odd outputs. */
 function expertAt(at: string, config: ModelConfig, item: number): GatedMlpSpec {
   const { hiddenSize } = config
-  const { count, intermediateSize, limit } = expertsOf(config)
+  const { count, intermediateSize, limit, alpha } = expertsOf(config)
   const part = (name: string, out: number, width: number, rows?: WeightRef['rows']): Projection => {
     const taken = { item, ...(rows ? { rows } : {}) }
     const stored: WeightRef = config.expertsAreMxfp4
@@ -17,7 +17,12 @@ function expertAt(at: string, config: ModelConfig, item: number): GatedMlpSpec {
     return { weight: stored, bias: { tensor: `${at}.${name}_bias`, shape: [count, out], ...taken } }
   }
   const gateUp = (start: number): Projection => part('gate_up_proj', 2 * intermediateSize, hiddenSize, { start, end: 2 * intermediateSize, step: 2 })
-  return { gate: gateUp(0), up: gateUp(1), down: part('down_proj', hiddenSize, intermediateSize), activation: { type: 'clamped-swiglu', limit } }
+  return {
+    gate: gateUp(0),
+    up: gateUp(1),
+    down: part('down_proj', hiddenSize, intermediateSize),
+    activation: { type: 'clamped-swiglu', limit, alpha },
+  }
 }
 
 export const gptOss: Architecture = {

@@ -34,6 +34,8 @@ export type RopeSpec = {
   readonly interleaved: boolean
   /** Instead of `inverseFrequencies` in a pass that reaches more than `above` tokens. */
   readonly long?: { readonly above: number; readonly inverseFrequencies: readonly number[] }
+  /** Positions the frequencies hold for: a longer context is refused. */
+  readonly until?: number
 }
 
 /** What follows the projections: causal self-attention over the layer's cache, the new tokens included. */
@@ -94,12 +96,14 @@ export type LatentAttentionSpec = Scores & {
   readonly rope: RopeSpec
 }
 
-/** `clamped-swiglu`: gate ≤ limit, |up| ≤ limit; (up + 1) · gate · sigmoid(1.702 · gate). */
-export type Activation = 'silu' | 'gelu' | 'gelu-tanh' | { readonly type: 'clamped-swiglu'; readonly limit: number }
+/** `quick-gelu`: x · sigmoid(1.702 · x). */
+export type PlainActivation = 'silu' | 'gelu' | 'gelu-tanh' | 'quick-gelu' | 'relu'
+/** `clamped-swiglu`: gate ≤ limit, |up| ≤ limit; (up + 1) · gate · sigmoid(alpha · gate). */
+export type Activation = PlainActivation | { readonly type: 'clamped-swiglu'; readonly limit: number; readonly alpha: number }
 /** down(activation(gate(x)) ∘ up(x)). */
 export type GatedMlpSpec = { readonly gate: Projection; readonly up: Projection; readonly down: Projection; readonly activation: Activation }
 /** down(activation(up(x))). */
-export type PlainMlpSpec = { readonly up: Projection; readonly down: Projection; readonly activation: 'silu' | 'gelu' | 'gelu-tanh' }
+export type PlainMlpSpec = { readonly up: Projection; readonly down: Projection; readonly activation: PlainActivation }
 
 /** Each token through `chosen` of the experts, weighed. */
 export type ExpertsSpec = {

@@ -8,6 +8,7 @@ const BASE = {
   intermediate_size: 128,
   num_hidden_layers: 4,
   num_attention_heads: 4,
+  num_key_value_heads: 4,
   vocab_size: 100,
   max_position_embeddings: 256,
 }

@@ -50,6 +50,7 @@ export function ropeFor(rope: RopeParameters, dim: number, interleaved = false):
   const held = (factors: 'shortFactor' | 'longFactor'): readonly number[] => scaled(plain, dim, rope, factors).map(Math.fround)
   const magnitude = rope.type === 'yarn' || rope.type === 'longrope' ? rope.magnitude : 1
   const spec = { inverseFrequencies: held('shortFactor'), magnitude, interleaved }
+  if (rope.type === 'default' && rope.until !== undefined) return { ...spec, until: rope.until }
   return rope.type === 'longrope' ? { ...spec, long: { above: rope.originalContext, inverseFrequencies: held('longFactor') } } : spec
 }
 

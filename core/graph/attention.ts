@@ -1,10 +1,10 @@
 /** Attention by GroupQueryAttention, and what goes into it. */
-import type { AttentionSpec, HeadNormSpec, LatentAttentionSpec, RopeSpec, WeightRef } from '../arch/layer-builder.ts'
+import type { AttentionSpec, HeadNormSpec, LatentAttentionSpec, Projection, RopeSpec, WeightRef } from '../arch/layer-builder.ts'
 import { ClusterError } from '../../protocol/errors.ts'
 import type { GraphBuilder } from './graph-builder.ts'
-import { headLayout, orderHeads, orderProjection, paddedSlots, type HeadLayout } from './head-layout.ts'
+import { headLayout, isIdentity, orderHeads, orderProjection, paddedSlots, type HeadLayout } from './head-layout.ts'
 import * as ops from './ops.ts'
-import { addressOf, linear, norm, ones, project, reshapeRows, scalar, sliceColumns, vector } from './products.ts'
+import { addressOf, linear, norm, ones, project, reshapeRows, scalar, selection, sliceColumns, vector } from './products.ts'
 import { rotaryTables } from './rotation.ts'
 import { rowsOf } from './weight-source.ts'
 
@@ -51,8 +51,8 @@ function groupQueryAttention(g: GraphBuilder, heads: Heads, kernel: Kernel): str
 
 type Normed = { readonly heads: number; readonly headDim: number; readonly slots: readonly number[]; readonly weights: readonly WeightRef[] }
 
-/** Reshape to heads ─ norm ─ Reshape back: WASM knows no norm inside its attention. */
-function normHeads(g: GraphBuilder, x: string, spec: HeadNormSpec, { heads, headDim, slots, weights }: Normed): string {
+/** Reshape to heads ─ RMS norm ─ Reshape back: WASM knows no norm inside its attention. Padding makes the mean smaller, see `attention`. */
+function rmsNormHeads(g: GraphBuilder, x: string, spec: HeadNormSpec, { heads, headDim, slots, weights }: Normed): string {
   const [first] = weights
   if (!first) throw new Error('a norm of heads without weights')
   const path = addressOf(first)
@@ -60,12 +60,42 @@ function normHeads(g: GraphBuilder, x: string, spec: HeadNormSpec, { heads, head
   const isShared = spec.over === 'head' && weights.length === 1 && rowsOf(first) === headDim
   const ordered = weights.map((ref) => orderHeads(ref, slots, rowsOf(ref) / headDim, headDim))
   const weight = vector(g, `${path}.weight`, ordered)
-  if (spec.over === 'all') return norm(g, path, x, spec.kind, weight, (spec.epsilon * headDim) / width)
-  const split = reshapeRows(g, `${path}/Reshape`, x, [heads, width])
   const epsilon = (spec.epsilon * headDim) / width
-  if (isShared) return reshapeRows(g, `${path}/ReshapeBack`, norm(g, path, split, spec.kind, weight, epsilon), [heads * width])
-  const back = reshapeRows(g, `${path}/ReshapeBack`, norm(g, path, split, spec.kind, ones(g, width), epsilon), [heads * width])
+  if (spec.over === 'all') return norm(g, path, x, 'rms', weight, epsilon)
+  const split = reshapeRows(g, `${path}/Reshape`, x, [heads, width])
+  if (isShared) return reshapeRows(g, `${path}/ReshapeBack`, norm(g, path, split, 'rms', weight, epsilon), [heads * width])
+  const back = reshapeRows(g, `${path}/ReshapeBack`, norm(g, path, split, 'rms', ones(g, width), epsilon), [heads * width])
   return ops.mul(g, `${path}/Mul`, [back, weight])
+}
+
+/** Reshape to heads ─ LayerNorm ─ Mul ─ MatMul with zeros and ones: a mean over padding would be another, so that slots are taken behind it. */
+function layerNormHeads(g: GraphBuilder, x: string, spec: HeadNormSpec, { heads, headDim, slots, weights }: Normed): string {
+  const [first] = weights
+  if (!first) throw new Error('a norm of heads without weights')
+  const path = addressOf(first)
+  const split = reshapeRows(g, `${path}/Reshape`, x, [heads, headDim])
+  const normed = norm(g, path, split, 'layer', ones(g, headDim), spec.epsilon)
+  const scaled = ops.mul(g, `${path}/Mul`, [normed, vector(g, `${path}.weight`, weights, [heads, headDim])])
+  const placed = isIdentity(slots, headDim) ? scaled : ops.matMul(g, `${path}/Slots`, [scaled, selection(g, slots, headDim)])
+  return reshapeRows(g, `${path}/ReshapeBack`, placed, [heads * slots.length])
+}
+
+/** q and k with their norms, and what scores are multiplied by then. */
+function normedHeads(g: GraphBuilder, x: string, spec: AttentionSpec, headNorm: HeadNormSpec, slots: readonly number[]): Heads & { scale: number } {
+  const at = selfAttentionAt(spec.layer)
+  const { headDim, numHeads, numKvHeads } = spec
+  const isRms = headNorm.kind === 'rms'
+  const side = (name: string, projection: Projection, heads: number, weights: readonly WeightRef[]): string => {
+    const projected = project(g, `${at}/${name}`, x, [isRms ? orderProjection(projection, slots, heads, headDim) : projection])
+    return (isRms ? rmsNormHeads : layerNormHeads)(g, projected, headNorm, { heads, headDim, slots, weights })
+  }
+  return {
+    query: side('q_proj', spec.q, numHeads, headNorm.q),
+    key: side('k_proj', spec.k, numKvHeads, headNorm.k),
+    value: project(g, `${at}/v_proj`, x, [orderProjection(spec.v, paddedSlots(headDim, slots.length), numKvHeads, headDim)]),
+    // A mean of squares over padding is smaller: both sides come out larger by √(width / headDim).
+    scale: isRms ? (spec.scale * headDim) / slots.length : spec.scale,
+  }
 }
 
 /** x ─ q, k, v projections (packed where nothing stands between) ─ [norms] ─ GroupQueryAttention */
@@ -74,27 +104,18 @@ export function attention(g: GraphBuilder, x: string, spec: AttentionSpec): stri
   const { headNorm, numHeads, numKvHeads, headDim, rope } = spec
   const layout = headLayout(headDim, rope)
   const { slots } = layout
-  const width = slots.length
-  const q = orderProjection(spec.q, slots, numHeads, headDim)
-  const k = orderProjection(spec.k, slots, numKvHeads, headDim)
-  const v = orderProjection(spec.v, paddedSlots(headDim, width), numKvHeads, headDim)
   const kernel: Kernel = { ...spec, layout, valueDim: headDim }
-  if (!headNorm) return groupQueryAttention(g, { query: project(g, `${at}/qkv_proj`, x, [q, k, v]), key: '', value: '' }, kernel)
-  if (headNorm.kind === 'layer' && width !== headDim)
-    throw new ClusterError('unsupported_model', `layer norms of heads of ${headDim} dimensions are not supported: a multiple of 16 is`)
-  const query = project(g, `${at}/q_proj`, x, [q])
-  const key = project(g, `${at}/k_proj`, x, [k])
-  const normedQuery = normHeads(g, query, headNorm, { heads: numHeads, headDim, slots, weights: headNorm.q })
-  // A mean of squares over padding is smaller: both sides come out larger by √(width / headDim).
-  const scale = (spec.scale * headDim) / width
-  const heads = {
-    // Scaled here, not in the kernel: ORT's WebGPU optimizer would else fuse norms and attention into a shader of 9 buffers, and 8 are
-    // all that every GPU has (onnxruntime 1.30, GroupQueryAttention with q_norm_weight).
-    query: ops.mul(g, `${at}/q_proj/Scale`, [normedQuery, scalar(g, scale)]),
-    key: normHeads(g, key, headNorm, { heads: numKvHeads, headDim, slots, weights: headNorm.k }),
-    value: project(g, `${at}/v_proj`, x, [v]),
+  if (!headNorm) {
+    const q = orderProjection(spec.q, slots, numHeads, headDim)
+    const k = orderProjection(spec.k, slots, numKvHeads, headDim)
+    const v = orderProjection(spec.v, paddedSlots(headDim, slots.length), numKvHeads, headDim)
+    return groupQueryAttention(g, { query: project(g, `${at}/qkv_proj`, x, [q, k, v]), key: '', value: '' }, kernel)
   }
-  return groupQueryAttention(g, heads, { ...kernel, scale: 1 })
+  const { query, key, value, scale } = normedHeads(g, x, spec, headNorm, slots)
+  // Scaled here, not in the kernel: ORT's WebGPU optimizer would else fuse norms and attention into a shader of 9 buffers, and 8 are
+  // all that every GPU has (onnxruntime 1.30, GroupQueryAttention with q_norm_weight).
+  const scaled = ops.mul(g, `${at}/q_proj/Scale`, [query, scalar(g, scale)])
+  return groupQueryAttention(g, { query: scaled, key, value }, { ...kernel, scale: 1 })
 }
 
 /** Rows of a head in kvUp: `plainDim` of the key, then `valueDim`. */

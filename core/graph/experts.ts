@@ -1,23 +1,32 @@
 /** MLPs: gated, plain, and many of them behind a router. */
-import type { Activation, ExpertsSpec, GatedMlpSpec, PlainMlpSpec } from '../arch/layer-builder.ts'
+import type { Activation, ExpertsSpec, GatedMlpSpec, PlainActivation, PlainMlpSpec } from '../arch/layer-builder.ts'
 import type { GraphBuilder } from './graph-builder.ts'
 import * as ops from './ops.ts'
 import { addressOf, integers, linear, reshapeRows, scalar, sliceColumns, vector } from './products.ts'
 
-/** Of gpt-oss: its sigmoid approximates GELU. */
-const CLAMPED_ALPHA = 1.702
+/** With it a sigmoid approximates GELU. */
+const GELU_ALPHA = 1.702
 /** Below any score, and within f16. */
 const NEVER = -60_000
 
-function activate(g: GraphBuilder, path: string, x: string, activation: PlainMlpSpec['activation']): string {
-  if (activation === 'silu') return ops.quickGelu(g, `${path}/Silu`, x, 1)
-  return ops.gelu(g, `${path}/Gelu`, [x], { approximate: { text: activation === 'gelu' ? 'none' : 'tanh' } })
+function activate(g: GraphBuilder, path: string, x: string, activation: PlainActivation): string {
+  switch (activation) {
+    case 'silu':
+      return ops.quickGelu(g, `${path}/Silu`, x, 1)
+    case 'quick-gelu':
+      return ops.quickGelu(g, `${path}/QuickGelu`, x, GELU_ALPHA)
+    case 'relu':
+      return ops.relu(g, `${path}/Relu`, [x])
+    case 'gelu':
+    case 'gelu-tanh':
+      return ops.gelu(g, `${path}/Gelu`, [x], { approximate: { text: activation === 'gelu' ? 'none' : 'tanh' } })
+  }
 }
 
 function gated(g: GraphBuilder, path: string, gate: string, up: string, activation: Activation): string {
   if (typeof activation === 'string') return ops.mul(g, `${path}/Mul`, [activate(g, path, gate, activation), up])
-  const { limit } = activation
-  const bounded = ops.quickGelu(g, `${path}/QuickGelu`, ops.clip(g, `${path}/Clip`, [gate, '', scalar(g, limit)]), CLAMPED_ALPHA)
+  const { limit, alpha } = activation
+  const bounded = ops.quickGelu(g, `${path}/QuickGelu`, ops.clip(g, `${path}/Clip`, [gate, '', scalar(g, limit)]), alpha)
   const raised = ops.add(g, `${path}/up/Add`, [ops.clip(g, `${path}/up/Clip`, [up, scalar(g, -limit), scalar(g, limit)]), scalar(g, 1)])
   return ops.mul(g, `${path}/Mul`, [bounded, raised])
 }
@@ -41,14 +50,14 @@ function isAmongLargest(g: GraphBuilder, path: string, x: string, count: number)
 const sumOfRow = (g: GraphBuilder, name: string, x: string, keepsAxis: boolean): string =>
   ops.reduceSum(g, name, [x, integers(g, [-1])], { keepdims: { int: keepsAxis ? 1 : 0 } })
 
-/** Scores for choosing, zero outside of the best groups. */
+/** Scores for choosing, out of reach outside of the best groups. */
 function withinGroups(g: GraphBuilder, path: string, choice: string, groups: NonNullable<ExpertsSpec['groups']>, experts: number): string {
   const size = experts / groups.count
   const grouped = reshapeRows(g, `${path}/Reshape`, choice, [groups.count, size])
   const best = ops.topKValues(g, `${path}/best/TopK`, grouped, integers(g, [Math.min(2, size)]))
   const open = isAmongLargest(g, path, sumOfRow(g, `${path}/ReduceSum`, best, false), groups.chosen)
-  const mask = ops.where(g, `${path}/Where`, [open, scalar(g, 1), scalar(g, 0)])
-  const masked = ops.mul(g, `${path}/Mul`, [grouped, reshapeRows(g, `${path}/mask/Reshape`, mask, [groups.count, 1])])
+  const mask = ops.where(g, `${path}/Where`, [open, scalar(g, 0), scalar(g, NEVER)])
+  const masked = ops.add(g, `${path}/Add`, [grouped, reshapeRows(g, `${path}/mask/Reshape`, mask, [groups.count, 1])])
   return reshapeRows(g, `${path}/ReshapeBack`, masked, [experts])
 }
 

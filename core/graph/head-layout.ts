@@ -38,7 +38,7 @@ export function headLayout(
 /** Slots of a value: its dimensions, then zeros. */
 export const paddedSlots = (dims: number, width: number): readonly number[] => range(0, width).map((slot) => (slot < dims ? slot : -1))
 
-const isIdentity = (slots: readonly number[], stride: number): boolean => slots.length === stride && slots.every((dim, slot) => dim === slot)
+export const isIdentity = (slots: readonly number[], stride: number): boolean => slots.length === stride && slots.every((dim, slot) => dim === slot)
 
 /** Rows of `heads` heads, `stride` stored dimensions each, in the order of their slots. */
 export function orderHeads(ref: WeightRef, slots: readonly number[], heads: number, stride: number): WeightRef {

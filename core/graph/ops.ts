@@ -14,6 +14,7 @@ const single =
 
 export const add = single('Add', '')
 export const mul = single('Mul', '')
+export const relu = single('Relu', '')
 export const gelu = single('Gelu', '')
 export const div = single('Div', '')
 export const tanh = single('Tanh', '')

@@ -36,6 +36,15 @@ export function ones(g: GraphBuilder, count: number): string {
   return g.constant({ name: `/ones.${count}`, type, dims: [count], inline: bytesOf(type === 'f16' ? f32ToF16Array(values) : values) })
 }
 
+/** A constant matrix [dims, slots] of zeros and ones: x · matrix has dimension slots[i] in column i, or zero for -1. */
+export function selection(g: GraphBuilder, slots: readonly number[], dims: number): string {
+  const type = g.options.floatType
+  const values = new Float32Array(dims * slots.length)
+  for (const [slot, dim] of slots.entries()) if (dim >= 0) values[dim * slots.length + slot] = 1
+  const inline = bytesOf(type === 'f16' ? f32ToF16Array(values) : values)
+  return g.constant({ name: `/selection.${slots.join('.')}`, type, dims: [dims, slots.length], inline })
+}
+
 /** A constant list of shapes, axes or bounds. */
 export const integers = (g: GraphBuilder, values: readonly number[]): string =>
   g.constant({ name: `/integers.${values.join('.')}`, type: 'int64', dims: [values.length], inline: bytesOf(BigInt64Array.from(values, BigInt)) })

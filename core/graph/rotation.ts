@@ -1,5 +1,6 @@
 /** cos and sin of a rotation as GroupQueryAttention takes them: [positions, pairs]. */
 import type { RopeSpec } from '../arch/layer-builder.ts'
+import { ClusterError } from '../../protocol/errors.ts'
 import { bytesOf } from '../quant/stored.ts'
 import type { GraphBuilder } from './graph-builder.ts'
 import * as ops from './ops.ts'
@@ -35,7 +36,12 @@ function tablesOf(g: GraphBuilder, frequencies: readonly number[], magnitude: nu
  */
 export function rotaryTables(g: GraphBuilder, rope: RopeSpec | null, pairs: number): Rotary {
   if (!rope) return { cos: '', sin: '' }
-  const { long, magnitude } = rope
+  const { long, magnitude, until = Infinity } = rope
+  if (g.options.contextLength > until)
+    throw new ClusterError(
+      'unsupported_model',
+      `a context of ${g.options.contextLength} tokens is not supported where the rotation changes behind ${until}`,
+    )
   const short = tablesOf(g, rope.inverseFrequencies, magnitude, pairs)
   if (!long || g.options.contextLength <= long.above) return short
   const far = tablesOf(g, long.inverseFrequencies, magnitude, pairs)

@@ -40,7 +40,7 @@ test('old and new form of config.json give the same rotation', () => {
 })
 
 test('a rope type that is not known is refused by name, never taken for the default', () => {
-  expect(() => parseConfig(JSON.stringify({ ...CONFIG, rope_scaling: { rope_type: 'dynamic', factor: 4 } }))).toThrow(/dynamic.*supported/)
+  expect(() => parseConfig(JSON.stringify({ ...CONFIG, rope_scaling: { rope_type: 'spiral', factor: 4 } }))).toThrow(/spiral.*supported/)
 })
 
 test('an unsupported model type is refused with the supported ones named, before its config is judged', async () => {

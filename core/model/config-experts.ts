@@ -16,8 +16,9 @@ export type ExpertsConfig = {
   readonly groups: { readonly count: number; readonly chosen: number } | null
   /** By layer: experts, or one MLP. */
   readonly sparse: readonly boolean[]
-  /** Bound of gate and up. */
+  /** Of a clamped SwiGLU: the bound of gate and up, and the factor within its sigmoid. */
   readonly limit: number
+  readonly alpha: number
 }
 
 /** Attention whose keys and values come from one narrow vector a token (DeepSeek). */
@@ -47,10 +48,13 @@ export function parseExperts(config: ConfigJson): ExpertsConfig | null {
   const count = config.num_local_experts ?? config.num_experts ?? config.n_routed_experts ?? 0
   if (count === 0) return null
   const chosen = required(config.num_experts_per_tok, 'num_experts_per_tok')
-  const groups = config.n_group && config.n_group > 1 ? { count: config.n_group, chosen: config.topk_group ?? config.n_group } : null
-  if (chosen > count) throw badConfig(`${chosen} of ${count} experts are chosen`)
-  if (groups && count % groups.count !== 0) throw badConfig(`${count} experts in ${groups.count} groups`)
   const isDeepseek = config.model_type === 'deepseek_v3'
+  const groupCount = isDeepseek ? (config.n_group ?? 8) : 1
+  const groups = groupCount > 1 ? { count: groupCount, chosen: config.topk_group ?? 4 } : null
+  if (chosen > count) throw badConfig(`${chosen} of ${count} experts are chosen`)
+  if (groups && (count % groups.count !== 0 || groups.chosen > groups.count))
+    throw badConfig(`${count} experts in ${groups.count} groups, of which ${groups.chosen} are chosen`)
+  if (groups && chosen > (count / groups.count) * groups.chosen) throw badConfig(`${chosen} experts of ${groups.chosen} groups`)
   return {
     count,
     chosen,
@@ -61,6 +65,7 @@ export function parseExperts(config: ConfigJson): ExpertsConfig | null {
     groups,
     sparse: Array.from({ length: config.num_hidden_layers }, (_, index) => isSparse(config, index)),
     limit: config.swiglu_limit ?? 7,
+    alpha: config.swiglu_alpha ?? 1.702,
   }
 }
 

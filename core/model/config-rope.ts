@@ -4,7 +4,12 @@ import { badConfig, defaultsOf, required, type ConfigJson, type RopeJson } from 
 
 /** Rotary frequencies as a checkpoint states them; `core/arch/rope.ts` computes the angles. */
 export type RopeParameters =
-  | { readonly type: 'default'; readonly theta: number }
+  | {
+      readonly type: 'default'
+      readonly theta: number
+      /** Positions it holds for, where it changes behind them. */
+      readonly until?: number
+    }
   | { readonly type: 'linear'; readonly theta: number; readonly factor: number }
   | {
       readonly type: 'llama3'
@@ -38,22 +43,29 @@ export type RopeParameters =
       readonly magnitude: number
     }
 
-const SUPPORTED = 'default, linear, llama3, yarn and longrope'
+const SUPPORTED = 'default, linear, dynamic, llama3, yarn and longrope'
 
 /** How much attention sharpens when a context is stretched. Source: transformers `modeling_rope_utils.py`. */
 export const yarnMagnitude = (factor: number, mscale: number): number => (factor <= 1 ? 1 : 0.1 * mscale * Math.log(factor) + 1)
 
+/** A context that the frequencies were trained for, where a checkpoint states another one than its longest. */
+const originalContextOf = (spec: RopeJson, config: ConfigJson): number =>
+  config.original_max_position_embeddings ?? spec.original_max_position_embeddings ?? contextOf(config)
+const contextOf = (config: ConfigJson): number => config.max_position_embeddings ?? 2048
+const factorOf = (spec: RopeJson, config: ConfigJson): number => spec.factor ?? contextOf(config) / originalContextOf(spec, config)
+
 function parseYarn(spec: RopeJson, config: ConfigJson, theta: number): RopeParameters {
-  const factor = required(spec.factor, 'the factor of rope type yarn')
+  const factor = factorOf(spec, config)
   const [mscale, mscaleAllDim] = [spec.mscale ?? 0, spec.mscale_all_dim ?? 0]
   const byScales = mscale && mscaleAllDim ? yarnMagnitude(factor, mscale) / yarnMagnitude(factor, mscaleAllDim) : yarnMagnitude(factor, 1)
   return {
     type: 'yarn',
     theta,
     factor,
-    originalContext: spec.original_max_position_embeddings ?? config.max_position_embeddings ?? 2048,
-    betaFast: spec.beta_fast ?? 32,
-    betaSlow: spec.beta_slow ?? 1,
+    originalContext: originalContextOf(spec, config),
+    // Zero is taken for absent, as in the reference.
+    betaFast: spec.beta_fast || 32,
+    betaSlow: spec.beta_slow || 1,
     magnitude: spec.attention_factor ?? byScales,
     truncate: spec.truncate ?? true,
     mscaleAllDim,
@@ -61,10 +73,7 @@ function parseYarn(spec: RopeJson, config: ConfigJson, theta: number): RopeParam
 }
 
 function parseLongRope(spec: RopeJson, config: ConfigJson, theta: number): RopeParameters {
-  const maxPositions = required(config.max_position_embeddings, 'max_position_embeddings')
-  const stated = config.original_max_position_embeddings ?? spec.original_max_position_embeddings
-  const originalContext = stated ?? maxPositions
-  const factor = stated ? maxPositions / stated : (spec.factor ?? 1)
+  const [factor, originalContext] = [factorOf(spec, config), originalContextOf(spec, config)]
   return {
     type: 'longrope',
     theta,
@@ -75,12 +84,21 @@ function parseLongRope(spec: RopeJson, config: ConfigJson, theta: number): RopeP
   }
 }
 
-function parseSpec(spec: RopeJson, config: ConfigJson, theta: number): RopeParameters {
+function typeOf(spec: RopeJson, config: ConfigJson): string {
   const type = spec.rope_type ?? spec.type ?? 'default'
+  // Names that Phi-3's checkpoints have had for it.
+  return config.model_type === 'phi3' && (type === 'su' || type === 'yarn') ? 'longrope' : type
+}
+
+function parseSpec(spec: RopeJson, config: ConfigJson, theta: number): RopeParameters {
+  const type = typeOf(spec, config)
   const need = (value: number | null | undefined, key: string): number => required(value, `the ${key} of rope type ${type}`)
   switch (type) {
     case 'default':
       return { type, theta }
+    // Stretches as a sequence outgrows max_position_embeddings; up to there it is the default.
+    case 'dynamic':
+      return { type: 'default', theta, until: contextOf(config) }
     case 'linear':
       return { type, theta, factor: need(spec.factor, 'factor') }
     case 'llama3':
@@ -90,18 +108,19 @@ function parseSpec(spec: RopeJson, config: ConfigJson, theta: number): RopeParam
         factor: need(spec.factor, 'factor'),
         lowFreqFactor: need(spec.low_freq_factor, 'low_freq_factor'),
         highFreqFactor: need(spec.high_freq_factor, 'high_freq_factor'),
-        originalContext: need(spec.original_max_position_embeddings, 'original_max_position_embeddings'),
+        originalContext: originalContextOf(spec, config),
       }
     case 'yarn':
       return parseYarn(spec, config, theta)
-    // The name that Phi-3's first checkpoints gave it.
-    case 'su':
     case 'longrope':
       return parseLongRope(spec, config, theta)
     default:
       throw new ClusterError('unsupported_model', `rope type ${type} is not supported; supported are ${SUPPORTED}`)
   }
 }
+
+/** gpt-oss is stretched where its checkpoint says nothing. */
+const GPT_OSS_ROPE: RopeJson = { rope_type: 'yarn', factor: 32, beta_fast: 32, beta_slow: 1, truncate: false, original_max_position_embeddings: 4096 }
 
 export type RopeConfig = {
   readonly rope: RopeParameters
@@ -113,7 +132,8 @@ export type RopeConfig = {
 /** @throws {ClusterError} bad_checkpoint, unsupported_model */
 export function parseRope(config: ConfigJson): RopeConfig {
   const parameters = config.rope_parameters
-  const spec = parameters?.full_attention ?? parameters ?? config.rope_scaling ?? {}
+  const standard = config.model_type === 'gpt_oss' ? GPT_OSS_ROPE : {}
+  const spec = config.rope_scaling ?? parameters?.full_attention ?? parameters ?? standard
   const defaults = defaultsOf(config.model_type)
   const theta = spec.rope_theta ?? config.rope_theta ?? defaults.theta ?? 10_000
   const local = parameters?.sliding_attention

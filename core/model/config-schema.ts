@@ -23,8 +23,8 @@ const ropeSchema = z.looseObject({
   high_freq_factor: positive.optional(),
   original_max_position_embeddings: size.nullish(),
   attention_factor: positive.nullish(),
-  beta_fast: positive.nullish(),
-  beta_slow: positive.nullish(),
+  beta_fast: z.number().min(0).nullish(),
+  beta_slow: z.number().min(0).nullish(),
   mscale: z.number().nullish(),
   mscale_all_dim: z.number().nullish(),
   truncate: flag.nullish(),
@@ -90,6 +90,7 @@ export const configSchema = z.looseObject({
   decoder_sparse_step: size.nullish(),
   mlp_only_layers: z.array(index).nullish(),
   swiglu_limit: positive.nullish(),
+  swiglu_alpha: positive.nullish(),
   quantization_config: z.looseObject({ quant_method: z.string().nullish() }).nullish(),
   n_shared_experts: index.nullish(),
   routed_scaling_factor: positive.nullish(),
@@ -117,26 +118,35 @@ export type FamilyDefaults = {
   readonly epsilon?: number
   readonly theta?: number
   readonly headDim?: number
+  readonly kvHeads?: number
+  readonly attentionBias?: boolean
+  readonly softcaps?: { readonly scores: number; readonly logits: number }
   readonly activation?: string
   readonly partialRotary?: number
 }
 const FAMILIES: Readonly<Record<string, FamilyDefaults>> = {
-  mixtral: { epsilon: 1e-5, theta: 1_000_000 },
+  mistral: { kvHeads: 8 },
+  mixtral: { epsilon: 1e-5, theta: 1_000_000, kvHeads: 8 },
   phi3: { epsilon: 1e-5 },
   olmo2: { epsilon: 1e-5 },
-  stablelm: { epsilon: 1e-5, partialRotary: 0.25 },
-  starcoder2: { epsilon: 1e-5, tie: true, activation: 'gelu_pytorch_tanh' },
-  smollm3: { tie: true, theta: 2_000_000 },
-  qwen3: { headDim: 128 },
-  gemma2: { tie: true, headDim: 256, activation: 'gelu_pytorch_tanh' },
-  gemma3_text: { tie: true, headDim: 256, theta: 1_000_000, activation: 'gelu_pytorch_tanh' },
-  gpt_oss: { epsilon: 1e-5, theta: 150_000, headDim: 64 },
-  lfm2: { tie: true, epsilon: 1e-5, theta: 1_000_000 },
+  stablelm: { epsilon: 1e-5, partialRotary: 0.25, kvHeads: 32 },
+  starcoder2: { epsilon: 1e-5, tie: true, activation: 'gelu_pytorch_tanh', kvHeads: 2 },
+  smollm3: { tie: true, theta: 2_000_000, kvHeads: 4 },
+  qwen2: { kvHeads: 32 },
+  qwen3: { headDim: 128, kvHeads: 32 },
+  qwen3_moe: { kvHeads: 4 },
+  gemma2: { tie: true, headDim: 256, activation: 'gelu_pytorch_tanh', kvHeads: 4, softcaps: { scores: 50, logits: 30 } },
+  gemma3_text: { tie: true, headDim: 256, theta: 1_000_000, activation: 'gelu_pytorch_tanh', kvHeads: 4 },
+  gpt_oss: { epsilon: 1e-5, theta: 150_000, headDim: 64, kvHeads: 8, attentionBias: true },
+  lfm2: { tie: true, epsilon: 1e-5, theta: 1_000_000, kvHeads: 8 },
 }
 export const defaultsOf = (modelType: string): FamilyDefaults => FAMILIES[modelType] ?? {}
 
 export const badConfig = (what: string, cause?: unknown): ClusterError =>
   new ClusterError('bad_checkpoint', `config.json is not usable: ${what}`, { cause })
+
+/** What a class takes where the key is absent; null in the file stays null: "none". */
+export const unlessAbsent = <T>(value: T | null | undefined, standard: T | undefined): T | null => (value === undefined ? (standard ?? null) : value)
 
 /** @throws {ClusterError} bad_checkpoint naming the key */
 export function required<T>(value: T | null | undefined, key: string): T {

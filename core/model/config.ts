@@ -4,7 +4,7 @@ import { ClusterError } from '../../protocol/errors.ts'
 import { parseExperts, parseLatent, type ExpertsConfig, type LatentConfig } from './config-experts.ts'
 import { parseLayers, type LayerKind } from './config-layers.ts'
 import { parseRope, type RopeParameters } from './config-rope.ts'
-import { badConfig, configSchema, defaultsOf, required, tokenIdsSchema, type ConfigJson } from './config-schema.ts'
+import { badConfig, configSchema, defaultsOf, required, tokenIdsSchema, unlessAbsent, type ConfigJson } from './config-schema.ts'
 
 export type ModelConfig = {
   readonly modelType: string
@@ -73,14 +73,17 @@ function intermediateSizeOf(config: ConfigJson): number {
   if (config.model_type !== 'lfm2') return required(config.intermediate_size, 'intermediate_size')
   const stated = required(config.block_ff_dim ?? config.intermediate_size, 'intermediate_size')
   if (!(config.block_auto_adjust_ff_dim ?? true)) return stated
+  const adjusted = Math.floor((2 * stated) / 3)
+  if (config.block_ffn_dim_multiplier === null) return adjusted
   const multiple = config.block_multiple_of ?? 256
-  return multiple * Math.ceil(Math.floor((config.block_ffn_dim_multiplier ?? 1) * Math.floor((2 * stated) / 3)) / multiple)
+  return multiple * Math.ceil(Math.floor((config.block_ffn_dim_multiplier ?? 1) * adjusted) / multiple)
 }
 
 function headsOf(config: ConfigJson): Pick<ModelConfig, 'numHeads' | 'numKvHeads' | 'headDim'> {
   const numHeads = config.num_attention_heads
-  const headDim = config.head_dim ?? defaultsOf(config.model_type).headDim ?? config.hidden_size / numHeads
-  const numKvHeads = config.num_key_value_heads ?? numHeads
+  const defaults = defaultsOf(config.model_type)
+  const headDim = config.head_dim ?? defaults.headDim ?? config.hidden_size / numHeads
+  const numKvHeads = unlessAbsent(config.num_key_value_heads, defaults.kvHeads) ?? numHeads
   if (!Number.isInteger(headDim)) throw badConfig('hidden_size is not a multiple of num_attention_heads and head_dim is missing')
   if (numHeads % numKvHeads !== 0) throw badConfig('num_attention_heads is not a multiple of num_key_value_heads')
   return { numHeads, numKvHeads, headDim }
@@ -96,13 +99,16 @@ function isMxfp4(config: ConfigJson): boolean {
 
 type Choices = 'attentionBias' | 'qkvBias' | 'useBias' | 'mlpBias' | 'headNorms' | 'parallelResidual' | 'softcaps' | 'multipliers' | 'convolution'
 const choicesOf = (config: ConfigJson): Pick<ModelConfig, Choices> => ({
-  attentionBias: config.attention_bias ?? false,
+  attentionBias: config.attention_bias ?? defaultsOf(config.model_type).attentionBias ?? false,
   qkvBias: config.use_qkv_bias ?? false,
   useBias: config.use_bias ?? true,
   mlpBias: config.mlp_bias ?? false,
   headNorms: config.qk_layernorm ?? false,
   parallelResidual: config.use_parallel_residual ?? false,
-  softcaps: { scores: config.attn_logit_softcapping ?? null, logits: config.final_logit_softcapping ?? null },
+  softcaps: {
+    scores: unlessAbsent(config.attn_logit_softcapping, defaultsOf(config.model_type).softcaps?.scores),
+    logits: unlessAbsent(config.final_logit_softcapping, defaultsOf(config.model_type).softcaps?.logits),
+  },
   multipliers: {
     embedding: config.embedding_multiplier ?? 1,
     attention: config.attention_multiplier ?? 1,
@@ -132,7 +138,7 @@ export function parseConfig(text: string): ModelConfig {
     rotaryDim: Math.floor(heads.headDim * partialRotaryFactor),
     layers: parseLayers(config),
     maxPositions: config.max_position_embeddings ?? 2048,
-    tieWordEmbeddings: config.tie_word_embeddings ?? config.tie_embedding ?? defaults.tie ?? false,
+    tieWordEmbeddings: config.tie_embedding ?? config.tie_word_embeddings ?? defaults.tie ?? false,
     ...choicesOf(config),
     queryScalar: config.query_pre_attn_scalar ?? 256,
     experts: parseExperts(config),
