@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { beforeAll, expect, test } from 'vitest'
 import { folderSource } from '../api-gateway/folder-source.ts'
 import { estimateShard } from '../core/cluster/estimate.ts'
+import { emitShard } from '../core/graph/shard-graphs.ts'
 import { heldWeightBytes } from '../core/graph/held-bytes.ts'
 import { describeModel } from '../core/model/describe-model.ts'
 import type { ModelDescription } from '../core/model/model-description.ts'
@@ -67,6 +68,32 @@ for (const [startLayer, endLayer] of [
       await runner.dispose()
     })
   }
+}
+
+for (const weightFormat of ['f32', 'int8'] as const) {
+  test(`in parts, a shard in ${weightFormat} holds what is estimated for it so, and gives the same logits to the bit`, async () => {
+    const parts = { weightFormat, leastPartBytes: 1 }
+    const logits = async (change: Partial<LoadShardOptions>): Promise<Float32Array> => {
+      const runner = await load(0, 4, change)
+      runner.open(SEQUENCE, 6)
+      const output = await runner.run({ ...tokens(0, [1, 2, 3, 4, 5]), want: { type: 'all-logits' } })
+      await runner.dispose()
+      if (output.type !== 'all-logits') throw new Error(output.type)
+      return output.logits
+    }
+    const graphs = emitShard(model, { startLayer: 0, endLayer: 4 }, { backend: 'wasm', floatType: 'f32', contextLength: 32, ...parts })
+    expect(graphs.layers.length).toBe(4)
+    expect(graphs.head.length).toBeGreaterThan(1)
+    expect(graphs.head.map(({ start }) => start)).toEqual([0, ...graphs.head.slice(0, -1).map(({ end }) => end)])
+    expect(graphs.head.at(-1)?.end).toBe(426)
+    const whole = await logits({ weightFormat })
+    expect(Math.max(...whole)).toBeGreaterThan(1)
+    expect(await logits(parts)).toEqual(whole)
+    const runner = await load(0, 4, parts)
+    const estimated = { backend: 'wasm', floatType: 'f32', contextLength: 32, ...parts } as const
+    expect(heldWeightBytes(model, { startLayer: 0, endLayer: 4 }, estimated)).toBe(runner.heldBytes)
+    await runner.dispose()
+  })
 }
 
 test('an estimate adds KV of the context, 10 to 30 % of activations and 15 % of overhead', () => {

@@ -1,8 +1,7 @@
 /** A shard from a checkpoint: reads its own layers' bytes, builds the graph for the backend, compiles and warms it up. */
 import { architectureOf } from '../core/arch/registry.ts'
-import { emitHead, emitLayers } from '../core/graph/emit.ts'
 import { floatTypeOf, type EmitOptions, type GraphBackend } from '../core/graph/emit-options.ts'
-import type { EmittedGraph } from '../core/graph/graph-builder.ts'
+import { emitShard } from '../core/graph/shard-graphs.ts'
 import type { ModelDescription } from '../core/model/model-description.ts'
 import type { ModelSource } from '../core/model/model-source.ts'
 import { readTensors } from '../core/model/read-tensors.ts'
@@ -11,7 +10,8 @@ import type { WeightFormat } from '../protocol/cluster.ts'
 import { ClusterError } from '../protocol/errors.ts'
 import type { EmbeddingTable } from './embedding.ts'
 import type { Engine } from './engine.ts'
-import { bytesToRead, openGraph, type OpenedGraph, type SessionOptions, type WeightReading } from './open-graph.ts'
+import { bytesToRead, type WeightReading } from './external-data.ts'
+import { heldByGraphs, openShardGraphs, type OpenedShard, type SessionOptions } from './open-graph.ts'
 import type { Ort } from './ort.ts'
 import { createRunner } from './runner.ts'
 import type { LoadProgress, ShardRunner } from './shard-runner.ts'
@@ -35,6 +35,7 @@ export type LoadShardOptions = {
   readonly gpu?: RunnerGpu
   readonly onProgress?: (progress: LoadProgress) => void
   readonly signal?: AbortSignal
+  readonly leastPartBytes?: EmitOptions['leastPartBytes']
 }
 
 type Table = { readonly tensor: string; readonly location: TensorLocation; readonly build: (bytes: Uint8Array) => EmbeddingTable }
@@ -57,21 +58,19 @@ async function readTable({ tensor, location, build }: Table, reading: WeightRead
   return build(bytes)
 }
 
-type Progress = { readonly onBytes: (count: number) => void; readonly onPhase: (phase: LoadProgress['phase']) => void }
+type Progress = { readonly onBytes: (count: number) => void; readonly onWarmUp: () => void }
 
+/** Graphs are compiled between downloads; what is told only goes forward: compiling begins when the last byte is there. */
 function progressOf(totalBytes: number, onProgress: LoadShardOptions['onProgress']): Progress {
-  let [loadedBytes, phase]: [number, LoadProgress['phase']] = [0, 'downloading']
-  const report = (): void => onProgress?.({ phase, loadedBytes, totalBytes })
-  report()
+  let loadedBytes = 0
+  const report = (phase: LoadProgress['phase']): void => onProgress?.({ phase, loadedBytes, totalBytes })
+  report('downloading')
   return {
     onBytes: (count) => {
       loadedBytes += count
-      report()
+      report(loadedBytes < totalBytes ? 'downloading' : 'compiling')
     },
-    onPhase: (next) => {
-      phase = next
-      report()
-    },
+    onWarmUp: () => report('warming-up'),
   }
 }
 
@@ -82,68 +81,53 @@ function checkRange({ model, startLayer, endLayer, contextLength }: LoadShardOpt
   if (!(contextLength >= 1)) throw new ClusterError('invalid_value', `a context of ${contextLength} tokens`)
 }
 
-function emitOptionsOf({ model, backend, weightFormat, contextLength, gpu }: LoadShardOptions): EmitOptions {
+function emitOptionsOf({ model, backend, weightFormat, contextLength, gpu, leastPartBytes }: LoadShardOptions): EmitOptions {
   const { needsF32 = false } = architectureOf(model.config.modelType)
-  const floatType = gpu?.device.features.has('shader-f16') ? 'f16' : 'f32'
-  return { backend, weightFormat, contextLength, floatType: floatTypeOf({ backend, weightFormat, floatType }, needsF32) }
+  const floatType = floatTypeOf({ backend, weightFormat, floatType: gpu?.device.features.has('shader-f16') ? 'f16' : 'f32' }, needsF32)
+  return { backend, weightFormat, contextLength, floatType, ...(leastPartBytes === undefined ? {} : { leastPartBytes }) }
 }
-
-type Parts = { readonly body: OpenedGraph; readonly head: OpenedGraph | null; readonly embedding: EmbeddingTable | null }
 
 /** How far a prompt at once and in pieces may part: rounding in f32; in narrower formats also activations quantized by the chunk. */
 const toleranceOf = ({ backend, weightFormat }: LoadShardOptions): number | null => (backend === 'wasm' ? null : weightFormat === 'f32' ? 0.001 : 0.2)
 
-async function finish<Cache>(engine: Engine<Cache>, options: LoadShardOptions, { body, head, embedding }: Parts): Promise<ShardRunner> {
+type Loaded = { readonly graphs: OpenedShard; readonly embedding: EmbeddingTable | null }
+
+async function finish<Cache>(engine: Engine<Cache>, options: LoadShardOptions, { graphs, embedding }: Loaded): Promise<ShardRunner> {
   const { model, startLayer, endLayer, contextLength } = options
   const { hiddenSize } = model.config
+  const isLast = graphs.head.length > 0
   try {
-    await warmUp(engine, { hiddenSize, isLast: head !== null, contextLength, tolerance: toleranceOf(options) })
+    await warmUp(engine, { hiddenSize, isLast, contextLength, tolerance: toleranceOf(options) })
   } catch (error) {
     await engine.dispose()
     throw error
   }
-  const heldBytes = body.heldBytes + (head?.heldBytes ?? 0) + (embedding?.bytes.length ?? 0)
-  return createRunner({ engine, startLayer, endLayer, hiddenSize, heldBytes, contextLength, embedding, isLast: head !== null })
+  const heldBytes = heldByGraphs(graphs) + (embedding?.bytes.length ?? 0)
+  return createRunner({ engine, startLayer, endLayer, hiddenSize, heldBytes, contextLength, embedding, isLast })
 }
-
-/** Both sessions, or none. */
-async function openGraphs(
-  options: LoadShardOptions,
-  graphs: Graphs,
-  reading: WeightReading,
-  onCompile: () => void,
-): Promise<Omit<Parts, 'embedding'>> {
-  const { ort, backend, gpu } = options
-  const sessionOptions: SessionOptions = backend === 'wasm' ? { executionProviders: ['wasm'] } : webgpuSessionOptions(gpu)
-  const body = await openGraph(ort, graphs.body, reading, sessionOptions, onCompile)
-  try {
-    return { body, head: graphs.head ? await openGraph(ort, graphs.head, reading, sessionOptions, onCompile) : null }
-  } catch (error) {
-    await body.release()
-    throw error
-  }
-}
-
-type Graphs = { readonly body: EmittedGraph; readonly head: EmittedGraph | null }
 
 /**
- * Loads layers [startLayer, endLayer) and, at the ends, the embedding table and the head. Reads only their bytes.
+ * Loads layers [startLayer, endLayer) and, at the ends, the embedding table and the head. Reads only their bytes, and those of a
+ * table that is both once.
  * @throws {ClusterError} unsupported_backend, unsupported_model, bad_checkpoint, source_unavailable, not_enough_memory, cancelled
  */
 export async function loadShard(options: LoadShardOptions): Promise<ShardRunner> {
   checkRange(options)
-  const { model, ort, source, startLayer, endLayer, signal } = options
+  const { model, ort, source, startLayer, signal, gpu, backend } = options
   const { tensors, config } = model
   const emit = emitOptionsOf(options)
-  const graphs: Graphs = { body: emitLayers(model, options, emit), head: endLayer === config.numLayers ? emitHead(model, emit) : null }
+  const sessionOptions: SessionOptions = backend === 'wasm' ? { executionProviders: ['wasm'] } : webgpuSessionOptions(gpu)
+  const graphs = emitShard(model, options, emit)
   const table = startLayer === 0 ? embeddingOf(model) : null
-  const toRead = bytesToRead(graphs.body, tensors) + (graphs.head ? bytesToRead(graphs.head, tensors) : 0)
-  const progress = progressOf(toRead + (table ? table.location.end - table.location.start : 0), options.onProgress)
+  const all = [...graphs.layers, ...graphs.head.map(({ graph }) => graph)]
+  const toRead = bytesToRead(all, tensors, table?.location) + (table ? table.location.end - table.location.start : 0)
+  const progress = progressOf(toRead, options.onProgress)
   const reading: WeightReading = { source, tensors, onBytes: progress.onBytes, ...(signal ? { signal } : {}) }
   const embedding = table ? await readTable(table, reading) : null
-  const parts = { ...(await openGraphs(options, graphs, reading, () => progress.onPhase('compiling'))), embedding }
-  progress.onPhase('warming-up')
-  const shared = { ort, config, ...parts }
-  if (options.backend === 'wasm') return finish(wasmEngine(shared), options, parts)
-  return finish(webgpuEngine({ ...shared, gpu: gpuOf(options.gpu), floatType: emit.floatType }), options, parts)
+  const held = table && embedding ? { held: { location: table.location, bytes: embedding.bytes } } : {}
+  const opened = await openShardGraphs(ort, graphs, { ...reading, ...held }, sessionOptions)
+  progress.onWarmUp()
+  const loaded = { graphs: opened, embedding }
+  if (backend === 'wasm') return finish(wasmEngine({ ort, config, graphs: opened }), options, loaded)
+  return finish(webgpuEngine({ ort, config, graphs: opened, gpu: gpuOf(gpu), floatType: emit.floatType }), options, loaded)
 }

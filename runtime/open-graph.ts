@@ -1,18 +1,15 @@
-/** From an emitted graph to a session: reads the weights it names, builds them, hands them over. */
+/** From an emitted graph to a session: its weights are built in memory that the next graph takes over, and handed over. */
+import type { RowRange } from '../core/graph/emit.ts'
 import type { EmittedGraph, StateSpec } from '../core/graph/graph-builder.ts'
-import { externalPath } from '../core/graph/onnx.ts'
-import { buildWeights, plannedBytes, sourcesOf, type WeightPlan } from '../core/graph/weight-plan.ts'
-import { locationsOf, type StoredPart } from '../core/graph/weight-source.ts'
-import type { ModelSource } from '../core/model/model-source.ts'
-import { readTensors } from '../core/model/read-tensors.ts'
-import type { TensorIndex, TensorLocation } from '../core/model/safetensors.ts'
+import type { ShardGraphs } from '../core/graph/shard-graphs.ts'
+import { plannedBytes } from '../core/graph/weight-plan.ts'
 import { ClusterError } from '../protocol/errors.ts'
+import { buildExternalData, buildSpace, type BuildSpace, type WeightReading } from './external-data.ts'
 import { exclusive } from './exclusive.ts'
 import type { Ort } from './ort.ts'
 
 type Session = Awaited<ReturnType<Ort['InferenceSession']['create']>>
 export type SessionOptions = NonNullable<Parameters<Ort['InferenceSession']['create']>[1]>
-type ExternalData = { path: string; data: Uint8Array }
 
 type Feeds = Parameters<Session['run']>[0]
 type Results = Awaited<ReturnType<Session['run']>>
@@ -30,85 +27,6 @@ export type OpenedGraph = {
   readonly heldBytes: number
 }
 
-export type WeightReading = {
-  readonly source: ModelSource
-  readonly tensors: TensorIndex
-  readonly onBytes: (count: number) => void
-  readonly signal?: AbortSignal
-}
-
-/** Stored bytes a group of plans is read in: bounds what is in memory beside the built weights. */
-const READ_BYTES = 64 * 1024 * 1024
-
-/** Parts of tensors that the plans need, by key. */
-const partsOf = (plans: readonly WeightPlan[], tensors: TensorIndex): ReadonlyMap<string, TensorLocation> =>
-  new Map(plans.flatMap(sourcesOf).flatMap((ref) => locationsOf(ref, tensors)))
-
-const storedBytes = (locations: ReadonlyMap<string, TensorLocation>): number =>
-  [...locations.values()].reduce((sum, { start, end }) => sum + end - start, 0)
-
-/** Stored bytes that the graph's weights take on the wire. */
-export const bytesToRead = (graph: EmittedGraph, tensors: TensorIndex): number => storedBytes(partsOf(graph.weights, tensors))
-
-/** Plans in the order of their layers, in groups that are read together. */
-function groupPlans(plans: readonly WeightPlan[], tensors: TensorIndex): readonly (readonly WeightPlan[])[] {
-  const groups: WeightPlan[][] = []
-  let filled = Infinity
-  for (const plan of plans) {
-    const bytes = storedBytes(partsOf([plan], tensors))
-    if (filled + bytes > READ_BYTES) {
-      groups.push([])
-      filled = 0
-    }
-    groups.at(-1)?.push(plan)
-    filled += bytes
-  }
-  return groups
-}
-
-/** Memory for built weights is asked for in pieces of this size: allocators return large ones to the system as soon as they are free, small ones late. */
-const SLAB_BYTES = 256 * 1024 * 1024
-/** Typed arrays begin at multiples of their element; 16 serves every one. */
-const ALIGNMENT = 16
-
-/** Copies weights one behind the other into as few buffers as possible. @param totalBytes of all that will come */
-function slabs(totalBytes: number): (bytes: Uint8Array) => Uint8Array {
-  let left = totalBytes
-  let slab = new Uint8Array(0)
-  let filled = 0
-  return (bytes) => {
-    if (filled + bytes.length > slab.length) {
-      slab = new Uint8Array(Math.max(bytes.length, Math.min(left, SLAB_BYTES)))
-      filled = 0
-    }
-    const placed = slab.subarray(filled, filled + bytes.length)
-    placed.set(bytes)
-    filled = Math.ceil((filled + bytes.length) / ALIGNMENT) * ALIGNMENT
-    left -= bytes.length
-    return placed
-  }
-}
-
-async function buildExternalData(graph: EmittedGraph, reading: WeightReading): Promise<ExternalData[]> {
-  const external: ExternalData[] = []
-  const place = slabs(heldBytesOf(graph))
-  for (const group of groupPlans(graph.weights, reading.tensors)) {
-    const locations = partsOf(group, reading.tensors)
-    const bytes = await readTensors(reading.source, locations, reading)
-    const lookup = (key: string): StoredPart => {
-      const [location, stored] = [locations.get(key), bytes.get(key)]
-      if (!location?.type || !stored) throw new ClusterError('bad_checkpoint', `tensor ${key} was not read`)
-      return { ...location, type: location.type, bytes: stored }
-    }
-    for (const plan of group) {
-      for (const built of buildWeights(plan, lookup)) external.push({ path: externalPath(built.name), data: place(built.bytes) })
-    }
-  }
-  return external
-}
-
-const heldBytesOf = (graph: EmittedGraph): number => graph.weights.reduce((sum, plan) => sum + plannedBytes(plan), 0)
-
 async function createSession(ort: Ort, modelBytes: Uint8Array, options: SessionOptions): Promise<Session> {
   try {
     return await exclusive(ort, () => ort.InferenceSession.create(modelBytes, options))
@@ -122,30 +40,67 @@ async function createSession(ort: Ort, modelBytes: Uint8Array, options: SessionO
 }
 
 /** The weights live in this call alone: a closure of the opened graph that shared its scope would keep a second copy of them for ever. */
-async function loadSession(ort: Ort, graph: EmittedGraph, reading: WeightReading, options: SessionOptions, onCompile: () => void): Promise<Session> {
-  const externalData = await buildExternalData(graph, reading)
+async function loadSession(ort: Ort, graph: EmittedGraph, reading: WeightReading, options: SessionOptions, space: BuildSpace): Promise<Session> {
+  const externalData = await buildExternalData(graph, reading, space)
   if (reading.signal?.aborted) throw new ClusterError('cancelled', 'loading the shard was cancelled')
-  onCompile()
   return createSession(ort, graph.modelBytes, { ...options, externalData })
 }
 
-/** @throws {ClusterError} source_unavailable, bad_checkpoint, cancelled; unsupported_backend when ORT refuses the graph; not_enough_memory */
+/**
+ * @param space where the weights are built; what it held before is lost, and may be again once this resolves
+ * @throws {ClusterError} source_unavailable, bad_checkpoint, cancelled; unsupported_backend when ORT refuses the graph; not_enough_memory
+ */
 export async function openGraph(
   ort: Ort,
   graph: EmittedGraph,
   reading: WeightReading,
   options: SessionOptions,
-  onCompile: () => void,
+  space: BuildSpace = buildSpace([graph]),
 ): Promise<OpenedGraph> {
   const [output] = graph.outputs
   if (!output) throw new Error('a graph without outputs')
-  const session = await loadSession(ort, graph, reading, options, onCompile)
+  const session = await loadSession(ort, graph, reading, options, space)
   return {
     run: (feeds, fetches) => exclusive(ort, () => (fetches ? session.run(feeds, fetches) : session.run(feeds))),
     release: () => exclusive(ort, () => session.release()),
     inputs: new Set(graph.inputs.map(({ name }) => name)),
     output: output.name,
     states: graph.states,
-    heldBytes: heldBytesOf(graph),
+    heldBytes: graph.weights.reduce((sum, plan) => sum + plannedBytes(plan), 0),
+  }
+}
+
+/** Logits [start, end) of the vocabulary. */
+export type OpenedHead = OpenedGraph & RowRange
+
+/** What a shard computes with: layers in the order they run, and the head's pieces; none where the shard is not the last. */
+export type OpenedShard = { readonly layers: readonly OpenedGraph[]; readonly head: readonly OpenedHead[] }
+
+export const heldByGraphs = ({ layers, head }: OpenedShard): number => [...layers, ...head].reduce((sum, { heldBytes }) => sum + heldBytes, 0)
+export const releaseGraphs = async ({ layers, head }: OpenedShard): Promise<void> => {
+  for (const graph of [...layers, ...head]) await graph.release()
+}
+
+/** Those of `tensors` that are named. */
+export function pick<Value>(names: Iterable<string>, tensors: Readonly<Record<string, Value>>): Record<string, Value> {
+  const picked: Record<string, Value> = {}
+  for (const name of names) {
+    const tensor = tensors[name]
+    if (tensor !== undefined) picked[name] = tensor
+  }
+  return picked
+}
+
+/** All graphs, or none. @throws {ClusterError} as `openGraph` */
+export async function openShardGraphs(ort: Ort, graphs: ShardGraphs, reading: WeightReading, options: SessionOptions): Promise<OpenedShard> {
+  const opened: { layers: OpenedGraph[]; head: OpenedHead[] } = { layers: [], head: [] }
+  const space = buildSpace([...graphs.layers, ...graphs.head.map(({ graph }) => graph)])
+  try {
+    for (const graph of graphs.layers) opened.layers.push(await openGraph(ort, graph, reading, options, space))
+    for (const { start, end, graph } of graphs.head) opened.head.push({ ...(await openGraph(ort, graph, reading, options, space)), start, end })
+    return opened
+  } catch (error) {
+    await releaseGraphs(opened)
+    throw error
   }
 }

@@ -10,7 +10,7 @@ import { bytesOf } from '../core/quant/stored.ts'
 import { ClusterError } from '../protocol/errors.ts'
 import type { Engine, HiddenRows } from './engine.ts'
 import type { Ort } from './ort.ts'
-import type { OpenedGraph } from './open-graph.ts'
+import { pick, releaseGraphs, type OpenedGraph, type OpenedShard } from './open-graph.ts'
 
 type Tensor = InstanceType<Ort['Tensor']>
 /** Past tensors by input name. Each run replaces them; rows beyond the valid length are junk that attention ignores. */
@@ -19,8 +19,7 @@ export type WasmCache = Map<string, Tensor>
 export type WasmEngineOptions = {
   readonly ort: Ort
   readonly config: ModelConfig
-  readonly body: OpenedGraph
-  readonly head: OpenedGraph | null
+  readonly graphs: OpenedShard
 }
 
 const noRows = (): never => {
@@ -32,8 +31,9 @@ function floatData(tensor: Tensor | undefined): Float32Array {
   throw new Error('a graph output is not f32')
 }
 
-export function wasmEngine({ ort, config, body, head }: WasmEngineOptions): Engine<WasmCache> {
+export function wasmEngine({ ort, config, graphs }: WasmEngineOptions): Engine<WasmCache> {
   const { hiddenSize, vocabSize } = config
+  const states = graphs.layers.flatMap((graph) => graph.states)
   let rows: Float32Array | null = null
   /** Of a sequence that has not begun. */
   const empty = (state: StateSpec): Tensor => {
@@ -42,31 +42,44 @@ export function wasmEngine({ ort, config, body, head }: WasmEngineOptions): Engi
   }
 
   async function runHead(values: Float32Array): Promise<Float32Array> {
-    if (!head) throw new ClusterError('invalid_value', 'this shard has no head')
-    const hidden = new ort.Tensor('float32', values, [1, values.length / hiddenSize, hiddenSize])
-    return floatData((await head.run({ [HIDDEN]: hidden }))[head.output])
+    if (graphs.head.length === 0) throw new ClusterError('invalid_value', 'this shard has no head')
+    const count = values.length / hiddenSize
+    const hidden = new ort.Tensor('float32', values, [1, count, hiddenSize])
+    const pieces: Float32Array[] = []
+    for (const head of graphs.head) pieces.push(floatData((await head.run({ [HIDDEN]: hidden }))[head.output]))
+    const [only] = pieces
+    if (only && pieces.length === 1) return only
+    const logits = new Float32Array(count * vocabSize)
+    for (const [i, { start, end }] of graphs.head.entries()) {
+      const [piece, width] = [pieces[i] ?? noRows(), end - start]
+      for (let row = 0; row < count; row++) logits.set(piece.subarray(row * width, (row + 1) * width), row * vocabSize + start)
+    }
+    return logits
+  }
+
+  /** Runs one group of layers over the hidden states that came out of the one before. */
+  async function runGroup(graph: OpenedGraph, cache: WasmCache, hidden: Tensor, span: Readonly<Record<string, Tensor>>): Promise<Tensor> {
+    const results = await graph.run(pick(graph.inputs, { ...Object.fromEntries(cache), ...span, [HIDDEN]: hidden }))
+    for (const { past, present } of graph.states) {
+      const state = results[present]
+      if (!state) throw new Error(`the layers gave no ${present}`)
+      cache.set(past, state)
+    }
+    return results[graph.output] ?? noRows()
   }
 
   return {
-    canRewind: body.states.every(growsWithTokens),
-    openCache: () => new Map(body.states.map((state) => [state.past, empty(state)])),
+    canRewind: states.every(growsWithTokens),
+    openCache: () => new Map(states.map((state) => [state.past, empty(state)])),
     closeCache: (cache) => cache.clear(),
     runLayers: async (cache, hidden, { position, count, reach }) => {
       const total = position + count
-      if (position === 0) for (const state of body.states) if (!growsWithTokens(state)) cache.set(state.past, empty(state))
-      const results = await body.run({
-        ...Object.fromEntries(cache),
-        [HIDDEN]: new ort.Tensor('float32', valuesOf(hidden), [1, count, hiddenSize]),
-        [SEQLENS]: new ort.Tensor('int32', Int32Array.of(total - 1), [1]),
-        [TOTAL_LENGTH]: new ort.Tensor('int32', Int32Array.of(total), [1]),
-        ...(body.inputs.has(REACH) ? { [REACH]: new ort.Tensor('int32', Int32Array.of(reach), [1]) } : {}),
-      })
-      for (const { past, present } of body.states) {
-        const state = results[present]
-        if (!state) throw new Error(`the layers gave no ${present}`)
-        cache.set(past, state)
-      }
-      rows = floatData(results[body.output])
+      if (position === 0) for (const state of states) if (!growsWithTokens(state)) cache.set(state.past, empty(state))
+      const length = (value: number): Tensor => new ort.Tensor('int32', Int32Array.of(value), [1])
+      const span = { [SEQLENS]: length(total - 1), [TOTAL_LENGTH]: length(total), [REACH]: length(reach) }
+      let values: Tensor = new ort.Tensor('float32', valuesOf(hidden), [1, count, hiddenSize])
+      for (const graph of graphs.layers) values = await runGroup(graph, cache, values, span)
+      rows = floatData(values)
     },
     readHidden: (numberType) => {
       const values = rows ?? noRows()
@@ -79,8 +92,7 @@ export function wasmEngine({ ort, config, body, head }: WasmEngineOptions): Engi
     runAllLogits: () => runHead(rows ?? noRows()),
     dispose: async () => {
       rows = null
-      await body.release()
-      await head?.release()
+      await releaseGraphs(graphs)
     },
   }
 }

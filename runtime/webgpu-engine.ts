@@ -14,7 +14,7 @@ import type { FloatType } from '../protocol/cluster.ts'
 import { ClusterError } from '../protocol/errors.ts'
 import type { Engine, HiddenRows, TokenSpan } from './engine.ts'
 import { createGpuMemory, type GpuMemory, type GrowingBuffer } from './gpu-memory.ts'
-import type { OpenedGraph, SessionOptions } from './open-graph.ts'
+import { pick, releaseGraphs, type OpenedShard, type SessionOptions } from './open-graph.ts'
 import type { Ort } from './ort.ts'
 
 /** Our kernels, compiled on the device that ORT runs on. */
@@ -45,8 +45,7 @@ export type WebgpuEngineOptions = {
   readonly gpu: RunnerGpu
   readonly config: ModelConfig
   readonly floatType: FloatType
-  readonly body: OpenedGraph
-  readonly head: OpenedGraph | null
+  readonly graphs: OpenedShard
 }
 
 /** @throws {ClusterError} unsupported_backend */
@@ -79,15 +78,18 @@ type Scratch = {
   readonly packed: GrowingBuffer
   readonly headInput: GrowingBuffer
   readonly logits: GrowingBuffer
+  /** Of one piece of the vocabulary. */
+  readonly pieceLogits: GrowingBuffer
   readonly shortlist: GrowingBuffer
 }
 
-function openWebgpuCache({ ort, body, floatType }: WebgpuEngineOptions, memory: GpuMemory, maxTokens: number): WebgpuCache {
+function openWebgpuCache({ ort, graphs, floatType }: WebgpuEngineOptions, memory: GpuMemory, maxTokens: number): WebgpuCache {
   const pasts: Record<string, Tensor> = {}
   const presents: Record<string, Tensor> = {}
   const fixed: GPUBuffer[] = []
-  const { buffers, allocated } = memory.allocate(body.states.map((state) => ({ label: `state.${state.past}`, bytes: stateBytes(state, maxTokens) })))
-  for (const [i, state] of body.states.entries()) {
+  const states = graphs.layers.flatMap((graph) => graph.states)
+  const { buffers, allocated } = memory.allocate(states.map((state) => ({ label: `state.${state.past}`, bytes: stateBytes(state, maxTokens) })))
+  for (const [i, state] of states.entries()) {
     const buffer = buffers[i]
     if (!buffer) throw new Error('a state without a buffer')
     const tensor = ort.Tensor.fromGpuBuffer(buffer, { dataType: ORT_TYPE[floatType], dims: stateDims(state, maxTokens) })
@@ -99,7 +101,7 @@ function openWebgpuCache({ ort, body, floatType }: WebgpuEngineOptions, memory: 
 }
 
 export function webgpuEngine(options: WebgpuEngineOptions): Engine<WebgpuCache> {
-  const { ort, gpu, config, floatType, body, head } = options
+  const { ort, gpu, config, floatType, graphs } = options
   const { hiddenSize, vocabSize } = config
   const memory = createGpuMemory(gpu.device)
   const scratch: Scratch = {
@@ -108,6 +110,7 @@ export function webgpuEngine(options: WebgpuEngineOptions): Engine<WebgpuCache> 
     packed: memory.growing('runner.packed'),
     headInput: memory.growing('runner.head_input'),
     logits: memory.growing('runner.logits'),
+    pieceLogits: memory.growing('runner.piece_logits'),
     shortlist: memory.growing('runner.shortlist'),
   }
   const rowBytes = hiddenSize * ELEMENT_BYTES[floatType]
@@ -118,28 +121,45 @@ export function webgpuEngine(options: WebgpuEngineOptions): Engine<WebgpuCache> 
 
   async function runLayers(cache: WebgpuCache, hidden: HiddenRows, { position, count: tokens, reach }: TokenSpan): Promise<void> {
     if (await cache.allocated) throw new ClusterError('not_enough_memory', 'the GPU has no memory left for the KV cache of another sequence')
-    const [input, rows] = [scratch.input.atLeast(tokens * rowBytes), scratch.rows.atLeast(tokens * rowBytes)]
-    memory.write(input, bytesOf(encodeRows(hidden, floatType)))
+    const rows = scratch.rows.atLeast(tokens * rowBytes)
+    // Groups read one buffer and write the other in turn, so that the last one writes `rows`.
+    let [from, to] = [scratch.input.atLeast(tokens * rowBytes), rows]
+    if (graphs.layers.length % 2 === 0) [from, to] = [to, from]
+    memory.write(from, bytesOf(encodeRows(hidden, floatType)))
     if (position === 0 && cache.fixed.length > 0) memory.encode((encoder) => cache.fixed.forEach((buffer) => encoder.clearBuffer(buffer)))
-    const total = position + tokens
+    const length = (value: number): Tensor => new ort.Tensor('int32', Int32Array.of(value), [1])
+    const span = { [SEQLENS]: length(position + tokens - 1), [TOTAL_LENGTH]: length(position + tokens), [REACH]: length(reach) }
     const dims = [1, tokens, hiddenSize]
-    const feeds = {
-      ...cache.pasts,
-      [HIDDEN]: onGpu(input, floatType, dims),
-      [SEQLENS]: new ort.Tensor('int32', Int32Array.of(total - 1), [1]),
-      [TOTAL_LENGTH]: new ort.Tensor('int32', Int32Array.of(total), [1]),
-      ...(body.inputs.has(REACH) ? { [REACH]: new ort.Tensor('int32', Int32Array.of(reach), [1]) } : {}),
+    for (const graph of graphs.layers) {
+      const fetches = {
+        ...pick(
+          graph.states.map(({ present }) => present),
+          cache.presents,
+        ),
+        [graph.output]: onGpu(to, floatType, dims),
+      }
+      await graph.run(pick(graph.inputs, { ...cache.pasts, ...span, [HIDDEN]: onGpu(from, floatType, dims) }), fetches)
+      ;[from, to] = [to, from]
     }
-    await body.run(feeds, { ...cache.presents, [body.output]: onGpu(rows, floatType, dims) })
     count = tokens
   }
 
   /** Logits of rows [start, start + rows) of the last run, on the GPU. */
   async function runHeadOver(start: number, rows: number): Promise<GPUBuffer> {
-    if (!head) throw new ClusterError('invalid_value', 'this shard has no head')
+    if (graphs.head.length === 0) throw new ClusterError('invalid_value', 'this shard has no head')
     const [input, logits] = [scratch.headInput.atLeast(rows * rowBytes), scratch.logits.atLeast(rows * vocabSize * 4)]
     memory.encode((encoder) => encoder.copyBufferToBuffer(scratch.rows.atLeast(0), start * rowBytes, input, 0, rows * rowBytes))
-    await head.run({ [HIDDEN]: onGpu(input, floatType, [1, rows, hiddenSize]) }, { [head.output]: onGpu(logits, 'f32', [1, rows, vocabSize]) })
+    const hidden = { [HIDDEN]: onGpu(input, floatType, [1, rows, hiddenSize]) }
+    for (const piece of graphs.head) {
+      const width = piece.end - piece.start
+      const output = width === vocabSize ? logits : scratch.pieceLogits.atLeast(rows * width * 4)
+      await piece.run(hidden, { [piece.output]: onGpu(output, 'f32', [1, rows, width]) })
+      if (output === logits) continue
+      memory.encode((encoder) => {
+        for (let row = 0; row < rows; row++)
+          encoder.copyBufferToBuffer(output, row * width * 4, logits, (row * vocabSize + piece.start) * 4, width * 4)
+      })
+    }
     return logits
   }
 
@@ -184,7 +204,7 @@ export function webgpuEngine(options: WebgpuEngineOptions): Engine<WebgpuCache> 
   }
 
   return {
-    canRewind: body.states.every(growsWithTokens),
+    canRewind: graphs.layers.every(({ states }) => states.every(growsWithTokens)),
     openCache: (maxTokens) => openWebgpuCache(options, memory, maxTokens),
     closeCache: (cache) => {
       for (const buffer of cache.buffers) buffer.destroy()
@@ -194,8 +214,7 @@ export function webgpuEngine(options: WebgpuEngineOptions): Engine<WebgpuCache> 
     runHead,
     runAllLogits,
     dispose: async () => {
-      await body.release()
-      await head?.release()
+      await releaseGraphs(graphs)
       memory.destroy()
     },
   }

@@ -131,13 +131,7 @@ for (const { name, headDim, spec: difference, norms } of CASES) {
     g.output({ name: output, type: 'f32', dims: [1, 'tokens', HEADS * headDim] })
     const ort = await loadOrt({ backend: 'wasm', numThreads: 1 })
     const graph = g.finish('test')
-    const session = await openGraph(
-      ort,
-      graph,
-      { source, tensors: index, onBytes: () => undefined },
-      { executionProviders: ['wasm'] },
-      () => undefined,
-    )
+    const session = await openGraph(ort, graph, { source, tensors: index, onBytes: () => undefined }, { executionProviders: ['wasm'] })
     const input = numbers(TOKENS * WIDTH, 9)
     const pasts = graph.states.map((state) => [state.past, new ort.Tensor('float32', new Float32Array(0), stateDims(state, 0))] as const)
     const length = (value: number) => new ort.Tensor('int32', Int32Array.of(value), [1])

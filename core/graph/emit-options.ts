@@ -12,6 +12,8 @@ export type EmitOptions = {
   readonly contextLength: number
   /** The one float type of the graph: f16 only where the device has shader-f16. */
   readonly floatType: FloatType
+  /** Weights below which a part of a shard is no graph of its own (`shard-graphs.ts`); tests cut small models with it. */
+  readonly leastPartBytes?: number
 }
 
 /** Weight formats with a correct kernel on a backend. MatMulNBits on WASM is left out: each call unpacks the whole matrix to f32. */

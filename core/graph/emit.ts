@@ -1,5 +1,6 @@
 /** ONNX graphs of a model's parts: any range of layers, and the head. */
 import type { Architecture } from '../arch/architecture.ts'
+import type { LayerBuilder } from '../arch/layer-builder.ts'
 import { architectureOf } from '../arch/registry.ts'
 import type { LayerRange } from '../cluster/sizing.ts'
 import type { ModelDescription } from '../model/model-description.ts'
@@ -8,6 +9,7 @@ import { graphWords } from './blocks.ts'
 import { checkEmitOptions, type EmitOptions } from './emit-options.ts'
 import { graphBuilder, nameOf, type EmittedGraph } from './graph-builder.ts'
 import * as ops from './ops.ts'
+import { rowsOf } from './weight-source.ts'
 import { ClusterError } from '../../protocol/errors.ts'
 
 export const HIDDEN = 'hidden'
@@ -42,17 +44,34 @@ export function emitLayers(model: ModelDescription, range: LayerRange, options: 
   return { ...graph, outputs: [...graph.outputs.slice(-1), ...graph.outputs.slice(0, -1)] }
 }
 
+/** Half-open. */
+export type RowRange = { readonly start: number; readonly end: number }
+
+/** The words, but that a product over the whole vocabulary gives some of its rows only. */
+function wordsOverRows<V>(words: LayerBuilder<V>, vocabSize: number, rows: RowRange): LayerBuilder<V> {
+  return {
+    ...words,
+    linear: (x, { weight, bias }) => {
+      if (rowsOf(weight) !== vocabSize) return words.linear(x, { weight, ...(bias ? { bias } : {}) })
+      return words.linear(x, { weight: { ...weight, rows }, ...(bias ? { bias: { ...bias, rows } } : {}) })
+    },
+  }
+}
+
 /**
- * Final norm and head: `hidden` [1, rows, hiddenSize] → logits [1, rows, vocabSize], f32. Only rows that are sampled or asked for are fed.
+ * Final norm and head: `hidden` [1, rows, hiddenSize] → logits [1, rows, vocabSize], f32, or those of `vocabulary` alone.
+ * Only rows that are sampled or asked for are fed.
  * @throws {ClusterError} as `emitLayers`
  */
-export function emitHead(model: ModelDescription, options: EmitOptions): EmittedGraph {
+export function emitHead(model: ModelDescription, options: EmitOptions, vocabulary?: RowRange): EmittedGraph {
   const architecture = architectureFor(model, options)
   const { hiddenSize, vocabSize } = model.config
+  const { start, end } = vocabulary ?? { start: 0, end: vocabSize }
   const g = graphBuilder(model.tensors, options)
+  const words = end - start === vocabSize ? graphWords(g) : wordsOverRows(graphWords(g), vocabSize, { start, end })
   const x = { name: g.input({ name: HIDDEN, type: options.floatType, dims: [1, 'rows', hiddenSize] }) }
-  const logits = nameOf(g, architecture.head(graphWords(g), x, model.config))
+  const logits = nameOf(g, architecture.head(words, x, model.config))
   const name = options.floatType === 'f16' ? ops.castToF32(g, '/logits', logits) : logits
-  g.output({ name, type: 'f32', dims: [1, 'rows', vocabSize] })
+  g.output({ name, type: 'f32', dims: [1, 'rows', end - start] })
   return g.finish('head')
 }

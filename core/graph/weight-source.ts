@@ -84,7 +84,7 @@ function decode(ref: WeightRef, lookup: PartLookup): Float32Array {
 }
 
 /** Row-major [rowsOf, columnsOf] in f32. May share the stored bytes' memory. */
-export function readRows(ref: WeightRef, lookup: PartLookup): Float32Array {
+function readAllRows(ref: WeightRef, lookup: PartLookup): Float32Array {
   const { out, columns } = matrixShape(ref)
   let values = decode(ref, lookup)
   if (ref.transposed) {
@@ -102,4 +102,27 @@ export function readRows(ref: WeightRef, lookup: PartLookup): Float32Array {
   const picked = new Float32Array(order.length * columns)
   for (const [row, from] of order.entries()) if (from >= 0) picked.set(values.subarray(from * columns, (from + 1) * columns), row * columns)
   return picked
+}
+
+/** Rows [start, end) of a reference in f32, row-major; they may share memory with the stored bytes or with rows given before. */
+export type RowReader = (start: number, end: number) => Float32Array
+
+/** True where a row of the reference is a row as stored: any block of rows can be decoded by itself. */
+const isAsStored = (ref: WeightRef, part: StoredPart): boolean =>
+  !ref.transposed && !ref.order && (ref.rows?.step ?? 1) === 1 && ref.mxfp4Scales === undefined && part.pairedRows === undefined
+
+/** Decodes only the rows that are asked for where the checkpoint's order allows, else all of them once. */
+export function rowReader(ref: WeightRef, lookup: PartLookup): RowReader {
+  const columns = columnsOf(ref)
+  const [part] = partsOf(ref).map(({ key }) => lookup(key))
+  if (!part) throw new Error('a reference without a part')
+  if (!isAsStored(ref, part)) {
+    const rows = readAllRows(ref, lookup)
+    return (start, end) => rows.subarray(start * columns, end * columns)
+  }
+  const { plus } = part
+  return (start, end) => {
+    const rows = decodeStored(part.bytes.subarray(storedBytes(part.type, start * columns), storedBytes(part.type, end * columns)), part.type)
+    return plus === undefined ? rows : rows.map((value) => value - plus)
+  }
 }

@@ -21,11 +21,11 @@ const files = (path: string, backend: 'wasm' | 'webgpu') => ({
 })
 
 for (const backend of ['wasm', 'webgpu'] as const) {
-  test(`the llama case agrees with transformers on ${backend} in a browser, whole and split at every cut`, async () => {
+  test(`the llama case agrees with transformers on ${backend} in a browser, whole and split at every cut, a graph for every layer`, async () => {
     // A software GPU compiles and runs every shader on the CPU.
     test.setTimeout(300_000)
     test.skip(backend === 'webgpu' && !hasGpu, 'this browser has no WebGPU adapter')
-    const result = await harness.call<PageCaseResult>(PAGE, 'conformance', files('/cases/llama/', backend))
+    const result = await harness.call<PageCaseResult>(PAGE, 'conformance', { ...files('/cases/llama/', backend), leastPartBytes: 1 })
     if ('error' in result) throw new Error(result.text)
     expect(result.report.checks.filter((check) => !check.passed)).toEqual([])
     expect(result.report.checks.length).toBe(6 + 4 * 6)

@@ -11,7 +11,7 @@ import { loadOrt } from '../../runtime/ort.ts'
 import { webgpuSessionOptions, type RunnerGpu } from '../../runtime/webgpu-engine.ts'
 import { openRunnerGpu } from '../harness/gpu.page.ts'
 import { runEmber, type EmberReport } from './ember.ts'
-import { runCase, type CaseReport } from './run-case.ts'
+import { runCase, type CaseOptions, type CaseReport } from './run-case.ts'
 
 type PageBackend = 'wasm' | 'webgpu'
 export type PageCase = { readonly url: string; readonly backend: PageBackend; readonly wasmPaths: string }
@@ -26,9 +26,9 @@ async function environment({ url, backend, wasmPaths }: PageCase) {
   return { ort, source, backend, ...(backend === 'webgpu' ? { gpu: await (gpu ??= openRunnerGpu()) } : {}) }
 }
 
-export async function conformance(options: PageCase): Promise<PageCaseResult> {
+export async function conformance({ leastPartBytes, ...options }: PageCase & Pick<CaseOptions, 'leastPartBytes'>): Promise<PageCaseResult> {
   try {
-    return { report: await runCase(await environment(options)) }
+    return { report: await runCase({ ...(await environment(options)), ...(leastPartBytes === undefined ? {} : { leastPartBytes }) }) }
   } catch (thrown) {
     return {
       error: toWireError(toClusterError(thrown)),
@@ -55,7 +55,7 @@ export async function openCpuOnlyGraph(page: PageCase): Promise<WireError | null
   const model = await describeModel(source)
   const graph = emitHead(model, { backend: 'wasm', weightFormat: 'int8', contextLength: 8, floatType: 'f32' })
   try {
-    await openGraph(ort, graph, { source, tensors: model.tensors, onBytes: () => undefined }, webgpuSessionOptions(runnerGpu), () => undefined)
+    await openGraph(ort, graph, { source, tensors: model.tensors, onBytes: () => undefined }, webgpuSessionOptions(runnerGpu))
     return null
   } catch (thrown) {
     return toWireError(toClusterError(thrown))

@@ -5,7 +5,7 @@ import { folderSource } from '../../api-gateway/folder-source.ts'
 import { describeModel } from '../../core/model/describe-model.ts'
 import { loadOrt } from '../../runtime/ort.ts'
 import { runEmber } from './ember.ts'
-import { runCase } from './run-case.ts'
+import { runCase, type CaseOptions } from './run-case.ts'
 
 const folder = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 const EMBER = folder('../../models/ember')
@@ -16,11 +16,11 @@ const FIXTURES = ['llama', 'qwen3', 'gemma2', 'mixtral']
 const WHOLE = folder('../../../shared/golden/arch')
 const others = existsSync(WHOLE) ? readdirSync(WHOLE).filter((name) => !FIXTURES.includes(name)) : []
 
-async function expectAgreement(path: string): Promise<void> {
+async function expectAgreement(path: string, parts: Pick<CaseOptions, 'leastPartBytes'> = {}): Promise<void> {
   const ort = await loadOrt({ backend: 'wasm', numThreads: 1 })
   const source = folderSource(path)
   const { numLayers } = (await describeModel(source)).config
-  const { checks } = await runCase({ source, backend: 'wasm', ort })
+  const { checks } = await runCase({ source, backend: 'wasm', ort, ...parts })
   expect(checks.filter((check) => !check.passed)).toEqual([])
   // Whole, every cut in two, one in three.
   expect(checks.length).toBe(6 + (numLayers - 1 + (numLayers > 2 ? 1 : 0)) * 6)
@@ -29,6 +29,12 @@ async function expectAgreement(path: string): Promise<void> {
 for (const name of FIXTURES) {
   test(`the ${name} case agrees with transformers on node-wasm, whole and split at every cut`, { timeout: 60_000 }, async () =>
     expectAgreement(folder(`../fixtures/golden/${name}`)),
+  )
+}
+
+for (const name of FIXTURES) {
+  test(`the ${name} case agrees when every layer and every piece of the head is a graph of its own`, { timeout: 60_000 }, async () =>
+    expectAgreement(folder(`../fixtures/golden/${name}`), { leastPartBytes: 1 }),
   )
 }
 

@@ -1,0 +1,108 @@
+/** The weights of a graph as ONNX Runtime takes them: read by range, built into memory that graph after graph uses again. */
+import type { EmittedGraph } from '../core/graph/graph-builder.ts'
+import { externalPath } from '../core/graph/onnx.ts'
+import { buildWeights, partBytes, storedParts, tensorBytes, type WeightPlan } from '../core/graph/weight-plan.ts'
+import type { StoredPart } from '../core/graph/weight-source.ts'
+import type { ModelSource } from '../core/model/model-source.ts'
+import { readTensors } from '../core/model/read-tensors.ts'
+import type { TensorIndex, TensorLocation } from '../core/model/safetensors.ts'
+import { ClusterError } from '../protocol/errors.ts'
+
+export type WeightReading = {
+  readonly source: ModelSource
+  readonly tensors: TensorIndex
+  readonly onBytes: (count: number) => void
+  readonly signal?: AbortSignal
+  /** Bytes of the checkpoint that are in memory anyway: never read again. */
+  readonly held?: { readonly location: TensorLocation; readonly bytes: Uint8Array }
+}
+
+/** Where the weights of graph after graph are built: memory freed and asked for again would wait for the garbage collector. */
+export type BuildSpace = Uint8Array<ArrayBuffer>
+
+/** Enough for each of the graphs by itself. @throws {ClusterError} not_enough_memory */
+export function buildSpace(graphs: readonly EmittedGraph[]): BuildSpace {
+  const bytes = Math.max(...graphs.map(spaceOf))
+  try {
+    return new Uint8Array(bytes)
+  } catch (cause) {
+    throw new ClusterError('not_enough_memory', `the device has no ${Math.ceil(bytes / 2 ** 20)} MiB to build weights in`, { cause })
+  }
+}
+
+/** Stored bytes a group of plans is read in: bounds what is in memory beside the built weights. */
+const READ_BYTES = 16 * 1024 * 1024
+/** Typed arrays begin at multiples of their element; 16 serves every one. */
+const ALIGNMENT = 16
+const aligned = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT
+
+const spaceOf = ({ weights }: EmittedGraph): number =>
+  weights.flatMap(({ tensors }) => tensors).reduce((sum, tensor) => sum + aligned(tensorBytes(tensor)), 0)
+
+const isWithin = (part: TensorLocation, whole: TensorLocation): boolean =>
+  part.file === whole.file && part.start >= whole.start && part.end <= whole.end
+
+/** Parts that come over the wire: those of the plans that do not lie in `held`. */
+const missingParts = (plans: readonly WeightPlan[], tensors: TensorIndex, held?: TensorLocation): ReadonlyMap<string, TensorLocation> =>
+  new Map([...storedParts(plans, tensors)].filter(([, location]) => !held || !isWithin(location, held)))
+
+/** Stored bytes that the graphs' weights take on the wire. @param held what is in memory anyway */
+export const bytesToRead = (graphs: readonly EmittedGraph[], tensors: TensorIndex, held?: TensorLocation): number =>
+  graphs.reduce((sum, { weights }) => sum + partBytes(missingParts(weights, tensors, held)), 0)
+
+/** Plans in the order of their layers, in groups that are read together. */
+function groupPlans(plans: readonly WeightPlan[], { tensors, held }: WeightReading): readonly (readonly WeightPlan[])[] {
+  const groups: WeightPlan[][] = []
+  let filled = Infinity
+  for (const plan of plans) {
+    const bytes = partBytes(missingParts([plan], tensors, held?.location))
+    if (filled + bytes > READ_BYTES) {
+      groups.push([])
+      filled = 0
+    }
+    groups.at(-1)?.push(plan)
+    filled += bytes
+  }
+  return groups
+}
+
+async function readParts(plans: readonly WeightPlan[], reading: WeightReading): Promise<(key: string) => StoredPart> {
+  const { source, tensors, held } = reading
+  const locations = storedParts(plans, tensors)
+  const read = await readTensors(source, missingParts(plans, tensors, held?.location), reading)
+  return (key) => {
+    const location = locations.get(key)
+    const from = held?.location.start ?? 0
+    const bytes = read.get(key) ?? (location && held?.bytes.subarray(location.start - from, location.end - from))
+    if (!location?.type || !bytes) throw new ClusterError('bad_checkpoint', `tensor ${key} was not read`)
+    return { ...location, type: location.type, bytes }
+  }
+}
+
+/** Views of `space`. @throws {ClusterError} source_unavailable, bad_checkpoint, cancelled */
+export async function buildExternalData(
+  graph: EmittedGraph,
+  reading: WeightReading,
+  space: BuildSpace,
+): Promise<{ path: string; data: Uint8Array }[]> {
+  let filled = 0
+  const place = (bytes: number): Uint8Array => {
+    const placed = space.subarray(filled, filled + bytes)
+    filled += aligned(bytes)
+    return placed
+  }
+  const external: { path: string; data: Uint8Array }[] = []
+  for (const group of groupPlans(graph.weights, reading)) {
+    const lookup = await readParts(group, reading)
+    for (const plan of group) {
+      const built = plan.tensors.map((tensor) => ({ path: externalPath(tensor.name), data: place(tensorBytes(tensor)) }))
+      buildWeights(
+        plan,
+        lookup,
+        built.map(({ data }) => data),
+      )
+      external.push(...built)
+    }
+  }
+  return external
+}
