@@ -13,19 +13,24 @@ import { createRunningJobs } from './jobs/running-jobs.ts'
 import type { Log } from './log.ts'
 import { createMetrics } from './metrics.ts'
 import type { ModelCatalog } from './model-catalog.ts'
+import type { ModelCards } from './model-cards.ts'
 import type { PromptEncoder } from './prompt-encoder.ts'
 import { clusterRoutes, type PlacementWishes } from './routes/cluster.ts'
+import { catalogRoutes } from './routes/catalog.ts'
 import { completionRoutes } from './routes/completions.ts'
 import { healthRoutes } from './routes/health.ts'
 import { modelFileRoutes, type ModelBytes } from './routes/model-files.ts'
 import { modelRoutes } from './routes/models.ts'
 import { isolate, pageRoutes } from './routes/pages.ts'
+import type { Uploads } from './uploads.ts'
 
 export type GatewayOptions = {
   readonly backend: CompletionBackend
   readonly models: ModelCatalog
   readonly encoder: PromptEncoder
   readonly wishes: PlacementWishes
+  readonly cards: ModelCards
+  readonly uploads: Uploads
   /** What /ready asks about. */
   readonly defaultModel: ModelId | null
   readonly auth: { readonly apiKeys: readonly string[] }
@@ -57,6 +62,9 @@ const METHODS: Readonly<Record<string, readonly string[]>> = {
   '/chat/completions': ['POST'],
   '/v1/completions': ['POST'],
   '/v1/models': ['GET'],
+  '/v1/catalog': ['GET'],
+  '/v1/catalog/card': ['GET'],
+  '/v1/catalog/uploads': ['GET'],
   '/v1/cluster': ['GET'],
   '/v1/cluster/placements': ['POST'],
   '/health': ['GET'],
@@ -120,6 +128,7 @@ export function createGateway(options: GatewayOptions): Express {
   app.patch('/v1/cluster/placements/*model', readBody)
   app.use(completionRoutes({ backend, models, encoder: options.encoder, running: createRunningJobs(), metrics, log }))
   app.use(modelRoutes(models))
+  app.use(catalogRoutes({ models, cards: options.cards, uploads: options.uploads, wishes: options.wishes }))
   app.use(clusterRoutes(backend.view, models, options.wishes))
   app.get('/metrics', async (_request, response) => void response.type(metrics.contentType).send(await metrics.render()))
   app.use(modelFileRoutes(models, options.onModelBytes))

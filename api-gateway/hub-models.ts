@@ -1,16 +1,17 @@
 /** Models that this server has no files of and finds on its hub: devices read the weights there themselves, the server the small files. */
 import { webcrypto } from 'node:crypto'
 import { hubSource, hubUrl } from '../core/model/hub-source.ts'
+import type { ModelReference } from '../core/model/model-reference.ts'
 import type { ModelSource } from '../core/model/model-source.ts'
 import { ClusterError } from '../protocol/errors.ts'
-import type { ModelId } from '../protocol/ids.ts'
 
 export type HubModels = {
+  readonly endpoint: string
   /** Where devices read the model: always below the configured endpoint. */
-  readonly url: (id: ModelId) => string
-  readonly open: (id: ModelId) => ModelSource
+  readonly url: (model: ModelReference) => string
+  readonly open: (model: ModelReference) => ModelSource
   /** @throws {ClusterError} source_unavailable */
-  readonly has: (id: ModelId) => Promise<boolean>
+  readonly has: (model: ModelReference) => Promise<boolean>
 }
 
 /** What reads from a hub in Node. */
@@ -30,21 +31,24 @@ export const HUB_READING = {
 /** @param token of the hub, null for what is public */
 export function createHubModels(endpoint: string, token: string | null): HubModels {
   const options = { ...HUB_READING, ...(token === null ? {} : { token }) }
-  const known = new Map<ModelId, Promise<boolean>>()
-  const open = (id: ModelId): ModelSource => hubSource(`hf:${id}`, endpoint, options)
+  const known = new Map<string, Promise<boolean>>()
+  const nameOf = ({ id, revision }: ModelReference): string => `hf:${id}@${revision}`
+  const open = (model: ModelReference): ModelSource => hubSource(nameOf(model), endpoint, options)
   return {
-    url: (id) => hubUrl(`hf:${id}`, endpoint),
+    endpoint,
+    url: (model) => hubUrl(nameOf(model), endpoint),
     open,
-    has: (id) => {
-      if (!id.includes('/')) return Promise.resolve(false)
+    has: (model) => {
+      if (!model.id.includes('/')) return Promise.resolve(false)
+      const name = nameOf(model)
       const asked =
-        known.get(id) ??
-        open(id)
+        known.get(name) ??
+        open(model)
           .readText('config.json')
           .then((text) => text !== null)
-      known.set(id, asked)
+      known.set(name, asked)
       // Only what is there is remembered: the rest may be uploaded, or the host come back.
-      asked.then((isThere) => isThere || known.delete(id)).catch(() => known.delete(id))
+      asked.then((isThere) => isThere || known.delete(name)).catch(() => known.delete(name))
       return asked
     },
   }

@@ -14,6 +14,8 @@ export type ModelWishes = PlacementWishes & {
   readonly set: (model: ModelId, change: Omit<PlacementRequest, 'model' | 'state'>) => Promise<void>
 }
 
+/** Terms of a wish that is only there to be taken back. */
+const FORGOTTEN = { strategy: 'memory-weighted', quality: 'balanced', minDevices: 1, maxDevices: 1, state: 'forget' } as const
 /** A wish that the signal server has not confirmed by then was lost with the connection. */
 const CONFIRM_MS = 5_000
 
@@ -62,8 +64,10 @@ export function createModelWishes(network: Network, models: ModelCatalog, localD
     become,
     drop,
     forget: async (model) => {
-      // Every peer hears both, in this order: pages delete what they keep, then the wish is gone.
-      await become(model, 'forget')
+      const known = network.view().wishes.get(model)
+      if (known) await tell({ ...known, state: 'forget' })
+      else await ask(model, FORGOTTEN)
+      // Every peer has heard both, in this order: pages delete what they keep, then the wish is gone.
       await drop(model)
     },
   }

@@ -15,11 +15,14 @@ import { createGateway, HTTP_LIMITS, type GatewayOptions } from './gateway.ts'
 import { createHubModels, hubOrigins } from './hub-models.ts'
 import { startLocalDevice, type LocalDevice } from './local-device.ts'
 import type { Log } from './log.ts'
-import { createModelCatalog } from './model-catalog.ts'
+import { createModelCards } from './model-cards.ts'
+import { createModelCatalog, type ModelEntry } from './model-catalog.ts'
+import { createModelFits } from './model-fits.ts'
 import { createModelWishes, wishingBackend } from './model-wishes.ts'
 import type { Options } from './options.ts'
 import { createPromptEncoder } from './prompt-encoder.ts'
 import type { ModelBytes } from './routes/model-files.ts'
+import { createUploads } from './uploads.ts'
 import { joinAsGateway, type GatewayPeer } from './transport/gateway-peer.ts'
 
 const ROOT = path.join(import.meta.dirname, '..')
@@ -139,7 +142,11 @@ export async function startServer(options: Options, hooks: ServeHooks): Promise<
   const encoder = createPromptEncoder()
   const defaults = { strategy: options.placement, quality: options.quality, maxDevices: options.maxDevices }
   const backend = wishingBackend(peer.client, peer.network, wishes, models, defaults)
-  server.on('request', createGateway({ ...gatewaySettings(options, hooks), backend, models, encoder, wishes }))
+  const fits = createModelFits()
+  const uploads = createUploads(options.modelsDir, async (model) => (await models.folderOf(model)) !== null)
+  const isRemovable = ({ folder }: ModelEntry): boolean => folder?.startsWith(options.modelsDir + path.sep) ?? false
+  const cards = createModelCards({ models, fits, view: peer.network.view, isRemovable })
+  server.on('request', createGateway({ ...gatewaySettings(options, hooks), backend, models, encoder, wishes, cards, uploads }))
   // Headless devices that join one by one would re-form the ring each time: the first placement waits for all of them.
   await wishes.set(id, { ...defaults, minDevices: Math.max(1, Math.min(options.devices, options.maxDevices)) })
   const local = openLocalDevice(options, { url, token, ca }, modelFolders, log)
@@ -155,6 +162,7 @@ export async function startServer(options: Options, hooks: ServeHooks): Promise<
     close: once(async () => {
       await local?.close()
       await encoder.close()
+      await fits.close()
       peer.close()
       signal.close()
       server.closeAllConnections()
@@ -163,7 +171,10 @@ export async function startServer(options: Options, hooks: ServeHooks): Promise<
   }
 }
 
-function gatewaySettings(options: Options, { log, onModelBytes }: ServeHooks): Omit<GatewayOptions, 'backend' | 'models' | 'encoder' | 'wishes'> {
+function gatewaySettings(
+  options: Options,
+  { log, onModelBytes }: ServeHooks,
+): Omit<GatewayOptions, 'backend' | 'models' | 'encoder' | 'wishes' | 'cards' | 'uploads'> {
   return {
     defaultModel: options.model,
     auth: { apiKeys: options.apiKeys },

@@ -1,21 +1,16 @@
 /** A device: the ring node with real models behind it. Platform-free: files, time and onnxruntime come as parameters. */
 import type { Capabilities, WeightFormat, Wish } from '../protocol/cluster.ts'
 import type { Clock } from '../core/link/clock.ts'
-import { estimateShard } from '../core/cluster/estimate.ts'
-import type { Holding, ModelSizing } from '../core/cluster/sizing.ts'
-import { architectureOf } from '../core/arch/registry.ts'
+import { modelSizing } from '../core/cluster/model-sizing.ts'
+import type { ModelSizing } from '../core/cluster/sizing.ts'
 import { describeModel } from '../core/model/describe-model.ts'
 import type { ModelDescription } from '../core/model/model-description.ts'
 import type { ModelSource } from '../core/model/model-source.ts'
-import { ClusterError } from '../protocol/errors.ts'
 import { fetchShard } from './fetch-shard.ts'
 import type { LoadProgress, ShardRunner } from './shard-runner.ts'
 import type { PortNetwork } from './port-network.ts'
 import { createRingNode, type RingNode } from './ring-node.ts'
 import { sharedSources } from './shared-sources.ts'
-
-/** Tokens a sequence may hold unless the wish says otherwise: KV for the 128k that some models permit would crowd out their weights. */
-export const DEFAULT_CONTEXT_LENGTH = 8192
 
 export type OpenShard = (request: {
   readonly source: ModelSource
@@ -39,26 +34,6 @@ export type DeviceOptions = {
   readonly log: (message: string, fields: Record<string, unknown>) => void
 }
 
-/** Tries the whole model once for each way of holding it: what does not run says so when its graph is built. */
-function refusalOf(model: ModelDescription, contextLength: number): ModelSizing['refusal'] {
-  const known = new Map<string, string | null>()
-  const attempt = (holding: Holding): string | null => {
-    try {
-      estimateShard(model, { startLayer: 0, endLayer: model.config.numLayers }, { ...holding, contextLength })
-      return null
-    } catch (error) {
-      if (error instanceof ClusterError && error.code === 'unsupported_backend') return error.message
-      throw error
-    }
-  }
-  return (holding) => {
-    const key = JSON.stringify([holding.backend, holding.weightFormat, holding.floatType])
-    const reason = known.has(key) ? known.get(key) : attempt(holding)
-    known.set(key, reason ?? null)
-    return reason ?? null
-  }
-}
-
 export function createDevice(options: DeviceOptions): RingNode {
   const { network, clock, capabilities } = options
   const sources = sharedSources(options.openSource)
@@ -78,17 +53,7 @@ export function createDevice(options: DeviceOptions): RingNode {
     return reading
   }
 
-  async function sizing(wish: Wish): Promise<ModelSizing> {
-    const model = await modelOf(wish.source)
-    const contextLength = Math.min(wish.contextLength ?? DEFAULT_CONTEXT_LENGTH, model.contextLength)
-    return {
-      numLayers: model.config.numLayers,
-      contextLength,
-      needsF32: architectureOf(model.config.modelType).needsF32 ?? false,
-      refusal: refusalOf(model, contextLength),
-      shardBytes: (range, holding) => estimateShard(model, range, { ...holding, contextLength }).totalBytes,
-    }
-  }
+  const sizing = async (wish: Wish): Promise<ModelSizing> => modelSizing(await modelOf(wish.source), wish.contextLength)
 
   network.setCapabilities(capabilities)
   return createRingNode({

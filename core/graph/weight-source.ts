@@ -35,7 +35,7 @@ function slice(tensor: string, shape: readonly number[], start: number, end: num
 }
 
 /** What must be read: one part, of MXFP4 nibbles and scales. */
-function partsOf(ref: WeightRef): readonly Part[] {
+export function partsOf(ref: WeightRef): readonly Part[] {
   const size = elementCount(itemShape(ref))
   const first = (ref.item ?? 0) * size
   if (ref.mxfp4Scales !== undefined) {

@@ -1,10 +1,13 @@
 /** A gateway that really listens, on a port of its own, over a scripted backend. */
 import { createServer } from 'node:http'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
 import { Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { pino } from 'pino'
 import { createGateway, HTTP_LIMITS, type GatewayOptions } from '../../api-gateway/gateway.ts'
 import { createModelCatalog } from '../../api-gateway/model-catalog.ts'
+import { createUploads } from '../../api-gateway/uploads.ts'
 import type { PlacementWishes } from '../../api-gateway/routes/cluster.ts'
 import { directEncoder } from '../../api-gateway/prompt-encoder.ts'
 import { loadText, type TextModel } from '../../core/text/text-model.ts'
@@ -41,6 +44,8 @@ export async function startGateway(script: Script = {}, overrides: Partial<Gatew
     models: createModelCatalog([MODELS]),
     encoder: directEncoder,
     wishes: NO_WISHES,
+    cards: { list: async () => [], card: () => Promise.reject(new Error('this gateway has no cards')) },
+    uploads: createUploads(path.join(tmpdir(), 'ringlet-no-uploads'), async () => false),
     defaultModel: modelId('ember'),
     auth: { apiKeys: [] },
     hosts: { isLoopbackOnly: true, names: [] },

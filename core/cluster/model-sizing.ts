@@ -1,0 +1,41 @@
+/** What placement needs to know of a model, from its description: bytes of any range held in any way, and ways in which it does not run. */
+import { architectureOf } from '../arch/registry.ts'
+import type { ModelDescription } from '../model/model-description.ts'
+import { ClusterError } from '../../protocol/errors.ts'
+import { estimateShard } from './estimate.ts'
+import type { Holding, ModelSizing } from './sizing.ts'
+
+/** Tokens a sequence may hold unless the wish says otherwise: KV for the 128k that some models permit would crowd out their weights. */
+const DEFAULT_CONTEXT_LENGTH = 8192
+
+/** Tries the whole model once for each way of holding it: what does not run says so when its graph is built. */
+function refusalOf(model: ModelDescription, contextLength: number): ModelSizing['refusal'] {
+  const known = new Map<string, string | null>()
+  const attempt = (holding: Holding): string | null => {
+    try {
+      estimateShard(model, { startLayer: 0, endLayer: model.config.numLayers }, { ...holding, contextLength })
+      return null
+    } catch (error) {
+      if (error instanceof ClusterError && error.code === 'unsupported_backend') return error.message
+      throw error
+    }
+  }
+  return (holding) => {
+    const key = JSON.stringify([holding.backend, holding.weightFormat, holding.floatType])
+    const reason = known.has(key) ? known.get(key) : attempt(holding)
+    known.set(key, reason ?? null)
+    return reason ?? null
+  }
+}
+
+/** @param wanted tokens a sequence may hold, prompt and answer together; null = what the model permits, up to a default */
+export function modelSizing(model: ModelDescription, wanted: number | null): ModelSizing {
+  const contextLength = Math.min(wanted ?? DEFAULT_CONTEXT_LENGTH, model.contextLength)
+  return {
+    numLayers: model.config.numLayers,
+    contextLength,
+    needsF32: architectureOf(model.config.modelType).needsF32 ?? false,
+    refusal: refusalOf(model, contextLength),
+    shardBytes: (range, holding) => estimateShard(model, range, { ...holding, contextLength }).totalBytes,
+  }
+}
