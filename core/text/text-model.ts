@@ -81,7 +81,7 @@ export async function loadText(source: ModelSource, signal?: AbortSignal): Promi
   const named = templateFile ?? tokenizerConfig?.chat_template
   const templateSource = Array.isArray(named) ? named.find(({ name }) => name === 'default')?.template : named
   const template = templateSource
-    ? createChatTemplate(templateSource, { bos: tokenizerConfig?.bos_token ?? '', eos: tokenizerConfig?.eos_token ?? '' })
+    ? createChatTemplate(templateSource, { bos_token: tokenizerConfig?.bos_token ?? '', eos_token: tokenizerConfig?.eos_token ?? '' })
     : null
   const eosName = tokenizerConfig?.eos_token ? tokenizer.idOf(tokenizerConfig.eos_token) : undefined
   const eosIds =
