@@ -4,6 +4,7 @@ import { decodeStored } from '../quant/stored.ts'
 import { ClusterError } from '../../protocol/errors.ts'
 import { parseConfig } from './config.ts'
 import { ggufConfigJson, ggufModelType } from './gguf-config.ts'
+import { splitNames } from './gguf-split.ts'
 import { ggufTensorIndex, ropeDivisorsOf } from './gguf-tensors.ts'
 import { readGguf, type GgufHeader } from './gguf.ts'
 import type { ModelDescription } from './model-description.ts'
@@ -21,10 +22,33 @@ async function readDivisors(source: ModelSource, file: string, header: GgufHeade
   return Array.from(decodeStored(bytes, 'f32'))
 }
 
+type Part = { readonly file: string; readonly header: GgufHeader }
+
+/** Of a file that was split by llama.cpp's gguf-split: every part has a header of its own, the first one all metadata of the model. */
+async function readParts(source: ModelSource, file: string, first: GgufHeader, signal?: AbortSignal): Promise<readonly Part[]> {
+  const names = splitNames(file, first.metadata.get('split.count'))
+  const parts: Part[] = [{ file, header: first }]
+  for (const name of names.slice(1)) {
+    const { metadata, tensors } = await readGguf(source, name, signal)
+    if (metadata.get('split.no') !== parts.length) throw new ClusterError('bad_checkpoint', `${name} is not part ${parts.length + 1} of ${file}`)
+    // What a tensor means is told by the model's own metadata.
+    parts.push({ file: name, header: { metadata: first.metadata, tensors } })
+  }
+  const [stated, found] = [first.metadata.get('split.tensors.count'), parts.reduce((sum, { header }) => sum + header.tensors.size, 0)]
+  if (parts.length > 1 && stated !== undefined && stated !== found)
+    throw new ClusterError('bad_checkpoint', `the ${parts.length} parts of ${file} have ${found} tensors, and ${String(stated)} are stated`)
+  return parts
+}
+
 /** @throws {ClusterError} unsupported_model naming what is supported; bad_checkpoint; source_unavailable */
 export async function describeGguf(source: ModelSource, file: string, signal?: AbortSignal): Promise<ModelDescription> {
-  const header = await readGguf(source, file, signal)
-  architectureOf(ggufModelType(header).modelType)
-  const config = parseConfig(ggufConfigJson(header, await readDivisors(source, file, header, signal)))
-  return { config, tensors: ggufTensorIndex(file, header, config.headDim), eosIds: config.eosIds, contextLength: config.maxPositions }
+  const first = await readGguf(source, file, signal)
+  architectureOf(ggufModelType(first).modelType)
+  const parts = await readParts(source, file, first, signal)
+  const all: GgufHeader = { metadata: first.metadata, tensors: new Map(parts.flatMap(({ header }) => [...header.tensors])) }
+  const divided = parts.find(({ header }) => ropeDivisorsOf(file, header)) ?? parts[0]
+  const divisors = divided ? await readDivisors(source, divided.file, divided.header, signal) : null
+  const config = parseConfig(ggufConfigJson(all, divisors))
+  const tensors = new Map(parts.flatMap((part) => [...ggufTensorIndex(part.file, part.header, config.headDim)]))
+  return { config, tensors, eosIds: config.eosIds, contextLength: config.maxPositions }
 }

@@ -4,6 +4,7 @@
  * SHA-256 that hubs give as the ETag of large files where the whole file was read. A part of a file has no hash to be checked against.
  */
 import type { ClusterError } from '../../protocol/errors.ts'
+import { checkpointAddress } from './checkpoint-address.ts'
 import { readInto, readWhole } from './http-body.ts'
 import { askFacts, factsOf, fileError, tryOnce, type HttpFile, type HttpSourceOptions } from './http-file.ts'
 import { untilDone, type Try } from './http-retry.ts'
@@ -101,14 +102,14 @@ function piecesOf(start: number, target: Uint8Array): readonly Piece[] {
   }))
 }
 
-/** A checkpoint below a URL. @param base with or without a slash at its end */
-export function httpSource(base: string, options: HttpSourceOptions): RemoteSource {
-  const root = base.endsWith('/') ? base : `${base}/`
+/** @param address of a GGUF file, or of a folder with a config.json; with or without a slash at its end */
+export function httpSource(address: string, options: HttpSourceOptions): RemoteSource {
+  const { gguf, label, urlOf } = checkpointAddress(address)
   const files = new Map<string, HttpFile>()
   const gate = createGate(MAX_REQUESTS)
 
   function fileOf(name: string): HttpFile {
-    const url = root + name.split('/').map(encodeURIComponent).join('/')
+    const url = urlOf(name)
     const file = files.get(name) ?? { name, url, resolved: null, hasRanges: false, whole: null, version: null, size: null, first: null, silences: 0 }
     files.set(name, file)
     return file
@@ -142,8 +143,9 @@ export function httpSource(base: string, options: HttpSourceOptions): RemoteSour
   const readWholeFile = (file: HttpFile, signal?: AbortSignal): Promise<Uint8Array<ArrayBuffer> | null> =>
     untilDone(() => tryWhole(file, options, signal), options, signal)
   return {
-    label: base,
-    address: base,
+    label,
+    address,
+    ...(gguf === null ? {} : { gguf }),
     facts: (name) => {
       const file = files.get(name)
       return file && (file.size !== null || file.version !== null) ? factsOf(file) : null

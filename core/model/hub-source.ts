@@ -20,7 +20,5 @@ export function hubUrl(reference: string, endpoint: string): string {
 }
 
 /** @throws {ClusterError} invalid_value */
-export const hubSource = (reference: string, endpoint: string, options: HttpSourceOptions): ModelSource => ({
-  ...httpSource(hubUrl(reference, endpoint), options),
-  label: `${reference.slice('hf:'.length)} of ${new URL(endpoint).host}`,
-})
+export const hubSource = (reference: string, endpoint: string, options: HttpSourceOptions): ModelSource =>
+  httpSource(hubUrl(reference, endpoint), options)

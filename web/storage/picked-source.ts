@@ -1,5 +1,6 @@
 /** A model from files that a person picked in the page: read by slices, never whole, and checked before anything is sent anywhere. */
 import { describeModel } from '../../core/model/describe-model.ts'
+import { splitPart } from '../../core/model/gguf-split.ts'
 import type { ModelDescription } from '../../core/model/model-description.ts'
 import type { ModelSource } from '../../core/model/model-source.ts'
 import { loadText } from '../../core/text/text-model.ts'
@@ -20,8 +21,6 @@ export type PickedModel = {
   readonly totalBytes: number
 }
 
-/** Of a part of a split GGUF file: name before the count, number of the part, number of parts. */
-const SPLIT = /^(.+)-(\d{5})-of-(\d{5})\.gguf$/
 const SMALL_FILE = /^[\w-][\w.-]*\.(?:json|jinja|model|txt)$/
 
 const refuse = (what: string): ClusterError => new ClusterError('bad_checkpoint', what)
@@ -37,7 +36,7 @@ function byFolder(files: Iterable<File>): ReadonlyMap<string, ReadonlyMap<string
 }
 
 function firstGguf(names: readonly string[], folder: string): string | null {
-  const firsts = names.filter((name) => name.endsWith('.gguf') && Number(SPLIT.exec(name)?.[2] ?? 1) === 1)
+  const firsts = names.filter((name) => name.endsWith('.gguf') && (splitPart(name)?.part ?? 1) === 1)
   if (firsts.length > 1) throw refuse(`${folder || 'the choice'} has several GGUF models (${firsts.slice(0, 5).join(', ')}); pick one of them`)
   if (firsts.length === 0 && names.some((name) => name.endsWith('.gguf'))) throw refuse('the first part of the split GGUF file is missing')
   return firsts[0] ?? null
@@ -103,7 +102,7 @@ function checkSizes({ tensors }: ModelDescription, named: ReadonlyMap<string, Fi
  */
 export async function openPicked(files: Iterable<File>): Promise<PickedModel> {
   const { folder, named, gguf } = choose(files)
-  const name = folder.split('/').at(-1) || (gguf ?? 'model').replace(/(?:-\d{5}-of-\d{5})?\.gguf$/, '')
+  const name = folder.split('/').at(-1) || (gguf === null ? 'model' : (splitPart(gguf)?.stem ?? gguf.replace(/\.gguf$/, '')))
   const source = fileSource(name, named, gguf)
   const description = await describeModel(source)
   checkSizes(description, named)
