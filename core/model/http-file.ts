@@ -22,6 +22,8 @@ export type HttpSourceOptions = Timing & {
   readonly token?: string
   /** In a page: its own origin. A request to another one may be refused by the browser itself (CORS), which is then said. */
   readonly pageOrigin?: string
+  /** In a page: it is cross-origin isolated, and its browser then tells a host that refuses from one that is down not even by a blind request. */
+  readonly isIsolated?: boolean
   /** SHA-256; without it (pages that are not a secure context have none) hashes are not checked. */
   readonly sha256?: (bytes: Uint8Array<ArrayBuffer>) => Promise<ArrayBuffer>
 }
@@ -53,24 +55,26 @@ export const fileError = (file: HttpFile, what: string, cause?: unknown, code: E
 
 const cancelled = (file: HttpFile): ClusterError => new ClusterError('cancelled', `reading ${file.name} was cancelled`)
 
+const isForeign = (url: string, { pageOrigin }: HttpSourceOptions): boolean => pageOrigin !== undefined && new URL(url).origin !== pageOrigin
+
 /** True when the host answers but the browser keeps its answers from the page. */
-async function isRefusedByCors(url: string, { pageOrigin, fetch }: HttpSourceOptions, signal: AbortSignal): Promise<boolean> {
-  if (pageOrigin === undefined || new URL(url).origin === pageOrigin) return false
-  return fetch(url, { headers: {}, method: 'HEAD', mode: 'no-cors', signal }).then(
+async function isRefusedByCors(url: string, options: HttpSourceOptions, signal: AbortSignal): Promise<boolean> {
+  if (!isForeign(url, options)) return false
+  return options.fetch(url, { headers: {}, method: 'HEAD', mode: 'no-cors', signal }).then(
     () => true,
     () => false,
   )
 }
 
+const NO_CORS = 'does not let pages of other sites read it (CORS); choose another host, or put the model into the models folder of the server'
+
 async function noAnswer(file: HttpFile, url: string, cause: unknown, options: HttpSourceOptions, signal: AbortSignal): Promise<Try<never>> {
   file.silences += 1
   // A broken connection looks the same to a page as a refusal; only one that repeats is asked about.
-  if (file.silences > 1 && (await isRefusedByCors(url, options, signal))) {
-    const what =
-      'the host does not let pages of other sites read it (CORS); choose another host, or put the model into the models folder of the server'
-    return { outcome: 'failed', error: fileError(file, what, cause) }
-  }
-  return { outcome: 'again', error: fileError(file, 'no answer', cause) }
+  if (file.silences > 1 && (await isRefusedByCors(url, options, signal)))
+    return { outcome: 'failed', error: fileError(file, `the host ${NO_CORS}`, cause) }
+  const mayRefuse = options.isIsolated === true && isForeign(url, options)
+  return { outcome: 'again', error: fileError(file, mayRefuse ? `no answer; the host is out of reach, or ${NO_CORS}` : 'no answer', cause) }
 }
 
 function refused(file: HttpFile, response: Response): Try<never> {

@@ -20,6 +20,10 @@ export type Fault =
   | { readonly type: 'cut'; readonly afterBytes: number }
   /** The body ends properly after so many bytes, as if that were all. */
   | { readonly type: 'truncated'; readonly afterBytes: number }
+  /** So many bytes of the body, and then nothing more, with the connection open. */
+  | { readonly type: 'held'; readonly afterBytes: number }
+  /** The body comes in so many pieces with a pause between them. */
+  | { readonly type: 'slow'; readonly pieces: number }
   | { readonly type: 'ignores-range' }
   | { readonly type: 'wrong-bytes' }
   | { readonly type: 'other-version' }
@@ -60,6 +64,15 @@ function readRequest(request: IncomingMessage, from: HubRequest['from'], file: s
   }
 }
 
+async function sendSlowly(response: ServerResponse, body: Buffer, pieces: number): Promise<void> {
+  const size = Math.ceil(body.length / pieces)
+  for (let at = 0; at < body.length; at += size) {
+    response.write(body.subarray(at, at + size))
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
+  response.end()
+}
+
 function sendFile(response: ServerResponse, bytes: Uint8Array, { range, method }: HubRequest, fault: Fault | null): void {
   const isRange = range !== null && fault?.type !== 'ignores-range'
   const { start, end } = isRange ? { start: range.start, end: Math.min(range.end, bytes.length) } : { start: 0, end: bytes.length }
@@ -76,6 +89,8 @@ function sendFile(response: ServerResponse, bytes: Uint8Array, { range, method }
     ...(isRange ? { 'content-range': `bytes ${start}-${end - 1}/${bytes.length}` } : {}),
   })
   if (method === 'HEAD') response.end()
+  else if (fault?.type === 'held') response.write(body.subarray(0, fault.afterBytes))
+  else if (fault?.type === 'slow') void sendSlowly(response, body, fault.pieces)
   else if (fault?.type === 'cut') response.write(sent, () => response.socket?.destroySoon())
   else response.end(sent)
 }
@@ -89,7 +104,7 @@ export async function startHub(files: Readonly<Record<string, Uint8Array>>, larg
   function begin(request: IncomingMessage, response: ServerResponse, from: HubRequest['from'], file: string | undefined): Fault | null | 'answered' {
     if (hub.allowsOtherSites) {
       response.setHeader('access-control-allow-origin', '*')
-      response.setHeader('access-control-expose-headers', 'ETag,Content-Range,X-Linked-Etag')
+      response.setHeader('access-control-expose-headers', 'ETag,Content-Range,Retry-After,X-Linked-Etag')
     }
     const read = readRequest(request, from, file ?? '')
     const fault = hub.fault(read, requests.push(read) - 1)

@@ -5,6 +5,7 @@ import type { HttpSourceOptions } from '../../core/model/http-file.ts'
 import { httpSource } from '../../core/model/http-source.ts'
 import type { ModelSource } from '../../core/model/model-source.ts'
 import { startHub, type Fault, type StandInHub } from '../harness/hub.ts'
+import { seededRandom } from '../harness/seeded.ts'
 
 const BYTES = new Uint8Array(randomBytes(3_000_000))
 const SMALL = new TextEncoder().encode('{"model_type":"llama"}')
@@ -40,14 +41,15 @@ const always =
   ({ from }) =>
     from === 'cdn' ? fault : null
 
-test('a 20 MB file that is cut at 10 random points is read byte-equal, and no byte twice', async () => {
+test('a 20 MB file that is cut at 10 random (seeded) points is read byte-equal, and no byte twice', async () => {
   const large = new Uint8Array(randomBytes(20_000_000))
   await using hub = await startHub({ [FILE]: large })
+  const random = seededRandom(20240)
   let cuts = 0
   hub.fault = ({ from, range }) => {
     if (from === 'hub' || !range || cuts === 10 || range.end - range.start < 2) return null
     cuts += 1
-    return { type: 'cut', afterBytes: Math.floor(Math.random() * (range.end - range.start - 1)) }
+    return { type: 'cut', afterBytes: Math.floor(random() * (range.end - range.start - 1)) }
   }
   let counted = 0
   const bytes = await open(hub).readRange(FILE, 0, large.length, { onBytes: (count) => (counted += count) })

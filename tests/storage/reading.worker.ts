@@ -30,6 +30,7 @@ async function run({ address, texts, ranges, remove, forbids }: Task): Promise<A
     clock,
     random: Math.random,
     pageOrigin: self.location.origin,
+    isIsolated: self.crossOriginIsolated,
     sha256: (bytes: Uint8Array<ArrayBuffer>) => crypto.subtle.digest('SHA-256', bytes),
   }
   const source = storage.wrap(httpSource(address, options))
@@ -46,6 +47,6 @@ async function run({ address, texts, ranges, remove, forbids }: Task): Promise<A
   return { digests, texts: found, error: null, models: await storage.list(), state }
 }
 
-self.addEventListener('message', ({ data }: MessageEvent<Task>) => {
-  void run(data).then((answer) => self.postMessage(answer))
+self.addEventListener('message', ({ data: { ticket, task } }: MessageEvent<{ ticket: number; task: Task }>) => {
+  void run(task).then((answer) => self.postMessage({ ticket, answer }))
 })

@@ -39,6 +39,7 @@ function openSourceAs(peer: PeerId, storage: Storage): (source: string) => Model
     clock,
     random: Math.random,
     pageOrigin,
+    isIsolated: self.crossOriginIsolated,
     // Only a secure context has hashes; a page that came over plain HTTP from another machine is none.
     ...(self.isSecureContext ? { sha256: (bytes: Uint8Array<ArrayBuffer>) => crypto.subtle.digest('SHA-256', bytes) } : {}),
   }
