@@ -5,7 +5,7 @@ import { ClusterError } from '../protocol/errors.ts'
 import type { ModelId } from '../protocol/ids.ts'
 import type { CompletionBackend } from './completion-backend.ts'
 import { checkApiKey } from './http/api-key.ts'
-import { fromHttpError, sendOpenAiError } from './http/error-response.ts'
+import { fromHttpError, sendErrorOf } from './http/error-response.ts'
 import { jsonBody } from './http/json-body.ts'
 import { checkHost, checkOrigin, type HostPolicy } from './http/origins.ts'
 import { identifyAndLog } from './http/request-log.ts'
@@ -20,7 +20,9 @@ import { catalogRoutes } from './routes/catalog.ts'
 import { completionRoutes } from './routes/completions.ts'
 import { healthRoutes } from './routes/health.ts'
 import { modelFileRoutes, type ModelBytes } from './routes/model-files.ts'
+import { messageRoutes } from './routes/messages.ts'
 import { modelRoutes } from './routes/models.ts'
+import { ollamaRoutes } from './routes/ollama.ts'
 import { isolate, pageRoutes } from './routes/pages.ts'
 import type { Uploads } from './uploads.ts'
 
@@ -56,11 +58,20 @@ export const HTTP_LIMITS = {
 } as const satisfies ServerOptions
 
 /** What needs a key when keys are set. */
-const KEYED_PATHS = ['/v1', '/chat/completions', '/metrics']
+const KEYED_PATHS = ['/v1', '/chat/completions', '/metrics', '/api']
 const METHODS: Readonly<Record<string, readonly string[]>> = {
   '/v1/chat/completions': ['POST'],
   '/chat/completions': ['POST'],
   '/v1/completions': ['POST'],
+  '/v1/messages': ['POST'],
+  '/v1/messages/count_tokens': ['POST'],
+  '/api/chat': ['POST'],
+  '/api/generate': ['POST'],
+  '/api/pull': ['POST'],
+  '/api/show': ['POST'],
+  '/api/tags': ['GET'],
+  '/api/ps': ['GET'],
+  '/api/version': ['GET'],
   '/v1/models': ['GET'],
   '/v1/catalog': ['GET'],
   '/v1/catalog/card': ['GET'],
@@ -71,6 +82,7 @@ const METHODS: Readonly<Record<string, readonly string[]>> = {
   '/ready': ['GET'],
   '/metrics': ['GET'],
 }
+const POSTS_WITH_BODY = Object.keys(METHODS).filter((path) => METHODS[path]?.includes('POST'))
 const OUT_OF_SCOPE = [
   'images',
   'audio',
@@ -105,12 +117,12 @@ const endOfRoutes: RequestHandler = (request, response, next) => {
 
 const answerErrors =
   (log: Log): ErrorRequestHandler =>
-  (thrown: unknown, _request, response, _next) => {
+  (thrown: unknown, request, response, _next) => {
     const error = fromHttpError(thrown)
     if (error.code === 'internal') log.error({ err: error.cause ?? error, request: response.getHeader('x-request-id') }, 'a request failed')
     // The stream has begun: its own writer has told the error, or the client is gone.
     if (response.headersSent) response.destroy()
-    else sendOpenAiError(response, error)
+    else sendErrorOf(request.path, response, error)
   }
 
 export function createGateway(options: GatewayOptions): Express {
@@ -124,9 +136,10 @@ export function createGateway(options: GatewayOptions): Express {
   app.use(healthRoutes(backend, options.defaultModel))
   app.use(KEYED_PATHS, checkApiKey(options.auth.apiKeys))
   const readBody = jsonBody(options.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES)
-  app.post(['/v1/chat/completions', '/chat/completions', '/v1/completions', '/v1/cluster/placements'], readBody)
+  app.post(POSTS_WITH_BODY, readBody)
   app.patch('/v1/cluster/placements/*model', readBody)
-  app.use(completionRoutes({ backend, models, encoder: options.encoder, running: createRunningJobs(), metrics, log }))
+  const generating = { backend, models, encoder: options.encoder, running: createRunningJobs(), metrics, log }
+  app.use(completionRoutes(generating), messageRoutes(generating), ollamaRoutes({ ...generating, wishes: options.wishes }))
   app.use(modelRoutes(models))
   app.use(catalogRoutes({ models, cards: options.cards, uploads: options.uploads, wishes: options.wishes }))
   app.use(clusterRoutes(backend.view, models, options.wishes))

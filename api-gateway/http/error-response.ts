@@ -1,5 +1,8 @@
 import type { Response } from 'express'
 import { ClusterError, ERRORS, toClusterError } from '../../protocol/errors.ts'
+import { anthropicErrorBody, anthropicStatus } from '../dialects/anthropic-answer.ts'
+import { ollamaErrorBody, ollamaStatus } from '../dialects/ollama-answer.ts'
+import { requestIdOf } from './request-log.ts'
 
 /** SDKs obey a Retry-After of at most this many seconds. */
 const MAX_RETRY_AFTER_SECONDS = 60
@@ -32,12 +35,22 @@ export function openAiErrorBody({ code, message, detail }: ClusterError): OpenAi
 }
 
 /** Status, retry headers and body of an error before anything was sent. */
-export function sendOpenAiError(response: Response, error: ClusterError): void {
-  const { status, retry } = ERRORS[error.code]
+function sendError(response: Response, error: ClusterError, status: number, body: object): void {
+  const { retry } = ERRORS[error.code]
   if (retry === 'never') response.setHeader('x-should-retry', 'false')
   if (retry === 'later')
     response.setHeader('retry-after', Math.min(MAX_RETRY_AFTER_SECONDS, Math.ceil(error.detail.retryAfterSeconds ?? DEFAULT_RETRY_AFTER_SECONDS)))
-  response.status(status).json(openAiErrorBody(error))
+  response.status(status).json(body)
+}
+
+/** In the dialect whose endpoint was asked. */
+export function sendErrorOf(path: string, response: Response, error: ClusterError): void {
+  if (/^\/v1\/messages(?:\/|$)/.test(path)) {
+    const id = requestIdOf(response)
+    response.setHeader('request-id', id)
+    sendError(response, error, anthropicStatus(error.code), anthropicErrorBody(error, id))
+  } else if (/^\/api(?:\/|$)/.test(path)) sendError(response, error, ollamaStatus(error.code), ollamaErrorBody(error))
+  else sendError(response, error, ERRORS[error.code].status, openAiErrorBody(error))
 }
 
 /** What express and its parts throw, as an error of the table. */

@@ -1,6 +1,9 @@
-import type { RequestHandler } from 'express'
+import type { RequestHandler, Response } from 'express'
 import { randomUUID } from 'node:crypto'
 import type { Log } from '../log.ts'
+
+/** The id that `identifyAndLog` gave the answer. */
+export const requestIdOf = (response: Response): string => String(response.getHeader('x-request-id'))
 
 /** Gives every answer an id and logs one line when it is over. */
 export function identifyAndLog(log: Log): RequestHandler {

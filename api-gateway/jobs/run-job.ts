@@ -53,11 +53,11 @@ async function* runChoice(job: TextJob, choice: number, backend: CompletionBacke
     tokens++
     // The token that ends an answer is a mark, not a text, even where its tokenizer does not call it special.
     const piece = event.finish === 'stop' ? '' : detokenizer.push(event.tokenId)
-    const { text, stopped } = scanner.push(event.finish === null ? piece : piece + detokenizer.end())
-    if (stopped || event.finish === null) yield { type: 'text', choice, text, tokens }
+    const { text, hit } = scanner.push(event.finish === null ? piece : piece + detokenizer.end())
+    if (hit !== null || event.finish === null) yield { type: 'text', choice, text, tokens }
     else yield { type: 'text', choice, text: text + scanner.end(), tokens }
-    if (stopped || event.finish !== null) {
-      yield { type: 'finish', choice, reason: stopped ? 'stop' : (event.finish ?? 'stop'), tokens }
+    if (hit !== null || event.finish !== null) {
+      yield { type: 'finish', choice, reason: hit === null ? (event.finish ?? 'stop') : 'stop', stop: hit, tokens }
       return
     }
   }

@@ -2,8 +2,7 @@
 import type { Response } from 'express'
 import { ClusterError, toClusterError } from '../../protocol/errors.ts'
 import type { CompletionBackend } from '../completion-backend.ts'
-import { sendOpenAiError } from '../http/error-response.ts'
-import { createEventStream, type EventStream } from '../http/sse.ts'
+import { createEventStream, type EventStream, type StreamFormat } from '../http/event-stream.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import { runJob } from './run-job.ts'
@@ -40,29 +39,38 @@ async function* observed(id: string, job: TextJob, response: Response, context: 
   }
 }
 
-export type ChoiceResult = { readonly text: string; readonly reason: 'stop' | 'length'; readonly tokens: number }
+export type ChoiceResult = Pick<Extract<JobEvent, { type: 'finish' }>, 'reason' | 'stop' | 'tokens'> & { readonly text: string }
 
-/** All choices when they are done. @throws {ClusterError} */
-export async function collectJob(id: string, job: TextJob, response: Response, context: JobContext): Promise<readonly ChoiceResult[]> {
+/** All choices when they are done. @param onEvent sees each event as it comes @throws {ClusterError} */
+export async function collectJob(
+  id: string,
+  job: TextJob,
+  response: Response,
+  context: JobContext,
+  onEvent?: (event: JobEvent) => void,
+): Promise<readonly ChoiceResult[]> {
   const texts = Array.from({ length: choiceCount(job) }, () => '')
   const ends: (Omit<ChoiceResult, 'text'> | undefined)[] = texts.map(() => undefined)
   for await (const event of observed(id, job, response, context)) {
+    onEvent?.(event)
     if (event.type === 'text') texts[event.choice] += event.text
-    if (event.type === 'finish') ends[event.choice] = { reason: event.reason, tokens: event.tokens }
+    if (event.type === 'finish') ends[event.choice] = { reason: event.reason, stop: event.stop, tokens: event.tokens }
   }
-  return texts.map((text, choice) => ({ text, ...(ends[choice] ?? { reason: 'length', tokens: 0 }) }))
+  return texts.map((text, choice) => ({ text, ...(ends[choice] ?? { reason: 'length', stop: null, tokens: 0 }) }))
 }
 
 /** How a dialect writes its stream. Each function may send any number of events. */
 export type StreamWriter = {
+  /** Server-sent events when absent. */
+  readonly format?: StreamFormat
   readonly event: (stream: EventStream, event: JobEvent) => void
   readonly finish: (stream: EventStream) => void
   readonly error: (stream: EventStream, error: ClusterError) => void
 }
 
-/** Streams until the end or an error event. An error before the first event is thrown, so that it gets its HTTP status. */
+/** Streams until the end or an error event. An error before the stream has opened is thrown, so that it gets its HTTP status. @throws {ClusterError} */
 export async function streamJob(id: string, job: TextJob, response: Response, context: JobContext, writer: StreamWriter): Promise<void> {
-  const stream = createEventStream(response)
+  const stream = createEventStream(response, writer.format ?? 'sse')
   const opening = setTimeout(stream.open, OPEN_AFTER_MS)
   response.once('close', () => clearTimeout(opening))
   try {
@@ -72,13 +80,10 @@ export async function streamJob(id: string, job: TextJob, response: Response, co
     }
     writer.finish(stream)
   } catch (thrown) {
+    if (response.destroyed) return
+    if (!stream.isOpen()) throw thrown
     const error = toClusterError(thrown)
     if (error.code === 'internal') context.log.error({ err: error.cause, id }, 'a stream failed')
-    if (response.destroyed) return
-    if (!stream.isOpen()) {
-      sendOpenAiError(response, error)
-      return
-    }
     writer.error(stream, error)
   } finally {
     clearTimeout(opening)

@@ -22,7 +22,8 @@ export type JobEvent =
   | { readonly type: 'progress'; readonly choice: number; readonly processed: number; readonly total: number }
   /** `text` may be empty: a token that completes no character. `tokens` counts the choice's tokens so far. */
   | { readonly type: 'text'; readonly choice: number; readonly text: string; readonly tokens: number }
-  | { readonly type: 'finish'; readonly choice: number; readonly reason: FinishReason; readonly tokens: number }
+  /** `stop`: the stop text that ended it, which is no part of the answer. */
+  | { readonly type: 'finish'; readonly choice: number; readonly reason: FinishReason; readonly stop: string | null; readonly tokens: number }
 
 export type Usage = {
   readonly prompt_tokens: number

@@ -1,7 +1,7 @@
 /** Cuts a growing text at the first stop string; holds back an end that may still become one. */
 export type StopScanner = {
-  /** The text that can no longer be part of a stop string, and whether one was met. After a hit nothing more comes. */
-  readonly push: (text: string) => { readonly text: string; readonly stopped: boolean }
+  /** The text that can no longer be part of a stop string, and the one that was met. After a hit nothing more comes. */
+  readonly push: (text: string) => { readonly text: string; readonly hit: string | null }
   /** What was held back, when the text has ended without a hit. */
   readonly end: () => string
 }
@@ -16,21 +16,24 @@ function overlap(text: string, stop: string): number {
 
 export function createStopScanner(stops: readonly string[]): StopScanner {
   let held = ''
-  let stopped = false
+  let hit: string | null = null
   return {
     push: (text) => {
-      if (stopped) return { text: '', stopped }
+      if (hit !== null) return { text: '', hit }
       held += text
-      const hits = stops.map((stop) => held.indexOf(stop)).filter((at) => at >= 0)
-      if (hits.length > 0) {
-        stopped = true
-        return { text: held.slice(0, Math.min(...hits)), stopped }
+      const [first] = stops
+        .map((stop) => ({ stop, at: held.indexOf(stop) }))
+        .filter(({ at }) => at >= 0)
+        .sort((a, b) => a.at - b.at)
+      if (first) {
+        hit = first.stop
+        return { text: held.slice(0, first.at), hit }
       }
       const keep = Math.max(0, ...stops.map((stop) => overlap(held, stop)))
       const ready = held.slice(0, held.length - keep)
       held = held.slice(held.length - keep)
-      return { text: ready, stopped }
+      return { text: ready, hit }
     },
-    end: () => (stopped ? '' : held),
+    end: () => (hit === null ? held : ''),
   }
 }

@@ -26,6 +26,8 @@ export type TextModel = {
   readonly contextLength: number
   /** Rows of the output head; ids from here on do not exist. */
   readonly vocabSize: number
+  /** Source of the template, or null where the model has none. */
+  readonly chatTemplate: string | null
   /** What applies where a request does not say. */
   readonly defaultSampling: Omit<Sampling, 'seed'>
 }
@@ -91,6 +93,7 @@ export async function loadText(source: ModelSource, signal?: AbortSignal): Promi
     ...textFunctions(tokenizer, template, contextLength),
     eosIds,
     contextLength,
+    chatTemplate: templateSource ?? null,
     defaultSampling: defaultSampling(generation ?? {}),
     vocabSize: outer.vocab_size ?? inner?.vocab_size ?? tokenizer.vocabSize,
   }

@@ -1,21 +1,34 @@
 import type { ServerResponse } from 'node:http'
 
+/** `sse`: server-sent events. `ndjson`: one JSON object a line, which has no comments. */
+export type StreamFormat = 'sse' | 'ndjson'
+
 /** A comment goes out after this much silence, in milliseconds: Node's fetch gives up after 5 minutes, proxies much sooner. */
 const KEEP_ALIVE_MS = 10_000
 /** A reader that lets this many bytes pile up is cut off. */
 const MAX_BUFFERED_BYTES = 1024 * 1024
 
+const FORMATS = {
+  sse: {
+    type: 'text/event-stream; charset=utf-8',
+    comment: ': keep-alive\n\n',
+    frame: (text: string, name?: string) => `${name === undefined ? '' : `event: ${name}\n`}data: ${text}\n\n`,
+  },
+  ndjson: { type: 'application/x-ndjson', comment: null, frame: (text: string) => `${text}\n` },
+} as const
+
 export type EventStream = {
-  /** Sends the headers and a first comment; later calls do nothing. */
+  /** Sends the headers and, where the format has comments, a first one; later calls do nothing. */
   readonly open: () => void
   readonly isOpen: () => boolean
-  /** One event. A reader that does not read is cut off. */
-  readonly event: (data: object | string) => void
+  /** One event, with a name where the dialect gives events one. A reader that does not read is cut off. */
+  readonly event: (data: object | string, name?: string) => void
   readonly end: () => void
 }
 
-/** Server-sent events on one response. */
-export function createEventStream(response: ServerResponse): EventStream {
+/** Events on one response, as they come. */
+export function createEventStream(response: ServerResponse, format: StreamFormat): EventStream {
+  const { type, comment, frame } = FORMATS[format]
   let keepAlive: NodeJS.Timeout | null = null
   let isOpen = false
   const write = (text: string): void => {
@@ -33,21 +46,22 @@ export function createEventStream(response: ServerResponse): EventStream {
     if (isOpen) return
     isOpen = true
     response.statusCode = 200
-    response.setHeader('content-type', 'text/event-stream; charset=utf-8')
+    response.setHeader('content-type', type)
     response.setHeader('cache-control', 'no-cache, no-transform')
     // Asks nginx not to collect events before passing them on.
     response.setHeader('x-accel-buffering', 'no')
     response.flushHeaders()
-    write(': keep-alive\n\n')
-    keepAlive = setInterval(() => write(': keep-alive\n\n'), KEEP_ALIVE_MS)
+    if (comment === null) return
+    write(comment)
+    keepAlive = setInterval(() => write(comment), KEEP_ALIVE_MS)
   }
   return {
     open,
     isOpen: () => isOpen,
-    event: (data) => {
+    event: (data, name) => {
       open()
       keepAlive?.refresh()
-      write(`data: ${typeof data === 'string' ? data : JSON.stringify(data)}\n\n`)
+      write(frame(typeof data === 'string' ? data : JSON.stringify(data), name))
     },
     end: () => {
       rest()

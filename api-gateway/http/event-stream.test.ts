@@ -1,7 +1,7 @@
 import { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import { afterEach, expect, test, vi } from 'vitest'
-import { createEventStream } from './sse.ts'
+import { createEventStream } from './event-stream.ts'
 
 afterEach(() => vi.useRealTimers())
 
@@ -12,7 +12,7 @@ test('a comment goes out at once and after every 10 s of silence, none after the
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
   const response = unread()
   const write = vi.spyOn(response, 'write')
-  const stream = createEventStream(response)
+  const stream = createEventStream(response, 'sse')
   stream.open()
   expect(write).toHaveBeenCalledTimes(1)
   vi.advanceTimersByTime(9_000)
@@ -28,7 +28,7 @@ test('a comment goes out at once and after every 10 s of silence, none after the
 
 test('faults 24: a client that never reads is cut off once 1 MiB waits for it', () => {
   const response = unread()
-  const stream = createEventStream(response)
+  const stream = createEventStream(response, 'sse')
   let events = 0
   while (!response.destroyed && events < 10_000) {
     stream.event({ text: 'x'.repeat(1000) })
