@@ -1,10 +1,8 @@
+import type { TokenSpan } from '../core/graph/span-inputs.ts'
 import type { HeadOutput } from '../core/text/head-output.ts'
 
 /** Hidden states on their way in, row-major [count, hiddenSize]; halves as bit patterns. */
 export type HiddenRows = { readonly numberType: 'f32'; readonly values: Float32Array } | { readonly numberType: 'f16'; readonly halves: Uint16Array }
-
-/** `count` tokens at `position`, of a pass after which the sequence has `reach`. */
-export type TokenSpan = { readonly position: number; readonly count: number; readonly reach: number }
 
 /**
  * Where the layers and the head of one shard run and where its KV caches live. The rows of the last `runLayers` stay inside

@@ -2,6 +2,8 @@
 import type { RowRange } from '../core/graph/emit.ts'
 import type { EmittedGraph, StateSpec } from '../core/graph/graph-builder.ts'
 import type { ShardGraphs } from '../core/graph/shard-graphs.ts'
+import type { GraphValue } from '../core/graph/onnx.ts'
+import { spanTensors, type TokenSpan } from '../core/graph/span-inputs.ts'
 import { plannedBytes } from '../core/graph/weight-plan.ts'
 import { ClusterError } from '../protocol/errors.ts'
 import { buildExternalData, buildSpace, type BuildSpace, type WeightReading } from './external-data.ts'
@@ -18,8 +20,7 @@ export type OpenedGraph = {
   /** Waits for its turn: one run at a time in the whole instance of ORT. */
   readonly run: (feeds: Feeds, fetches?: Feeds) => Promise<Results>
   readonly release: () => Promise<void>
-  /** Names of what must be fed. */
-  readonly inputs: ReadonlySet<string>
+  readonly inputs: readonly GraphValue[]
   /** Name of the output that is not a cache. */
   readonly output: string
   readonly states: readonly StateSpec[]
@@ -46,6 +47,10 @@ async function loadSession(ort: Ort, graph: EmittedGraph, reading: WeightReading
   return createSession(ort, graph.modelBytes, { ...options, externalData })
 }
 
+/** What tells the graph which tokens it runs. */
+export const spanFeeds = (ort: Ort, { inputs }: OpenedGraph, span: TokenSpan): Feeds =>
+  Object.fromEntries(spanTensors(inputs, span).map(({ name, type, values, dims }) => [name, new ort.Tensor(type, values, dims)]))
+
 /**
  * @param space where the weights are built; what it held before is lost, and may be again once this resolves
  * @throws {ClusterError} source_unavailable, bad_checkpoint, cancelled; unsupported_backend when ORT refuses the graph; not_enough_memory
@@ -63,7 +68,7 @@ export async function openGraph(
   return {
     run: (feeds, fetches) => exclusive(ort, () => (fetches ? session.run(feeds, fetches) : session.run(feeds))),
     release: () => exclusive(ort, () => session.release()),
-    inputs: new Set(graph.inputs.map(({ name }) => name)),
+    inputs: graph.inputs,
     output: output.name,
     states: graph.states,
     heldBytes: graph.weights.reduce((sum, plan) => sum + plannedBytes(plan), 0),

@@ -1,16 +1,15 @@
 /** Layers and head on ONNX Runtime's WASM provider. It has no I/O binding: caches go in and come out of each run. */
-import { SEQLENS, TOTAL_LENGTH } from '../core/graph/attention.ts'
-import { REACH } from '../core/graph/rotation.ts'
 import { HIDDEN } from '../core/graph/emit.ts'
 import { growsWithTokens, stateDims, type StateSpec } from '../core/graph/graph-builder.ts'
 import { elementCount } from '../core/graph/onnx.ts'
+import type { TokenSpan } from '../core/graph/span-inputs.ts'
 import type { ModelConfig } from '../core/model/config.ts'
 import { f16ToF32Array, f32ToF16Array } from '../core/quant/float16.ts'
 import { bytesOf } from '../core/quant/stored.ts'
 import { ClusterError } from '../protocol/errors.ts'
 import type { Engine, HiddenRows } from './engine.ts'
 import type { Ort } from './ort.ts'
-import { pick, releaseGraphs, type OpenedGraph, type OpenedShard } from './open-graph.ts'
+import { pick, releaseGraphs, spanFeeds, type OpenedGraph, type OpenedShard } from './open-graph.ts'
 
 type Tensor = InstanceType<Ort['Tensor']>
 /** Past tensors by input name. Each run replaces them; rows beyond the valid length are junk that attention ignores. */
@@ -58,8 +57,12 @@ export function wasmEngine({ ort, config, graphs }: WasmEngineOptions): Engine<W
   }
 
   /** Runs one group of layers over the hidden states that came out of the one before. */
-  async function runGroup(graph: OpenedGraph, cache: WasmCache, hidden: Tensor, span: Readonly<Record<string, Tensor>>): Promise<Tensor> {
-    const results = await graph.run(pick(graph.inputs, { ...Object.fromEntries(cache), ...span, [HIDDEN]: hidden }))
+  async function runGroup(graph: OpenedGraph, cache: WasmCache, hidden: Tensor, span: TokenSpan): Promise<Tensor> {
+    const pasts = pick(
+      graph.states.map(({ past }) => past),
+      Object.fromEntries(cache),
+    )
+    const results = await graph.run({ ...pasts, ...spanFeeds(ort, graph, span), [HIDDEN]: hidden })
     for (const { past, present } of graph.states) {
       const state = results[present]
       if (!state) throw new Error(`the layers gave no ${present}`)
@@ -72,12 +75,9 @@ export function wasmEngine({ ort, config, graphs }: WasmEngineOptions): Engine<W
     canRewind: states.every(growsWithTokens),
     openCache: () => new Map(states.map((state) => [state.past, empty(state)])),
     closeCache: (cache) => cache.clear(),
-    runLayers: async (cache, hidden, { position, count, reach }) => {
-      const total = position + count
-      if (position === 0) for (const state of states) if (!growsWithTokens(state)) cache.set(state.past, empty(state))
-      const length = (value: number): Tensor => new ort.Tensor('int32', Int32Array.of(value), [1])
-      const span = { [SEQLENS]: length(total - 1), [TOTAL_LENGTH]: length(total), [REACH]: length(reach) }
-      let values: Tensor = new ort.Tensor('float32', valuesOf(hidden), [1, count, hiddenSize])
+    runLayers: async (cache, hidden, span) => {
+      if (span.position === 0) for (const state of states) if (!growsWithTokens(state)) cache.set(state.past, empty(state))
+      let values: Tensor = new ort.Tensor('float32', valuesOf(hidden), [1, span.count, hiddenSize])
       for (const graph of graphs.layers) values = await runGroup(graph, cache, values, span)
       rows = floatData(values)
     },

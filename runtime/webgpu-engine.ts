@@ -2,19 +2,18 @@
  * Layers and head on ONNX Runtime's native WebGPU provider, on a device that our kernels share. Hidden states stay on the GPU
  * between layers and head; a cache is one buffer a layer and side, fed as past and fetched as present, so that nothing is copied.
  */
-import { SEQLENS, TOTAL_LENGTH } from '../core/graph/attention.ts'
-import { REACH } from '../core/graph/rotation.ts'
 import { HIDDEN } from '../core/graph/emit.ts'
 import { growsWithTokens, stateBytes, stateDims } from '../core/graph/graph-builder.ts'
 import type { ModelConfig } from '../core/model/config.ts'
 import { f16ToF32Array, f32ToF16Array } from '../core/quant/float16.ts'
 import { asFloat32, asUint16, bytesOf } from '../core/quant/stored.ts'
 import type { HeadOutput } from '../core/text/head-output.ts'
+import type { TokenSpan } from '../core/graph/span-inputs.ts'
 import type { FloatType } from '../protocol/cluster.ts'
 import { ClusterError } from '../protocol/errors.ts'
-import type { Engine, HiddenRows, TokenSpan } from './engine.ts'
+import type { Engine, HiddenRows } from './engine.ts'
 import { createGpuMemory, type GpuMemory, type GrowingBuffer } from './gpu-memory.ts'
-import { pick, releaseGraphs, type OpenedShard, type SessionOptions } from './open-graph.ts'
+import { pick, releaseGraphs, spanFeeds, type OpenedShard, type SessionOptions } from './open-graph.ts'
 import type { Ort } from './ort.ts'
 
 /** Our kernels, compiled on the device that ORT runs on. */
@@ -119,7 +118,8 @@ export function webgpuEngine(options: WebgpuEngineOptions): Engine<WebgpuCache> 
   const onGpu = (buffer: GPUBuffer, type: FloatType, dims: readonly number[]): Tensor =>
     ort.Tensor.fromGpuBuffer(buffer, { dataType: ORT_TYPE[type], dims })
 
-  async function runLayers(cache: WebgpuCache, hidden: HiddenRows, { position, count: tokens, reach }: TokenSpan): Promise<void> {
+  async function runLayers(cache: WebgpuCache, hidden: HiddenRows, span: TokenSpan): Promise<void> {
+    const { position, count: tokens } = span
     if (await cache.allocated) throw new ClusterError('not_enough_memory', 'the GPU has no memory left for the KV cache of another sequence')
     const rows = scratch.rows.atLeast(tokens * rowBytes)
     // Groups read one buffer and write the other in turn, so that the last one writes `rows`.
@@ -127,8 +127,6 @@ export function webgpuEngine(options: WebgpuEngineOptions): Engine<WebgpuCache> 
     if (graphs.layers.length % 2 === 0) [from, to] = [to, from]
     memory.write(from, bytesOf(encodeRows(hidden, floatType)))
     if (position === 0 && cache.fixed.length > 0) memory.encode((encoder) => cache.fixed.forEach((buffer) => encoder.clearBuffer(buffer)))
-    const length = (value: number): Tensor => new ort.Tensor('int32', Int32Array.of(value), [1])
-    const span = { [SEQLENS]: length(position + tokens - 1), [TOTAL_LENGTH]: length(position + tokens), [REACH]: length(reach) }
     const dims = [1, tokens, hiddenSize]
     for (const graph of graphs.layers) {
       const fetches = {
@@ -138,7 +136,11 @@ export function webgpuEngine(options: WebgpuEngineOptions): Engine<WebgpuCache> 
         ),
         [graph.output]: onGpu(to, floatType, dims),
       }
-      await graph.run(pick(graph.inputs, { ...cache.pasts, ...span, [HIDDEN]: onGpu(from, floatType, dims) }), fetches)
+      const pasts = pick(
+        graph.states.map(({ past }) => past),
+        cache.pasts,
+      )
+      await graph.run({ ...pasts, ...spanFeeds(ort, graph, span), [HIDDEN]: onGpu(from, floatType, dims) }, fetches)
       ;[from, to] = [to, from]
     }
     count = tokens

@@ -1,12 +1,14 @@
 import { expect, test } from 'vitest'
 import { loadOrt } from '../../runtime/ort.ts'
-import { openGraph } from '../../runtime/open-graph.ts'
+import { openGraph, spanFeeds } from '../../runtime/open-graph.ts'
 import type { AttentionSpec, WeightRef } from '../arch/layer-builder.ts'
 import { memorySource } from '../model/memory-source.ts'
 import { readTensorIndex } from '../model/safetensors.ts'
 import { bytesOf } from '../quant/stored.ts'
-import { attention, SEQLENS, TOTAL_LENGTH } from './attention.ts'
+import { attention } from './attention.ts'
+import type { GraphBackend } from './emit-options.ts'
 import { graphBuilder, stateDims } from './graph-builder.ts'
+import { elementCount } from './onnx.ts'
 
 const [TOKENS, WIDTH, HEADS, KV_HEADS] = [7, 16, 4, 2]
 
@@ -42,8 +44,9 @@ function reference(x: Float32Array, weights: Tensors, spec: AttentionSpec): numb
     const plain = Array.from({ length: headDim }, (_, d) => project(ref, token, index * headDim + d))
     const [weight] = normed ?? []
     if (!weight) return plain
-    const rms = Math.sqrt(plain.reduce((sum, value) => sum + value * value, 0) / headDim + (headNorm?.epsilon ?? 0))
-    return plain.map((value, d) => (value / rms) * ((rows(weight)[d] ?? 0) + (weight.offset ?? 0)))
+    const mean = headNorm?.kind === 'layer' ? plain.reduce((a, b) => a + b, 0) / headDim : 0
+    const size = Math.sqrt(plain.reduce((sum, value) => sum + (value - mean) ** 2, 0) / headDim + (headNorm?.epsilon ?? 0))
+    return plain.map((value, d) => ((value - mean) / size) * ((rows(weight)[d] ?? 0) + (weight.offset ?? 0)))
   }
   function rotated(values: number[], position: number): number[] {
     if (!rope) return values
@@ -78,30 +81,59 @@ function reference(x: Float32Array, weights: Tensors, spec: AttentionSpec): numb
 }
 
 const frequencies = (pairs: number): number[] => Array.from({ length: pairs }, (_, i) => 0.9 / (i + 1))
-const CASES: readonly { readonly name: string; readonly headDim: number; readonly spec: Partial<AttentionSpec>; readonly norms?: boolean }[] = [
-  { name: 'heads of 16 that rotate whole', headDim: 16, spec: { rope: { inverseFrequencies: frequencies(8), magnitude: 1, interleaved: false } } },
-  {
-    name: 'heads of 20, 3 pairs, a magnitude',
-    headDim: 20,
-    spec: { rope: { inverseFrequencies: frequencies(3), magnitude: 1.2, interleaved: false } },
-  },
-  {
-    name: 'heads of 24 with neighbouring pairs, a window',
-    headDim: 24,
-    spec: { rope: { inverseFrequencies: frequencies(12), magnitude: 1, interleaved: true }, window: 3 },
-  },
+type Case = { readonly name: string; readonly headDim: number; readonly spec: Partial<AttentionSpec>; readonly norms?: 'rms' | 'layer' }
+const rotation = (pairs: number, magnitude = 1, interleaved = false) => ({
+  rope: { inverseFrequencies: frequencies(pairs), magnitude, interleaved },
+})
+const SINKS = { sinks: { tensor: 'sinks', shape: [HEADS] } }
+const CASES: readonly Case[] = [
+  { name: 'heads of 16 that rotate whole', headDim: 16, spec: rotation(8) },
+  { name: 'heads of 20, 3 pairs, a magnitude', headDim: 20, spec: rotation(3, 1.2) },
+  { name: 'heads of 24 with neighbouring pairs, a window', headDim: 24, spec: { ...rotation(12, 1, true), window: 3 } },
   { name: 'heads of 12 without rotation, a softcap', headDim: 12, spec: { softcap: 0.8 } },
-  {
-    name: 'norms of heads of 20 that are padded',
-    headDim: 20,
-    norms: true,
-    spec: { rope: { inverseFrequencies: frequencies(10), magnitude: 1, interleaved: false } },
-  },
-  { name: 'sinks beside a window', headDim: 8, spec: { sinks: { tensor: 'sinks', shape: [HEADS] }, window: 4 } },
+  { name: 'heads of 20 that rotate, a softcap beside a window', headDim: 20, spec: { ...rotation(7), softcap: 0.5, window: 3 } },
+  { name: 'a softcap beside sinks and norms of heads', headDim: 16, norms: 'rms', spec: { ...rotation(8), ...SINKS, softcap: 1.5 } },
+  { name: 'norms of heads of 20 that are padded', headDim: 20, norms: 'rms', spec: rotation(10) },
+  { name: 'layer norms of heads of 12 that are padded', headDim: 12, norms: 'layer', spec: rotation(4) },
+  { name: 'sinks beside a window', headDim: 8, spec: { ...SINKS, window: 4 } },
 ]
+/** Ends of the runs: more than one token beside what is cached, then one. */
+const RUNS = [3, 6, TOKENS]
+/** What an unused row of a cache holds; no score or sum may see it. */
+const JUNK = 1e4
 
-for (const { name, headDim, spec: difference, norms } of CASES) {
-  test(`attention agrees with its definition: ${name}`, async () => {
+/** All rows in one after another run, over a cache that grows (wasm) or that is longer from the start (webgpu). */
+async function runAttention(backend: GraphBackend, spec: AttentionSpec, tensors: Tensors, input: Float32Array): Promise<number[]> {
+  const source = checkpoint(tensors)
+  const index = await readTensorIndex(source)
+  const g = graphBuilder(index, { backend, weightFormat: 'f32', floatType: 'f32', contextLength: 32 })
+  const output = attention(g, g.input({ name: 'x', type: 'f32', dims: [1, 'tokens', WIDTH] }), spec)
+  g.output({ name: output, type: 'f32', dims: [1, 'tokens', HEADS * spec.headDim] })
+  const ort = await loadOrt({ backend: 'wasm', numThreads: 1 })
+  const reading = { source, tensors: index, onBytes: () => undefined }
+  const session = await openGraph(ort, g.finish('test'), reading, { executionProviders: ['wasm'] })
+  const pasts = session.states.map((state) => {
+    const dims = stateDims(state, backend === 'wasm' ? 0 : TOKENS + 2)
+    return [state.past, new ort.Tensor('float32', new Float32Array(elementCount(dims)).fill(JUNK), dims)] as const
+  })
+  let caches: Parameters<typeof session.run>[0] = Object.fromEntries(pasts)
+  const rows: number[] = []
+  let position = 0
+  for (const end of RUNS) {
+    const count = end - position
+    const x = new ort.Tensor('float32', input.slice(position * WIDTH, end * WIDTH), [1, count, WIDTH])
+    const result = await session.run({ ...caches, ...spanFeeds(ort, session, { position, count, reach: TOKENS }), x })
+    caches = Object.fromEntries(session.states.flatMap(({ past, present }) => (result[present] ? [[past, result[present]]] : [])))
+    rows.push(...Array.from(result[output]?.data ?? [], Number))
+    position = end
+  }
+  await session.release()
+  return rows
+}
+
+const RUNNABLE = CASES.flatMap((one) => (['wasm', 'webgpu'] as const).map((backend) => ({ ...one, backend })))
+for (const { name, headDim, spec: difference, norms, backend } of RUNNABLE) {
+  test(`attention for ${backend} agrees with its definition: ${name}`, async () => {
     const matrix = (heads: number, seed: number) => ({ shape: [heads * headDim, WIDTH], values: numbers(heads * headDim * WIDTH, seed) })
     const vector = (count: number, seed: number) => ({ shape: [count], values: numbers(count, seed) })
     const tensors: Tensors = new Map(
@@ -119,31 +151,14 @@ for (const { name, headDim, spec: difference, norms } of CASES) {
     const spec: AttentionSpec = {
       ...{ layer: 0, numHeads: HEADS, numKvHeads: KV_HEADS, headDim, scale: 0.4, rope: null, window: null },
       ...{ q: { weight: ref('q') }, k: { weight: ref('k') }, v: { weight: ref('v') } },
-      ...(norms ? { headNorm: { kind: 'rms', over: 'head', q: norm('qn'), k: norm('kn'), epsilon: 0.3 } } : {}),
+      ...(norms ? { headNorm: { kind: norms, over: 'head', q: norm('qn'), k: norm('kn'), epsilon: 0.3 } } : {}),
       ...difference,
     }
-    const source = checkpoint(tensors)
-    const index = await readTensorIndex(source)
-    const g = graphBuilder(index, { backend: 'wasm', weightFormat: 'f32', floatType: 'f32', contextLength: 32 })
-    const x = g.input({ name: 'x', type: 'f32', dims: [1, 'tokens', WIDTH] })
-    for (const length of [SEQLENS, TOTAL_LENGTH]) g.input({ name: length, type: 'int32', dims: [1] })
-    const output = attention(g, x, spec)
-    g.output({ name: output, type: 'f32', dims: [1, 'tokens', HEADS * headDim] })
-    const ort = await loadOrt({ backend: 'wasm', numThreads: 1 })
-    const graph = g.finish('test')
-    const session = await openGraph(ort, graph, { source, tensors: index, onBytes: () => undefined }, { executionProviders: ['wasm'] })
     const input = numbers(TOKENS * WIDTH, 9)
-    const pasts = graph.states.map((state) => [state.past, new ort.Tensor('float32', new Float32Array(0), stateDims(state, 0))] as const)
-    const length = (value: number) => new ort.Tensor('int32', Int32Array.of(value), [1])
-    const result = await session.run({
-      ...Object.fromEntries(pasts),
-      x: new ort.Tensor('float32', input, [1, TOKENS, WIDTH]),
-      [SEQLENS]: length(TOKENS - 1),
-      [TOTAL_LENGTH]: length(TOKENS),
-    })
-    await session.release()
+    const actual = await runAttention(backend, spec, tensors, input)
     const expected = reference(input, tensors, spec)
     expect(Math.max(...expected.map(Math.abs))).toBeGreaterThan(0.3)
-    expected.forEach((value, i) => expect(Math.abs(Number(result[output]?.data[i]) - value)).toBeLessThan(1e-5))
+    expected.forEach((value, i) => expect(Math.abs((actual[i] ?? NaN) - value)).toBeLessThan(1e-5))
+    expect(actual).toHaveLength(expected.length)
   })
 }

@@ -1,53 +1,14 @@
-/** Attention by GroupQueryAttention, and what goes into it. */
-import type { AttentionSpec, HeadNormSpec, LatentAttentionSpec, Projection, RopeSpec, WeightRef } from '../arch/layer-builder.ts'
-import { ClusterError } from '../../protocol/errors.ts'
+/** Projections, norms and places of heads: what goes into attention. */
+import type { AttentionSpec, HeadNormSpec, LatentAttentionSpec, Projection, WeightRef } from '../arch/layer-builder.ts'
+import { attend } from './attention-kernel.ts'
+import type { Heads, Kernel } from './attention-parts.ts'
 import type { GraphBuilder } from './graph-builder.ts'
-import { headLayout, isIdentity, orderHeads, orderProjection, paddedSlots, type HeadLayout } from './head-layout.ts'
+import { headLayout, isIdentity, orderHeads, orderProjection, paddedSlots } from './head-layout.ts'
 import * as ops from './ops.ts'
-import { addressOf, linear, norm, ones, project, reshapeRows, scalar, selection, sliceColumns, vector } from './products.ts'
-import { rotaryTables } from './rotation.ts'
+import { addressOf, linear, norm, ones, project, reshapeRows, scalar, selection, vector } from './products.ts'
 import { rowsOf } from './weight-source.ts'
 
-/** Names that the runner feeds. */
-export const SEQLENS = 'seqlens_k'
-export const TOTAL_LENGTH = 'total_sequence_length'
-
 const selfAttentionAt = (layer: number): string => `/model/layers.${layer}/self_attn`
-
-type Heads = { readonly query: string; readonly key: string; readonly value: string }
-type Kernel = Pick<AttentionSpec, 'layer' | 'scale' | 'window' | 'numHeads' | 'numKvHeads' | 'softcap' | 'sinks'> & {
-  readonly layout: HeadLayout
-  readonly rope: RopeSpec | null
-  /** Dimensions of a value; its other slots are zeros. */
-  readonly valueDim: number
-}
-
-/** Heads ─ GroupQueryAttention(rotary, past → present) ─ heads without padding. */
-function groupQueryAttention(g: GraphBuilder, heads: Heads, kernel: Kernel): string {
-  const { layer, numHeads, numKvHeads, layout, valueDim, softcap = 0 } = kernel
-  const at = selfAttentionAt(layer)
-  const width = layout.slots.length
-  const refuse = (what: string): never => {
-    throw new ClusterError('unsupported_backend', `the attention of layer ${layer} cannot run here: ${what}`)
-  }
-  if (numHeads % numKvHeads !== 0) refuse(`${numHeads} heads over ${numKvHeads} key heads`)
-  if (softcap !== 0 && g.options.backend === 'webgpu') refuse('the WebGPU kernel ignores a softcap on scores; use the wasm backend')
-  const state = (side: 'key' | 'value') => ({ past: `past.${layer}.${side}`, present: `present.${layer}.${side}` })
-  const [key, value] = [state('key'), state('value')]
-  for (const names of [key, value]) g.state({ ...names, type: g.options.floatType, dims: [1, numKvHeads, 'tokens', width] })
-  const caches = { pastKey: key.past, presentKey: key.present, pastValue: value.past, presentValue: value.present }
-  const rotary = rotaryTables(g, kernel.rope, layout.pairs)
-  const sinks = kernel.sinks ? vector(g, `${at}.sinks`, [kernel.sinks]) : ''
-  const output = ops.groupQueryAttention(
-    g,
-    `${at}/GroupQueryAttention`,
-    { ...heads, ...caches, ...rotary, sinks, seqlens: SEQLENS, total: TOTAL_LENGTH },
-    { numHeads, numKvHeads, scale: kernel.scale, doRotary: rotary.cos !== '', softcap, window: kernel.window ?? -1 },
-  )
-  if (width === valueDim) return output
-  const split = reshapeRows(g, `${at}/heads/Reshape`, output, [numHeads, width])
-  return reshapeRows(g, `${at}/heads/ReshapeBack`, sliceColumns(g, `${at}/heads/Slice`, split, 0, valueDim), [numHeads * valueDim])
-}
 
 type Normed = { readonly heads: number; readonly headDim: number; readonly slots: readonly number[]; readonly weights: readonly WeightRef[] }
 
@@ -75,7 +36,10 @@ function layerNormHeads(g: GraphBuilder, x: string, spec: HeadNormSpec, { heads,
   const path = addressOf(first)
   const split = reshapeRows(g, `${path}/Reshape`, x, [heads, headDim])
   const normed = norm(g, path, split, 'layer', ones(g, headDim), spec.epsilon)
-  const scaled = ops.mul(g, `${path}/Mul`, [normed, vector(g, `${path}.weight`, weights, [heads, headDim])])
+  const scaled = ops.mul(g, `${path}/Mul`, [
+    normed,
+    vector(g, `${path}.weight`, weights, [weights.reduce((sum, ref) => sum + rowsOf(ref), 0) / headDim, headDim]),
+  ])
   const placed = isIdentity(slots, headDim) ? scaled : ops.matMul(g, `${path}/Slots`, [scaled, selection(g, slots, headDim)])
   return reshapeRows(g, `${path}/ReshapeBack`, placed, [heads * slots.length])
 }
@@ -98,7 +62,7 @@ function normedHeads(g: GraphBuilder, x: string, spec: AttentionSpec, headNorm: 
   }
 }
 
-/** x ─ q, k, v projections (packed where nothing stands between) ─ [norms] ─ GroupQueryAttention */
+/** x ─ q, k, v projections (packed where nothing stands between) ─ [norms] ─ attention */
 export function attention(g: GraphBuilder, x: string, spec: AttentionSpec): string {
   const at = selfAttentionAt(spec.layer)
   const { headNorm, numHeads, numKvHeads, headDim, rope } = spec
@@ -109,13 +73,13 @@ export function attention(g: GraphBuilder, x: string, spec: AttentionSpec): stri
     const q = orderProjection(spec.q, slots, numHeads, headDim)
     const k = orderProjection(spec.k, slots, numKvHeads, headDim)
     const v = orderProjection(spec.v, paddedSlots(headDim, slots.length), numKvHeads, headDim)
-    return groupQueryAttention(g, { query: project(g, `${at}/qkv_proj`, x, [q, k, v]), key: '', value: '' }, kernel)
+    return attend(g, at, { query: project(g, `${at}/qkv_proj`, x, [q, k, v]), key: '', value: '' }, kernel)
   }
   const { query, key, value, scale } = normedHeads(g, x, spec, headNorm, slots)
   // Scaled here, not in the kernel: ORT's WebGPU optimizer would else fuse norms and attention into a shader of 9 buffers, and 8 are
   // all that every GPU has (onnxruntime 1.30, GroupQueryAttention with q_norm_weight).
   const scaled = ops.mul(g, `${at}/q_proj/Scale`, [query, scalar(g, scale)])
-  return groupQueryAttention(g, { query: scaled, key, value }, { ...kernel, scale: 1 })
+  return attend(g, at, { query: scaled, key, value }, { ...kernel, scale: 1 })
 }
 
 /** Rows of a head in kvUp: `plainDim` of the key, then `valueDim`. */
@@ -156,5 +120,5 @@ export function latentAttention(g: GraphBuilder, x: string, spec: LatentAttentio
   const own = reshapeRows(g, `${at}/k/Reshape`, up('k', keySlots), [numHeads, slots.length])
   const key = ops.add(g, `${at}/k/Add`, [own, reshapeRows(g, `${at}/k_shared/Reshape`, shared, [1, slots.length])])
   const heads = { query, key: reshapeRows(g, `${at}/k/ReshapeBack`, key, [numHeads * slots.length]), value: up('v', valueSlots) }
-  return groupQueryAttention(g, heads, { ...spec, numKvHeads: numHeads, layout, valueDim })
+  return attend(g, at, heads, { ...spec, numKvHeads: numHeads, layout, valueDim })
 }

@@ -9,6 +9,7 @@ import type { TensorLocation } from '../model/safetensors.ts'
 import { decodeStored } from '../quant/stored.ts'
 import { dequantizeInt4, quantizeInt4 } from '../quant/int4.ts'
 import { emitHead, emitLayers } from './emit.ts'
+import { spanTensors } from './span-inputs.ts'
 import { plannedBytes } from './weight-plan.ts'
 
 const source = folderSource(fileURLToPath(new URL('../../tests/fixtures/golden/llama', import.meta.url)))
@@ -18,10 +19,10 @@ test('a graph of two layers names their caches in and out and holds no weight in
   const graph = emitLayers(model, { startLayer: 1, endLayer: 3 }, { backend: 'webgpu', weightFormat: 'int4', contextLength: 64, floatType: 'f16' })
   expect(graph.inputs.map(({ name }) => name)).toEqual([
     'hidden',
-    'seqlens_k',
-    'total_sequence_length',
     'past.1.key',
     'past.1.value',
+    'seqlens_k',
+    'total_sequence_length',
     'past.2.key',
     'past.2.value',
   ])
@@ -78,7 +79,7 @@ test('biases of q, k and v become one packed Add; attention is stated once for b
   expect(emit('wasm').modelBytes).toEqual(emit('webgpu').modelBytes)
 })
 
-test('what a backend would compute wrongly is refused: softcaps of scores on webgpu, Gemma in f16', async () => {
+test('Gemma 2 keeps one kind of cache on every backend, is composed where the kernel ignores a softcap, and is refused in f16', async () => {
   const model = await describeModel(folderSource(fileURLToPath(new URL('../../tests/fixtures/golden/gemma2', import.meta.url))))
   const emit = (backend: 'wasm' | 'webgpu', floatType: 'f32' | 'f16') =>
     emitLayers(model, { startLayer: 0, endLayer: 1 }, { backend, weightFormat: floatType, contextLength: 8, floatType })
@@ -86,6 +87,23 @@ test('what a backend would compute wrongly is refused: softcaps of scores on web
     [1, 2, 'tokens', 32],
     [1, 2, 'tokens', 32],
   ])
-  expect(() => emit('webgpu', 'f32')).toThrow(/softcap/)
+  expect(emit('webgpu', 'f32').states).toEqual(emit('wasm', 'f32').states)
+  const usesKernel = (backend: 'wasm' | 'webgpu') => new TextDecoder().decode(emit(backend, 'f32').modelBytes).includes('GroupQueryAttention')
+  expect([usesKernel('wasm'), usesKernel('webgpu')]).toEqual([true, false])
   expect(() => emit('webgpu', 'f16')).toThrow(/f16/)
+})
+
+test('a graph declares what it is fed of a span, and no more', async () => {
+  const model = await describeModel(source)
+  const inputsOf = (config: typeof model.config) => {
+    const options = { backend: 'webgpu', weightFormat: 'f32', contextLength: 64, floatType: 'f32' } as const
+    const { inputs } = emitLayers({ ...model, config }, { startLayer: 0, endLayer: 1 }, options)
+    return Object.fromEntries(spanTensors(inputs, { position: 5, count: 2, reach: 40 }).map(({ name, values }) => [name, Array.from(values, Number)]))
+  }
+  expect(inputsOf(model.config)).toEqual({ seqlens_k: [6], total_sequence_length: [7] })
+  const factors = { shortFactor: Array(8).fill(1), longFactor: Array(8).fill(2) }
+  const rope = { type: 'longrope', theta: 1e4, ...factors, originalContext: 32, magnitude: 1 } as const
+  expect(inputsOf({ ...model.config, rope })).toMatchObject({ reach: [40] })
+  expect(inputsOf({ ...model.config, rope: { ...rope, originalContext: 64 } })).not.toHaveProperty('reach')
+  expect(() => inputsOf({ ...model.config, rope: { type: 'default', theta: 1e4, until: 63 } })).toThrow(/64 tokens.*behind 63/)
 })

@@ -4,7 +4,6 @@ import type { LayerBuilder } from '../arch/layer-builder.ts'
 import { architectureOf } from '../arch/registry.ts'
 import type { LayerRange } from '../cluster/sizing.ts'
 import type { ModelDescription } from '../model/model-description.ts'
-import { SEQLENS, TOTAL_LENGTH } from './attention.ts'
 import { graphWords } from './blocks.ts'
 import { checkEmitOptions, type EmitOptions } from './emit-options.ts'
 import { graphBuilder, nameOf, type EmittedGraph } from './graph-builder.ts'
@@ -34,8 +33,6 @@ export function emitLayers(model: ModelDescription, range: LayerRange, options: 
   const words = graphWords(g)
   const { hiddenSize } = model.config
   let x: Parameters<typeof nameOf>[1] = { name: g.input({ name: HIDDEN, type: options.floatType, dims: [1, 'tokens', hiddenSize] }) }
-  g.input({ name: SEQLENS, type: 'int32', dims: [1] })
-  g.input({ name: TOTAL_LENGTH, type: 'int32', dims: [1] })
   for (let layer = range.startLayer; layer < range.endLayer; layer++) x = architecture.layer(words, x, model.config, layer)
   const hidden = nameOf(g, x)
   g.output({ name: hidden, type: options.floatType, dims: [1, 'tokens', hiddenSize] })

@@ -16,7 +16,9 @@ export const add = single('Add', '')
 export const mul = single('Mul', '')
 export const relu = single('Relu', '')
 export const gelu = single('Gelu', '')
+export const sub = single('Sub', '')
 export const div = single('Div', '')
+export const exp = single('Exp', '')
 export const tanh = single('Tanh', '')
 export const sigmoid = single('Sigmoid', '')
 /** Over the last axis unless `axis` says otherwise. */
@@ -29,6 +31,7 @@ export const greaterOrEqual = single('GreaterOrEqual', '')
 export const where = single('Where', '')
 /** x, axes. */
 export const reduceSum = single('ReduceSum', '')
+export const reduceMax = single('ReduceMax', '')
 export const concat = single('Concat', '')
 export const transpose = single('Transpose', '')
 export const conv = single('Conv', '')
@@ -86,6 +89,14 @@ export function topKValues(sink: NodeSink, name: string, x: string, count: strin
 /** Writes an output under a name of its own. */
 export const sliceInto = (sink: NodeSink, name: string, inputs: readonly string[], output: string): void =>
   sink.push({ name, op: 'Slice', domain: '', inputs, outputs: [output], attributes: {} })
+
+/** data, indices, updates: data with rows replaced. Where data and output are one buffer, only these rows are written. */
+export const scatterNdInto = (sink: NodeSink, name: string, inputs: readonly string[], output: string): void =>
+  sink.push({ name, op: 'ScatterND', domain: '', inputs, outputs: [output], attributes: {} })
+
+/** x [1, tokens, heads · width], first position [1], cos and sin. @param dims that rotate of each head: halves of them with each other */
+export const rotaryEmbedding = (sink: NodeSink, name: string, inputs: readonly string[], heads: number, dims: number): string =>
+  single('RotaryEmbedding', 'com.microsoft')(sink, name, inputs, { num_heads: { int: heads }, rotary_embedding_dim: { int: dims } })
 
 /** Int4 weights in symmetric blocks of 32; accuracy level 4 opens the integer dot product. */
 export const matMulNBits = (

@@ -4,10 +4,8 @@ import { ClusterError } from '../../protocol/errors.ts'
 import { bytesOf } from '../quant/stored.ts'
 import type { GraphBuilder } from './graph-builder.ts'
 import * as ops from './ops.ts'
+import { spanInput } from './span-inputs.ts'
 import type { PlannedTensor } from './weight-plan.ts'
-
-/** Fed where a rotation depends on how far a pass reaches (`ShardRun`): tokens of the sequence when it is done. */
-export const REACH = 'reach'
 
 /** Names of the tables; empty without rotation. */
 export type Rotary = { readonly cos: string; readonly sin: string }
@@ -45,9 +43,8 @@ export function rotaryTables(g: GraphBuilder, rope: RopeSpec | null, pairs: numb
   const short = tablesOf(g, rope.inverseFrequencies, magnitude, pairs)
   if (!long || g.options.contextLength <= long.above) return short
   const far = tablesOf(g, long.inverseFrequencies, magnitude, pairs)
-  const reach = g.shared(REACH, () => g.input({ name: REACH, type: 'int32', dims: [1] }))
   const bound = g.constant({ name: `/int32.${long.above}`, type: 'int32', dims: [1], inline: bytesOf(Int32Array.of(long.above)) })
-  const isFar = g.shared(`/rope/above.${long.above}`, (name) => ops.greater(g, name, [reach, bound]))
+  const isFar = g.shared(`/rope/above.${long.above}`, (name) => ops.greater(g, name, [spanInput(g, 'reach'), bound]))
   const chosen = (near: string, distant: string): string => g.shared(`${near}/${distant}`, (name) => ops.where(g, name, [isFar, distant, near]))
   return { cos: chosen(short.cos, far.cos), sin: chosen(short.sin, far.sin) }
 }
