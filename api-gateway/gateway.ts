@@ -24,6 +24,7 @@ import { messageRoutes } from './routes/messages.ts'
 import { modelRoutes } from './routes/models.ts'
 import { ollamaRoutes } from './routes/ollama.ts'
 import { isolate, pageRoutes } from './routes/pages.ts'
+import { responseRoutes } from './routes/responses.ts'
 import type { Uploads } from './uploads.ts'
 
 export type GatewayOptions = {
@@ -63,6 +64,7 @@ const METHODS: Readonly<Record<string, readonly string[]>> = {
   '/v1/chat/completions': ['POST'],
   '/chat/completions': ['POST'],
   '/v1/completions': ['POST'],
+  '/v1/responses': ['POST'],
   '/v1/messages': ['POST'],
   '/v1/messages/count_tokens': ['POST'],
   '/api/chat': ['POST'],
@@ -139,7 +141,12 @@ export function createGateway(options: GatewayOptions): Express {
   app.post(POSTS_WITH_BODY, readBody)
   app.patch('/v1/cluster/placements/*model', readBody)
   const generating = { backend, models, encoder: options.encoder, running: createRunningJobs(), metrics, log }
-  app.use(completionRoutes(generating), messageRoutes(generating), ollamaRoutes({ ...generating, wishes: options.wishes }))
+  app.use(
+    completionRoutes(generating),
+    responseRoutes(generating),
+    messageRoutes(generating),
+    ollamaRoutes({ ...generating, wishes: options.wishes }),
+  )
   app.use(modelRoutes(models))
   app.use(catalogRoutes({ models, cards: options.cards, uploads: options.uploads, wishes: options.wishes }))
   app.use(clusterRoutes(backend.view, models, options.wishes))

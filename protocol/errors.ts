@@ -21,6 +21,7 @@ export const ERRORS = {
   forbidden_host: { status: 403, type: 'permission_error', retry: 'none' },
   forbidden_origin: { status: 403, type: 'permission_error', retry: 'none' },
   model_not_found: { status: 404, type: 'invalid_request_error', retry: 'none' },
+  response_not_found: { status: 400, type: 'invalid_request_error', retry: 'none' },
   route_not_found: { status: 404, type: 'invalid_request_error', retry: 'none' },
   method_not_allowed: { status: 405, type: 'invalid_request_error', retry: 'none' },
   payload_too_large: { status: 413, type: 'invalid_request_error', retry: 'none' },

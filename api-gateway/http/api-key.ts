@@ -9,6 +9,9 @@ function keyOf(request: Request): string | null {
   return bearer ?? request.get('x-api-key') ?? null
 }
 
+/** Names the key of a request without telling it; the same for all requests without one. */
+export const keyDigestOf = (request: Request): string => digest(keyOf(request) ?? '').toString('hex')
+
 /** Lets everybody in when there are no keys. @throws {ClusterError} invalid_api_key */
 export function checkApiKey(keys: readonly string[]): RequestHandler {
   const digests = keys.map(digest)
