@@ -4,6 +4,7 @@ import { copyFile, mkdir } from 'node:fs/promises'
 import path from 'node:path'
 import type { Plugin, UserConfig } from 'vite'
 import { defineConfig } from 'vitest/config'
+import { ensureKernels } from './scripts/bootstrap.mjs'
 
 const ROOT = import.meta.dirname
 const ORT_FOLDER = path.join(ROOT, 'node_modules/onnxruntime-web/dist')
@@ -37,6 +38,9 @@ function ortFiles(): Plugin {
   }
 }
 
+/** The pages carry the compiled kernels: whoever builds pages, compiles them first. */
+const kernels: Plugin = { name: 'ringlet:kernels', buildStart: ensureKernels }
+
 /** Gives each page's URL a file of its own, for static servers that know no fallback. */
 function pageFiles(): Plugin {
   let outDir = ''
@@ -58,7 +62,7 @@ export function pagesConfig(root: string, outDir: string): UserConfig {
     root,
     appType: 'spa',
     publicDir: path.join(ROOT, 'web/public'),
-    plugins: [ortFiles(), pageFiles()],
+    plugins: [kernels, ortFiles(), pageFiles()],
     resolve: { conditions: ['onnxruntime-web-use-extern-wasm', 'module', 'browser', 'development|production'] },
     // simple-peer's dependencies expect Node's name of the global object.
     define: { global: 'globalThis' },
@@ -85,6 +89,7 @@ export default defineConfig({
     include: ['**/*.test.ts'],
     exclude: ['**/node_modules/**', '**/dist/**', '**/test-results/**'],
     environment: 'node',
+    globalSetup: ['scripts/suites/build-kernels.mjs'],
     // A hang is what the limits are for; shared machines are slow now and then.
     testTimeout: 60_000,
     hookTimeout: 60_000,

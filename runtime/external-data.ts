@@ -42,9 +42,12 @@ const spaceOf = ({ weights }: EmittedGraph): number =>
 const isWithin = (part: TensorLocation, whole: TensorLocation): boolean =>
   part.file === whole.file && part.start >= whole.start && part.end <= whole.end
 
-/** Parts that come over the wire: those of the plans that do not lie in `held`. */
+/** Parts that come over the wire: those that do not lie in `held`. */
+export const notHeld = (parts: ReadonlyMap<string, TensorLocation>, held?: TensorLocation): ReadonlyMap<string, TensorLocation> =>
+  new Map([...parts].filter(([, location]) => !held || !isWithin(location, held)))
+
 const missingParts = (plans: readonly WeightPlan[], tensors: TensorIndex, held?: TensorLocation): ReadonlyMap<string, TensorLocation> =>
-  new Map([...storedParts(plans, tensors)].filter(([, location]) => !held || !isWithin(location, held)))
+  notHeld(storedParts(plans, tensors), held)
 
 /** Stored bytes that the graphs' weights take on the wire. @param held what is in memory anyway */
 export const bytesToRead = (graphs: readonly EmittedGraph[], tensors: TensorIndex, held?: TensorLocation): number =>
@@ -66,10 +69,10 @@ function groupPlans(plans: readonly WeightPlan[], { tensors, held }: WeightReadi
   return groups
 }
 
-async function readParts(plans: readonly WeightPlan[], reading: WeightReading): Promise<(key: string) => StoredPart> {
-  const { source, tensors, held } = reading
-  const locations = storedParts(plans, tensors)
-  const read = await readTensors(source, missingParts(plans, tensors, held?.location), reading)
+/** Gives each of the parts, read or held. @throws {ClusterError} source_unavailable, bad_checkpoint, cancelled */
+export async function readParts(locations: ReadonlyMap<string, TensorLocation>, reading: WeightReading): Promise<(key: string) => StoredPart> {
+  const { source, held } = reading
+  const read = await readTensors(source, notHeld(locations, held?.location), reading)
   return (key) => {
     const location = locations.get(key)
     const from = held?.location.start ?? 0
@@ -93,7 +96,7 @@ export async function buildExternalData(
   }
   const external: { path: string; data: Uint8Array }[] = []
   for (const group of groupPlans(graph.weights, reading)) {
-    const lookup = await readParts(group, reading)
+    const lookup = await readParts(storedParts(group, reading.tensors), reading)
     for (const plan of group) {
       const built = plan.tensors.map((tensor) => ({ path: externalPath(tensor.name), data: place(tensorBytes(tensor)) }))
       buildWeights(

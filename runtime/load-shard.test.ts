@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { beforeAll, expect, test } from 'vitest'
 import { folderSource } from '../api-gateway/folder-source.ts'
+import { loadKernels } from '../api-gateway/local-device-kernels.ts'
 import { estimateShard } from '../core/cluster/estimate.ts'
 import { emitShard } from '../core/graph/shard-graphs.ts'
 import { heldWeightBytes } from '../core/graph/held-bytes.ts'
@@ -10,16 +11,19 @@ import type { ModelSource } from '../core/model/model-source.ts'
 import { sequenceId } from '../protocol/ids.ts'
 import { loadShard, type LoadShardOptions } from './load-shard.ts'
 import { loadOrt, type Ort } from './ort.ts'
+import type { SimdKernels } from './simd/simd-kernels.ts'
 import type { LoadProgress, ShardRun, ShardRunner } from './shard-runner.ts'
 
 const source = folderSource(fileURLToPath(new URL('../tests/fixtures/golden/llama', import.meta.url)))
 const SEQUENCE = sequenceId('00000000000000aa')
 let model: ModelDescription
 let ort: Ort
+let simd: SimdKernels
 
 beforeAll(async () => {
   model = await describeModel(source)
   ort = await loadOrt({ backend: 'wasm', numThreads: 1 })
+  simd = await loadKernels()
 })
 
 const load = (startLayer: number, endLayer: number, change: Partial<LoadShardOptions> = {}): Promise<ShardRunner> =>
@@ -58,12 +62,15 @@ for (const [startLayer, endLayer] of [
   [1, 3],
   [3, 4],
 ] as const) {
-  for (const weightFormat of ['f32', 'int8'] as const) {
-    test(`the estimate's weights are what layers ${startLayer} to ${endLayer} hold in ${weightFormat}, to the byte`, async () => {
-      const runner = await load(startLayer, endLayer, { weightFormat })
-      expect(heldWeightBytes(model, { startLayer, endLayer }, { backend: 'wasm', weightFormat, floatType: 'f32', contextLength: 32 })).toBe(
-        runner.heldBytes,
-      )
+  for (const [backend, weightFormat] of [
+    ['wasm', 'f32'],
+    ['wasm', 'int8'],
+    ['simd', 'f32'],
+    ['simd', 'f16'],
+  ] as const) {
+    test(`the estimate's weights are what layers ${startLayer} to ${endLayer} hold in ${weightFormat} on ${backend}, to the byte`, async () => {
+      const runner = await load(startLayer, endLayer, { backend, weightFormat, simd })
+      expect(heldWeightBytes(model, { startLayer, endLayer }, { backend, weightFormat, floatType: 'f32', contextLength: 32 })).toBe(runner.heldBytes)
       expect(runner.heldBytes).toBeGreaterThan(40_000)
       await runner.dispose()
     })

@@ -6,14 +6,16 @@ import type { ModelDescription } from '../core/model/model-description.ts'
 import type { ModelSource } from '../core/model/model-source.ts'
 import { readTensors } from '../core/model/read-tensors.ts'
 import type { TensorLocation } from '../core/model/safetensors.ts'
-import type { WeightFormat } from '../protocol/cluster.ts'
+import type { Backend, WeightFormat } from '../protocol/cluster.ts'
 import { ClusterError } from '../protocol/errors.ts'
 import type { EmbeddingTable } from './embedding.ts'
 import type { Engine } from './engine.ts'
 import { bytesToRead, type WeightReading } from './external-data.ts'
-import { heldByGraphs, openShardGraphs, type OpenedShard, type SessionOptions } from './open-graph.ts'
+import { heldByGraphs, openShardGraphs, type SessionOptions } from './open-graph.ts'
 import type { Ort } from './ort.ts'
 import { createRunner } from './runner.ts'
+import { planSimdShard } from './simd/open-simd.ts'
+import type { SimdKernels } from './simd/simd-kernels.ts'
 import type { LoadProgress, ShardRunner } from './shard-runner.ts'
 import { warmUp } from './warm-up.ts'
 import { wasmEngine } from './wasm-engine.ts'
@@ -25,12 +27,14 @@ export type LoadShardOptions = {
   /** Half-open layer range `[startLayer, endLayer)`. */
   readonly startLayer: number
   readonly endLayer: number
-  readonly backend: GraphBackend
+  readonly backend: Backend
   readonly weightFormat: WeightFormat
   /** Tokens a sequence may hold. */
   readonly contextLength: number
-  /** From `loadOrt` with the same backend. */
-  readonly ort: Ort
+  /** From `loadOrt` with the same backend, for those that run graphs. */
+  readonly ort?: Ort
+  /** For the simd backend. */
+  readonly simd?: SimdKernels
   /** For the webgpu backend: the device that ORT and the kernels share, and the kernels compiled on it. */
   readonly gpu?: RunnerGpu
   readonly onProgress?: (progress: LoadProgress) => void
@@ -81,7 +85,16 @@ function checkRange({ model, startLayer, endLayer, contextLength }: LoadShardOpt
   if (!(contextLength >= 1)) throw new ClusterError('invalid_value', `a context of ${contextLength} tokens`)
 }
 
-function emitOptionsOf({ model, backend, weightFormat, contextLength, gpu, leastPartBytes }: LoadShardOptions): EmitOptions {
+type GraphOptions = LoadShardOptions & { readonly backend: GraphBackend; readonly ort: Ort }
+
+/** @throws {ClusterError} unsupported_backend when what the backend runs on was not given */
+function graphOptions(options: LoadShardOptions): GraphOptions {
+  const { backend, ort } = options
+  if (backend !== 'simd' && ort) return { ...options, backend, ort }
+  throw new ClusterError('unsupported_backend', `the ${backend} backend needs its runtime`)
+}
+
+function emitOptionsOf({ model, backend, weightFormat, contextLength, gpu, leastPartBytes }: GraphOptions): EmitOptions {
   const { needsF32 = false } = architectureOf(model.config.modelType)
   const floatType = floatTypeOf({ backend, weightFormat, floatType: gpu?.device.features.has('shader-f16') ? 'f16' : 'f32' }, needsF32)
   return { backend, weightFormat, contextLength, floatType, ...(leastPartBytes === undefined ? {} : { leastPartBytes }) }
@@ -90,20 +103,21 @@ function emitOptionsOf({ model, backend, weightFormat, contextLength, gpu, least
 /** How far a prompt at once and in pieces may part: rounding in f32; in narrower formats also activations quantized by the chunk. */
 const toleranceOf = ({ backend, weightFormat }: LoadShardOptions): number | null => (backend === 'wasm' ? null : weightFormat === 'f32' ? 0.001 : 0.2)
 
-type Loaded = { readonly graphs: OpenedShard; readonly embedding: EmbeddingTable | null }
+type Opened = { readonly heldBytes: number; readonly embedding: EmbeddingTable | null }
 
-async function finish<Cache>(engine: Engine<Cache>, options: LoadShardOptions, { graphs, embedding }: Loaded): Promise<ShardRunner> {
+/** @param heldBytes of what the engine computes with */
+async function finish<Cache>(engine: Engine<Cache>, options: LoadShardOptions, { heldBytes, embedding }: Opened): Promise<ShardRunner> {
   const { model, startLayer, endLayer, contextLength } = options
-  const { hiddenSize } = model.config
-  const isLast = graphs.head.length > 0
+  const { hiddenSize, numLayers } = model.config
+  const isLast = endLayer === numLayers
   try {
     await warmUp(engine, { hiddenSize, isLast, contextLength, tolerance: toleranceOf(options) })
   } catch (error) {
     await engine.dispose()
     throw error
   }
-  const heldBytes = heldByGraphs(graphs) + (embedding?.bytes.length ?? 0)
-  return createRunner({ engine, startLayer, endLayer, hiddenSize, heldBytes, contextLength, embedding, isLast })
+  const all = heldBytes + (embedding?.bytes.length ?? 0)
+  return createRunner({ engine, startLayer, endLayer, hiddenSize, heldBytes: all, contextLength, embedding, isLast })
 }
 
 /**
@@ -113,21 +127,46 @@ async function finish<Cache>(engine: Engine<Cache>, options: LoadShardOptions, {
  */
 export async function loadShard(options: LoadShardOptions): Promise<ShardRunner> {
   checkRange(options)
-  const { model, ort, source, startLayer, signal, gpu, backend } = options
+  return options.backend === 'simd' ? loadKernels(options) : loadGraphs(graphOptions(options))
+}
+
+type Start = { readonly reading: WeightReading; readonly embedding: EmbeddingTable | null; readonly onWarmUp: () => void }
+
+/** Reads the embedding table of the first shard. @param bytesToRead of all that follows, given what is in memory then */
+async function readStart(options: LoadShardOptions, bytesToRead: (held?: TensorLocation) => number): Promise<Start> {
+  const { model, source, startLayer, signal } = options
+  const table = startLayer === 0 ? embeddingOf(model) : null
+  const toRead = bytesToRead(table?.location) + (table ? table.location.end - table.location.start : 0)
+  const { onBytes, onWarmUp } = progressOf(toRead, options.onProgress)
+  const reading: WeightReading = { source, tensors: model.tensors, onBytes, ...(signal ? { signal } : {}) }
+  if (!table) return { reading, embedding: null, onWarmUp }
+  const embedding = await readTable(table, reading)
+  return { reading: { ...reading, held: { location: table.location, bytes: embedding.bytes } }, embedding, onWarmUp }
+}
+
+/** Layers and head as programs of our kernels. */
+async function loadKernels(options: LoadShardOptions): Promise<ShardRunner> {
+  const { model, simd } = options
+  if (!simd) throw new ClusterError('unsupported_backend', 'the simd backend needs its kernels')
+  const shard = planSimdShard(model, options, options, simd)
+  const { reading, embedding, onWarmUp } = await readStart(options, shard.bytesToRead)
+  const engine = await shard.open(reading)
+  onWarmUp()
+  return finish(engine, options, { heldBytes: shard.heldBytes, embedding })
+}
+
+/** Layers and head as graphs of ONNX Runtime. */
+async function loadGraphs(options: GraphOptions): Promise<ShardRunner> {
+  const { model, ort, gpu, backend } = options
   const { tensors, config } = model
   const emit = emitOptionsOf(options)
   const sessionOptions: SessionOptions = backend === 'wasm' ? { executionProviders: ['wasm'] } : webgpuSessionOptions(gpu)
   const graphs = emitShard(model, options, emit)
-  const table = startLayer === 0 ? embeddingOf(model) : null
   const all = [...graphs.layers, ...graphs.head.map(({ graph }) => graph)]
-  const toRead = bytesToRead(all, tensors, table?.location) + (table ? table.location.end - table.location.start : 0)
-  const progress = progressOf(toRead, options.onProgress)
-  const reading: WeightReading = { source, tensors, onBytes: progress.onBytes, ...(signal ? { signal } : {}) }
-  const embedding = table ? await readTable(table, reading) : null
-  const held = table && embedding ? { held: { location: table.location, bytes: embedding.bytes } } : {}
-  const opened = await openShardGraphs(ort, graphs, { ...reading, ...held }, sessionOptions)
-  progress.onWarmUp()
-  const loaded = { graphs: opened, embedding }
-  if (backend === 'wasm') return finish(wasmEngine({ ort, config, graphs: opened }), options, loaded)
-  return finish(webgpuEngine({ ort, config, graphs: opened, gpu: gpuOf(gpu), floatType: emit.floatType }), options, loaded)
+  const { reading, embedding, onWarmUp } = await readStart(options, (held) => bytesToRead(all, tensors, held))
+  const graphsOpened = await openShardGraphs(ort, graphs, reading, sessionOptions)
+  onWarmUp()
+  const opened: Opened = { heldBytes: heldByGraphs(graphsOpened), embedding }
+  if (backend === 'wasm') return finish(wasmEngine({ ort, config, graphs: graphsOpened }), options, opened)
+  return finish(webgpuEngine({ ort, config, graphs: graphsOpened, gpu: gpuOf(gpu), floatType: emit.floatType }), options, opened)
 }

@@ -6,6 +6,7 @@ import path from 'node:path'
 import { runScript, say, StepFailed, step } from './bootstrap/report.mjs'
 import { findBrowser } from './bootstrap/find-browser.mjs'
 import { installBrowser } from './bootstrap/install-browser.mjs'
+import { areKernelsBuilt, buildKernels } from './bootstrap/kernel-build.mjs'
 import { buildPages, isBuilt } from './bootstrap/page-build.mjs'
 import { installDependencies, isInstalled, requireNode } from './bootstrap/dependencies.mjs'
 import { withLock } from './bootstrap/lock.mjs'
@@ -24,8 +25,17 @@ export async function ensureDependencies() {
   })
 }
 
+/** Compiles the WebAssembly that pages and the server's own device run. @throws {StepFailed} when it does not compile. */
+export async function ensureKernels() {
+  if (areKernelsBuilt(ROOT)) return
+  await withLock(LOCK, async () => {
+    if (!areKernelsBuilt(ROOT)) await buildKernels(ROOT)
+  })
+}
+
 /** @throws {StepFailed} when the build fails. */
 export async function ensurePages() {
+  await ensureKernels()
   if (isBuilt(ROOT)) return
   await withLock(LOCK, async () => {
     if (!isBuilt(ROOT)) await buildPages(ROOT)

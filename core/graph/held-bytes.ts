@@ -1,7 +1,7 @@
 import { architectureOf } from '../arch/registry.ts'
 import type { Holding, LayerRange } from '../cluster/sizing.ts'
 import type { ModelDescription } from '../model/model-description.ts'
-import { ClusterError } from '../../protocol/errors.ts'
+import { simdStateBytes, simdWeightBytes } from '../simd/held-bytes.ts'
 import { floatTypeOf, type EmitOptions } from './emit-options.ts'
 import { stateBytes } from './graph-builder.ts'
 import { layerBytes } from './layer-bytes.ts'
@@ -17,7 +17,7 @@ export type HeldBytesOptions = Holding & {
 /** @throws {ClusterError} unsupported_backend */
 function emitOptionsOf(model: ModelDescription, held: HeldBytesOptions): EmitOptions {
   const { backend, weightFormat, contextLength } = held
-  if (backend === 'simd') throw new ClusterError('unsupported_backend', 'the simd backend does not exist yet; supported are webgpu and wasm')
+  if (backend === 'simd') throw new Error('the simd backend has no graphs')
   const floatType = floatTypeOf(held, architectureOf(model.config.modelType).needsF32 ?? false)
   const options: EmitOptions = { backend, weightFormat, floatType, contextLength }
   return held.leastPartBytes === undefined ? options : { ...options, leastPartBytes: held.leastPartBytes }
@@ -25,6 +25,7 @@ function emitOptionsOf(model: ModelDescription, held: HeldBytesOptions): EmitOpt
 
 /** Bytes of one sequence's states of `tokens` tokens: KV caches, and what layers of other kinds keep. @throws {ClusterError} unsupported_backend */
 export function heldStateBytes(model: ModelDescription, range: LayerRange, tokens: number, held: HeldBytesOptions): number {
+  if (held.backend === 'simd') return simdStateBytes(model, range, tokens, held)
   const options = emitOptionsOf(model, held)
   let bytes = 0
   for (let layer = range.startLayer; layer < range.endLayer; layer++) {
@@ -42,16 +43,22 @@ function groupBytes(model: ModelDescription, { startLayer, endLayer }: LayerRang
   return sum(layers.map(({ own }) => own)) + sum(shared.values())
 }
 
+/** The table as stored, on the first shard. */
+function embeddingBytes(model: ModelDescription, range: LayerRange): number {
+  if (range.startLayer !== 0) return 0
+  const table = model.tensors.get(architectureOf(model.config.modelType).embedding(model.config).weight.tensor)
+  return table ? table.end - table.start : 0
+}
+
 /**
  * Bytes of weights that a shard truly holds, from the same plans that build them: layers, rotary tables, the embedding table as
  * stored on the first shard, norm and head on the last.
  * @throws {ClusterError} unsupported_backend
  */
 export function heldWeightBytes(model: ModelDescription, range: LayerRange, held: HeldBytesOptions): number {
+  if (held.backend === 'simd') return simdWeightBytes(model, range, held) + embeddingBytes(model, range)
   const options = emitOptionsOf(model, held)
   const layers = sum(layerGroups(model, range, options).map((group) => groupBytes(model, group, options)))
   const head = sum(headPieces(model, range, options).flatMap(({ graph }) => graph.weights.map(plannedBytes)))
-  if (range.startLayer !== 0) return layers + head
-  const table = model.tensors.get(architectureOf(model.config.modelType).embedding(model.config).weight.tensor)
-  return layers + head + (table ? table.end - table.start : 0)
+  return layers + head + embeddingBytes(model, range)
 }

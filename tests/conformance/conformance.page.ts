@@ -9,20 +9,22 @@ import { openGraph } from '../../runtime/open-graph.ts'
 import { systemClock } from '../../runtime/system-clock.ts'
 import { loadOrt } from '../../runtime/ort.ts'
 import { webgpuSessionOptions, type RunnerGpu } from '../../runtime/webgpu-engine.ts'
+import { openKernels } from '../../web/engine/simd-kernels.ts'
 import { openRunnerGpu } from '../harness/gpu.page.ts'
 import { runEmber, type EmberReport } from './ember.ts'
 import { runCase, type CaseOptions, type CaseReport } from './run-case.ts'
 
-type PageBackend = 'wasm' | 'webgpu'
+type PageBackend = 'wasm' | 'simd' | 'webgpu'
 export type PageCase = { readonly url: string; readonly backend: PageBackend; readonly wasmPaths: string }
 export type PageCaseResult = { readonly report: CaseReport } | { readonly error: WireError; readonly text: string }
 
 /** One device a page: ORT keeps to the first one it was given. */
 let gpu: Promise<RunnerGpu> | null = null
 
-async function environment({ url, backend, wasmPaths }: PageCase) {
-  const ort = await loadOrt({ backend, numThreads: 1, wasmPaths })
+async function environment({ url, backend, wasmPaths }: PageCase): Promise<CaseOptions> {
   const source = httpSource(url, { fetch: (input, init) => fetch(input, init), clock: systemClock, random: Math.random })
+  if (backend === 'simd') return { source, backend, simd: await openKernels() }
+  const ort = await loadOrt({ backend, numThreads: 1, wasmPaths })
   return { ort, source, backend, ...(backend === 'webgpu' ? { gpu: await (gpu ??= openRunnerGpu()) } : {}) }
 }
 
@@ -51,7 +53,8 @@ export async function ember({ weightFormat, cuts, limit, handoff, ...page }: Pag
 
 /** A graph with a node that only the CPU has, given to the WebGPU session. @returns the refusal, or null when it was taken */
 export async function openCpuOnlyGraph(page: PageCase): Promise<WireError | null> {
-  const { ort, source, gpu: runnerGpu } = { gpu: undefined, ...(await environment({ ...page, backend: 'webgpu' })) }
+  const { ort, source, gpu: runnerGpu } = await environment({ ...page, backend: 'webgpu' })
+  if (!ort) throw new Error('webgpu without ORT')
   const model = await describeModel(source)
   const graph = emitHead(model, { backend: 'wasm', weightFormat: 'int8', contextLength: 8, floatType: 'f32' })
   try {

@@ -1,5 +1,5 @@
 /**
- * `npm run conformance -- DIR [--backend node-wasm,wasm,webgpu] [--only NAME] [--allow-refused] [--write FILE.md]`
+ * `npm run conformance -- DIR [--backend node-wasm,node-simd,wasm,simd,webgpu] [--only NAME] [--allow-refused] [--write FILE.md]`
  * Runs the architecture cases under DIR/arch (or DIR itself) whole and split, prints a table, exits 1 on any failure. A case of an
  * architecture that is not supported is `refused`: it fails the run too, unless --allow-refused says that is known.
  */
@@ -7,16 +7,17 @@ import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { folderSource } from '../../api-gateway/folder-source.ts'
+import { loadKernels } from '../../api-gateway/local-device-kernels.ts'
 import { ClusterError } from '../../protocol/errors.ts'
 import { loadOrt } from '../../runtime/ort.ts'
 import type { PageCaseResult } from './conformance.page.ts'
-import { runCase, type CaseReport } from './run-case.ts'
+import { runCase, type CaseOptions, type CaseReport } from './run-case.ts'
 import { openHarness, type Harness } from '../harness/browser.ts'
 import { conformancePage } from './markdown-table.ts'
 import PACKAGE from '../../package.json' with { type: 'json' }
 
 const ORT_VERSION = PACKAGE.dependencies['onnxruntime-web']
-const BACKENDS = ['node-wasm', 'wasm', 'webgpu'] as const
+const BACKENDS = ['node-wasm', 'node-simd', 'wasm', 'simd', 'webgpu'] as const
 type ConformanceBackend = (typeof BACKENDS)[number]
 type Outcome =
   { readonly status: 'passed' | 'failed'; readonly report: CaseReport } | { readonly status: 'refused' | 'failed'; readonly message: string }
@@ -66,17 +67,24 @@ const judge = (report: CaseReport): Outcome => ({
 })
 const REFUSALS: readonly string[] = ['unsupported_model', 'unsupported_backend']
 
-async function runInNode(folder: string): Promise<Outcome> {
-  const ort = await loadOrt({ backend: 'wasm', numThreads: 1 })
+type NodeBackend = Extract<ConformanceBackend, `node-${string}`>
+const isNode = (backend: ConformanceBackend): backend is NodeBackend => backend.startsWith('node-')
+
+const environmentOf = async (backend: NodeBackend): Promise<Omit<CaseOptions, 'source'>> =>
+  backend === 'node-simd'
+    ? { backend: 'simd', simd: await loadKernels() }
+    : { backend: 'wasm', ort: await loadOrt({ backend: 'wasm', numThreads: 1 }) }
+
+async function runInNode(folder: string, backend: NodeBackend): Promise<Outcome> {
   try {
-    return judge(await runCase({ source: folderSource(folder), backend: 'wasm', ort }))
+    return judge(await runCase({ source: folderSource(folder), ...(await environmentOf(backend)) }))
   } catch (error) {
     if (error instanceof ClusterError && REFUSALS.includes(error.code)) return { status: 'refused', message: error.message }
     return { status: 'failed', message: error instanceof Error ? (error.stack ?? error.message) : String(error) }
   }
 }
 
-async function runInBrowser(harness: Harness, name: string, backend: 'wasm' | 'webgpu'): Promise<Outcome> {
+async function runInBrowser(harness: Harness, name: string, backend: Exclude<ConformanceBackend, NodeBackend>): Promise<Outcome> {
   const argument = { url: `${harness.origin}/cases/${name}/`, backend, wasmPaths: `${harness.origin}/node_modules/onnxruntime-web/dist/` }
   try {
     const result = await harness.call<PageCaseResult>('tests/conformance/conformance.page.ts', 'conformance', argument)
@@ -117,19 +125,27 @@ function describe({ name, backend, outcome, milliseconds }: Line): string {
   return `${start}  ${checks.length - failures.length}/${checks.length} checks, worst ${(100 * worstShare(outcome.report)).toFixed(1)} % of its bound${failures.join('')}${seen.join('')}`
 }
 
+type CaseRunner = { readonly run: (name: string) => Promise<Outcome>; readonly close: () => Promise<void> }
+
+async function openRunner(backend: ConformanceBackend, root: string): Promise<CaseRunner> {
+  if (isNode(backend)) return { run: (name) => runInNode(join(root, name), backend), close: () => Promise.resolve() }
+  const harness = await openHarness({ mounts: { '/cases/': root } })
+  return { run: (name) => runInBrowser(harness, name, backend), close: harness.close }
+}
+
 async function runBackend(backend: ConformanceBackend, { root, names }: { root: string; names: readonly string[] }): Promise<Line[]> {
-  const harness = backend === 'node-wasm' ? null : await openHarness({ mounts: { '/cases/': root } })
+  const runner = await openRunner(backend, root)
   const lines: Line[] = []
   try {
     for (const name of names) {
       const start = performance.now()
-      const outcome = harness && backend !== 'node-wasm' ? await runInBrowser(harness, name, backend) : await runInNode(join(root, name))
+      const outcome = await runner.run(name)
       const line = { name, backend, outcome, milliseconds: performance.now() - start }
       print(describe(line))
       lines.push(line)
     }
   } finally {
-    await harness?.close()
+    await runner.close()
   }
   return lines
 }

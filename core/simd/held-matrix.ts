@@ -1,0 +1,78 @@
+/** How the simd backend holds weights: bytes of a matrix, and which form a format means for a stored tensor. */
+import type { WeightRef } from '../arch/layer-builder.ts'
+import type { StoredType } from '../quant/stored.ts'
+import type { WeightFormat } from '../../protocol/cluster.ts'
+import * as code from '../../kernels/opcodes.ts'
+
+/** `int8-rows`: one scale a row; `-blocks`: one for each 32 of a row; `int8-blocks16`: for each 16. Scales are f32. */
+export type Held = 'f32' | 'f16' | 'bf16' | 'int8-rows' | 'int8-blocks' | 'int8-blocks16' | 'int4-blocks'
+export const HELD_CODES: Readonly<Record<Held, number>> = {
+  f32: code.HELD_F32,
+  f16: code.HELD_F16,
+  bf16: code.HELD_BF16,
+  'int8-rows': code.HELD_INT8_ROW,
+  'int8-blocks': code.HELD_INT8_BLOCK,
+  'int8-blocks16': code.HELD_INT8_BLOCK16,
+  'int4-blocks': code.HELD_INT4_BLOCK,
+}
+export const isInteger = (held: Held): boolean => held.startsWith('int')
+
+/** Rows of all `sources` behind each other: a matrix, a stack of equal ones, or in f32 a vector. */
+export type HeldWeight = { readonly held: Held; readonly sources: readonly WeightRef[]; readonly rows: number; readonly columns: number }
+
+/** Kernels load vectors: whatever follows begins at a multiple of this. */
+const ALIGNMENT = 16
+export const aligned = (bytes: number): number => ALIGNMENT * Math.ceil(bytes / ALIGNMENT)
+const blocksOf = (columns: number): number => Math.ceil(columns / code.BLOCK)
+
+/** Bytes of a row's elements; integers are padded to whole blocks. */
+export function rowBytes(held: Held, columns: number): number {
+  switch (held) {
+    case 'f32':
+      return columns * 4
+    case 'f16':
+    case 'bf16':
+      return columns * 2
+    case 'int8-rows':
+    case 'int8-blocks':
+    case 'int8-blocks16':
+      return blocksOf(columns) * code.BLOCK
+    case 'int4-blocks':
+      return (blocksOf(columns) * code.BLOCK) / 2
+  }
+}
+
+/** Scales of a row. */
+export function scalesPerRow(held: Held, columns: number): number {
+  switch (held) {
+    case 'f32':
+    case 'f16':
+    case 'bf16':
+      return 0
+    case 'int8-rows':
+      return 1
+    case 'int8-blocks':
+    case 'int4-blocks':
+      return blocksOf(columns)
+    case 'int8-blocks16':
+      return blocksOf(columns) * 2
+  }
+}
+
+/** Offset of the scales, behind all elements. */
+export const scalesAt = ({ held, rows, columns }: HeldWeight): number => aligned(rows * rowBytes(held, columns))
+export const heldBytesOf = (weight: HeldWeight): number => scalesAt(weight) + aligned(weight.rows * scalesPerRow(weight.held, weight.columns) * 4)
+
+/** The form of a matrix that a device of `format` holds: what is stored where that is no worse, else quantized or widened at load. */
+export function heldAs(format: WeightFormat, stored: StoredType | null): Held {
+  switch (format) {
+    case 'f32':
+      return 'f32'
+    case 'f16':
+      return stored === 'bf16' ? 'bf16' : 'f16'
+    case 'int8':
+      return 'int8-rows'
+    case 'int4':
+      return 'int4-blocks'
+  }
+}

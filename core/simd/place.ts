@@ -1,0 +1,105 @@
+/** Gives a program's buffers their places and writes it as the words that the kernels run. */
+import { END, NO_BARRIER } from '../../kernels/opcodes.ts'
+import { OPERATIONS } from '../../kernels/operations.ts'
+import { aligned } from './held-matrix.ts'
+import type { Buffer, Instruction, Operand, Program } from './program.ts'
+
+/** Threads meet after the last instruction of each stretch: no instruction needs what another of its stretch writes. */
+function stretches(instructions: readonly Instruction[]): readonly number[] {
+  const indices: number[] = []
+  let [reads, writes, stretch] = [new Set<object>(), new Set<object>(), 0]
+  for (const instruction of instructions) {
+    const conflicts = instruction.reads.some((one) => writes.has(one)) || instruction.writes.some((one) => writes.has(one) || reads.has(one))
+    if (conflicts) {
+      stretch++
+      reads = new Set()
+      writes = new Set()
+    }
+    for (const one of instruction.reads) reads.add(one)
+    for (const one of instruction.writes) writes.add(one)
+    indices.push(stretch)
+  }
+  return indices
+}
+
+type Life = { first: number; last: number }
+
+/** From the first stretch that writes or reads a buffer to the last: what a pass is given lives from its start, what it leaves to its end. */
+function lives({ instructions, rotations, input, output, results }: Program, stretch: readonly number[]): ReadonlyMap<Buffer, Life> {
+  const found = new Map<Buffer, Life>()
+  const touch = (buffer: Buffer, when: number): void => {
+    const life = found.get(buffer)
+    if (!life) found.set(buffer, { first: when, last: when })
+    else [life.first, life.last] = [Math.min(life.first, when), Math.max(life.last, when)]
+  }
+  for (const [i, { words }] of instructions.entries()) {
+    for (const word of Object.values(words)) if (typeof word === 'object' && 'buffer' in word) touch(word.buffer, stretch[i] ?? 0)
+  }
+  for (const buffer of [input.buffer, ...rotations.flatMap(({ cos, sin }) => [cos, sin])]) touch(buffer, -1)
+  for (const buffer of [output.buffer, ...results]) touch(buffer, Infinity)
+  return found
+}
+
+export type Placed = { readonly addresses: ReadonlyMap<Buffer, number>; readonly bytes: number }
+type Size = { readonly rows: number; readonly parts: number }
+
+const bytesOf = (buffer: Buffer, { rows, parts }: Size): number => aligned(buffer.rowBytes * rows + buffer.partBytes * parts)
+
+/** First fit: each buffer at the lowest place that no living one covers. Offsets are from the start of the scratch. */
+export function placeBuffers(program: Program, size: Size): Placed {
+  const alive: { readonly start: number; readonly end: number; readonly life: Life }[] = []
+  const addresses = new Map<Buffer, number>()
+  let most = 0
+  const byBirth = [...lives(program, stretches(program.instructions))].sort(([, a], [, b]) => a.first - b.first)
+  for (const [buffer, life] of byBirth) {
+    const length = bytesOf(buffer, size)
+    const taken = alive.filter((one) => one.life.last >= life.first && one.life.first <= life.last).sort((a, b) => a.start - b.start)
+    let start = 0
+    for (const one of taken) if (one.start < start + length && one.end > start) start = one.end
+    alive.push({ start, end: start + length, life })
+    addresses.set(buffer, start)
+    most = Math.max(most, start + length)
+  }
+  return { addresses, bytes: most }
+}
+
+const float = new Float32Array(1)
+const bits = new Uint32Array(float.buffer)
+function floatBits(value: number): number {
+  float[0] = value
+  return bits[0] ?? 0
+}
+
+/** Words of a whole program, its end included. */
+export const codeWords = ({ instructions }: Program): number =>
+  instructions.reduce((sum, { operation }) => sum + 2 + Object.keys(OPERATIONS[operation].words).length, 1)
+
+export type Addresses = {
+  readonly buffer: (buffer: Buffer) => number
+  /** Of weight `index`. */
+  readonly weight: (index: number) => number
+}
+
+/** The program as the kernels read it. */
+export function encode(program: Program, addresses: Addresses): Uint32Array {
+  const resolve = (operand: Operand): number => {
+    if (operand === 'fixed-states') return program.cache.fixedBytes
+    if (typeof operand === 'number') return operand
+    return 'buffer' in operand ? addresses.buffer(operand.buffer) + operand.offset : addresses.weight(operand.weight) + operand.offset
+  }
+  const stretch = stretches(program.instructions)
+  const words: number[] = []
+  for (const [i, { operation, words: operands }] of program.instructions.entries()) {
+    const types = Object.entries(OPERATIONS[operation].words)
+    const flags = stretch[i + 1] === stretch[i] ? NO_BARRIER : 0
+    words.push(OPERATIONS[operation].code | flags, 4 * (2 + types.length))
+    for (const [name, type] of types) {
+      const operand = operands[name]
+      if (operand === undefined) throw new Error(`${operation} without ${name}`)
+      const value = resolve(operand)
+      words.push(type === 'float' ? floatBits(value) : value >>> 0)
+    }
+  }
+  words.push(END)
+  return Uint32Array.from(words)
+}

@@ -1,0 +1,73 @@
+/** Numbers that a program and the kernels share. Valid both as TypeScript and as AssemblyScript: plain constants only. */
+
+/** Operations: the low byte of an instruction's first word. */
+export const END = 0
+export const NORM = 1
+export const QUANTIZE = 2
+export const PRODUCT = 3
+export const EXPERT_PRODUCT = 4
+export const MAP = 5
+export const ADD = 6
+export const ACTIVATE = 7
+export const ROTATE = 8
+export const STORE = 9
+export const ATTEND = 10
+export const ROUTE = 11
+export const COMBINE = 12
+export const CONVOLVE = 13
+export const SHORTLIST = 14
+export const MERGE_SHORTLIST = 15
+
+/** Flag of an instruction's first word: the next one reads nothing that this one writes, so threads need not meet between them. */
+export const NO_BARRIER = 256
+
+/** What MAP computes. */
+export const MAP_SCALE = 0
+export const MAP_SOFTCAP = 1
+
+/** Norms. */
+export const NORM_RMS = 0
+export const NORM_LAYER = 1
+
+/** Activations. */
+export const ACT_SILU = 0
+export const ACT_GELU = 1
+export const ACT_GELU_TANH = 2
+export const ACT_QUICK_GELU = 3
+export const ACT_RELU = 4
+export const ACT_CLAMPED_SWIGLU = 5
+
+/** How a matrix is held. */
+export const HELD_F32 = 0
+export const HELD_F16 = 1
+export const HELD_BF16 = 2
+/** One scale a row. */
+export const HELD_INT8_ROW = 3
+/** One scale for each 32 of a row. */
+export const HELD_INT8_BLOCK = 4
+/** Nibbles of 32 in Q4_0's order, one scale each. */
+export const HELD_INT4_BLOCK = 5
+/** One scale for each 16 of a row. */
+export const HELD_INT8_BLOCK16 = 6
+
+/** What weights experts. */
+export const ROUTE_SOFTMAX = 0
+export const ROUTE_SOFTMAX_OF_CHOSEN = 1
+export const ROUTE_SIGMOID = 2
+
+/** Words of the frame that a pass begins with. */
+export const FRAME_ROWS = 0
+export const FRAME_ARRIVED = 1
+export const FRAME_TURN = 2
+/** Bytes from the frame's address to its table of rows. */
+export const FRAME_ROW_TABLE = 64
+/** Bytes of a row of the table: address of its cache, tokens the cache may hold, position. */
+export const ROW_BYTES = 16
+
+/** How the elements of a block of quantized activations are ordered. */
+export const ORDER_NATURAL = 0
+export const ORDER_NIBBLES = 1
+/** Quantized activations lie in blocks of so many; behind the blocks of a row, its scale. */
+export const BLOCK = 32
+/** Bytes of a block: 32 of 16 bits, then four sums. */
+export const BLOCK_BYTES = 80

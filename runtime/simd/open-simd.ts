@@ -1,0 +1,37 @@
+/** A shard on our kernels: its programs, its memory with the weights streamed in, and the engine over both. */
+import type { LayerRange } from '../../core/cluster/sizing.ts'
+import type { ModelDescription } from '../../core/model/model-description.ts'
+import type { TensorLocation } from '../../core/model/safetensors.ts'
+import { heldBytesOf } from '../../core/simd/held-matrix.ts'
+import { headProgram, layersProgram, type ProgramOptions } from '../../core/simd/shard-program.ts'
+import type { Engine } from '../engine.ts'
+import type { WeightReading } from '../external-data.ts'
+import { loadWeights, weightBytesToRead } from './load-weights.ts'
+import { placeShard, type ShardPrograms } from './place-shard.ts'
+import { simdEngine, type SimdCache } from './simd-engine.ts'
+import type { SimdKernels } from './simd-kernels.ts'
+
+export type SimdShard = {
+  /** Stored bytes that loading reads, given what is in memory anyway. */
+  readonly bytesToRead: (held?: TensorLocation) => number
+  readonly heldBytes: number
+  readonly open: (reading: WeightReading) => Promise<Engine<SimdCache>>
+}
+
+/** @throws {ClusterError} unsupported_model, unsupported_backend, bad_checkpoint: before a byte is read */
+export function planSimdShard(model: ModelDescription, range: LayerRange, options: ProgramOptions, kernels: SimdKernels): SimdShard {
+  const isLast = range.endLayer === model.config.numLayers
+  const programs: ShardPrograms = { body: layersProgram(model, range, options), head: isLast ? headProgram(model, options) : null }
+  const weights = [...programs.body.weights, ...(programs.head?.program.weights ?? [])]
+  return {
+    bytesToRead: (held) => weightBytesToRead(weights, model.tensors, held),
+    heldBytes: weights.reduce((sum, weight) => sum + heldBytesOf(weight), 0),
+    open: async (reading) => {
+      const placed = placeShard(programs, options.contextLength, kernels.threads)
+      await loadWeights(placed.memory.bytes, placed.weights, reading)
+      const { run, release } = kernels.start(placed.memory.memory, placed.frame)
+      const { hiddenSize, vocabSize } = model.config
+      return simdEngine({ ...placed, run, release, hiddenSize, vocabSize })
+    },
+  }
+}

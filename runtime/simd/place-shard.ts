@@ -1,0 +1,67 @@
+/** Gives a shard's frame, weights, code and scratch their addresses. */
+import { FRAME_ROW_TABLE, ROW_BYTES } from '../../kernels/opcodes.ts'
+import { aligned, heldBytesOf } from '../../core/simd/held-matrix.ts'
+import { codeWords, encode, placeBuffers } from '../../core/simd/place.ts'
+import { weightBytes, type Buffer, type Program } from '../../core/simd/program.ts'
+import type { HeadProgram } from '../../core/simd/shard-program.ts'
+import type { PlacedWeight } from './load-weights.ts'
+import { createSimdMemory, type SimdMemory } from './simd-memory.ts'
+
+export type PlacedProgram = {
+  readonly program: Program
+  /** Rows of one pass at most. */
+  readonly maxRows: number
+  readonly code: number
+  readonly input: number
+  readonly output: number
+  readonly addressOf: (buffer: Buffer) => number
+}
+export type PlacedHead = PlacedProgram & { readonly shortlist: number; readonly shortlistSize: number }
+export type PlacedShard = {
+  readonly memory: SimdMemory
+  readonly frame: number
+  readonly weights: readonly PlacedWeight[]
+  readonly body: PlacedProgram
+  readonly head: PlacedHead | null
+}
+
+/** Rows of a pass: enough that weights are read seldom, few enough that activations stay in cache. */
+const BODY_ROWS = 128
+/** Rows whose logits are computed at once: as many as the kernels take through a matrix together. */
+const HEAD_ROWS = 4
+/** Between neighbouring places, for their alignment. */
+const SLACK_BYTES = 4096
+
+type Sized = { readonly program: Program; readonly maxRows: number; readonly placed: ReturnType<typeof placeBuffers> }
+
+function placeProgram(
+  memory: SimdMemory,
+  { program, maxRows, placed }: Sized,
+): { readonly program: PlacedProgram; readonly weights: readonly PlacedWeight[] } {
+  const weights = program.weights.map((weight) => ({ weight, address: memory.reserve(heldBytesOf(weight)) }))
+  const scratch = memory.reserve(placed.bytes)
+  const addressOf = (buffer: Buffer): number => scratch + (placed.addresses.get(buffer) ?? 0)
+  const words = encode(program, { buffer: addressOf, weight: (index) => weights[index]?.address ?? 0 })
+  const code = memory.reserve(words.length * 4)
+  memory.words().set(words, code / 4)
+  const { input, output } = program
+  return { weights, program: { program, maxRows, code, addressOf, input: addressOf(input.buffer), output: addressOf(output.buffer) } }
+}
+
+export type ShardPrograms = { readonly body: Program; readonly head: HeadProgram | null }
+
+/** @param parts threads that will run the programs @throws {ClusterError} not_enough_memory */
+export function placeShard({ body, head }: ShardPrograms, contextLength: number, parts: number): PlacedShard {
+  const bodyRows = Math.min(BODY_ROWS, contextLength)
+  const size = (program: Program, maxRows: number): Sized => ({ program, maxRows, placed: placeBuffers(program, { rows: maxRows, parts }) })
+  const programs = [size(body, bodyRows), ...(head ? [size(head.program, HEAD_ROWS)] : [])]
+  const places = programs.reduce((sum, one) => sum + one.program.weights.length, 0)
+  const bytes = programs.reduce((sum, one) => sum + weightBytes(one.program) + one.placed.bytes + codeWords(one.program) * 4, 0)
+  const frameBytes = aligned(FRAME_ROW_TABLE + Math.max(bodyRows, HEAD_ROWS) * ROW_BYTES)
+  const memory = createSimdMemory(bytes + frameBytes + SLACK_BYTES + 64 * places, parts > 1)
+  const frame = memory.reserve(frameBytes)
+  const [first, last] = programs.map((one) => placeProgram(memory, one))
+  if (!first) throw new Error('a shard without a program')
+  const placedHead = head && last ? { ...last.program, shortlist: last.program.addressOf(head.shortlist), shortlistSize: head.shortlistSize } : null
+  return { memory, frame, weights: [...first.weights, ...(last && head ? last.weights : [])], body: first.program, head: placedHead }
+}

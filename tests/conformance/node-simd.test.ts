@@ -1,0 +1,28 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { folderSource } from '../../api-gateway/folder-source.ts'
+import { loadKernels } from '../../api-gateway/local-device-kernels.ts'
+import { runEmber } from './ember.ts'
+import { runCase } from './run-case.ts'
+
+const folder = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
+const EMBER = folder('../../models/ember')
+const casesIn = (root: string): readonly string[] =>
+  existsSync(root) ? readdirSync(root).flatMap((name) => (existsSync(`${root}/${name}/golden.json`) ? [`${root}/${name}`] : [])) : []
+
+const WHOLE = folder('../../../shared/golden/arch')
+const cases = casesIn(existsSync(WHOLE) ? WHOLE : folder('../fixtures/golden'))
+if (!existsSync(WHOLE)) test.skip('every architecture case agrees on simd: the whole golden set is not beside the repository', () => undefined)
+
+test.each(cases)('%s agrees with transformers on simd, whole and split, in f32', async (path) => {
+  const { checks } = await runCase({ source: folderSource(path), backend: 'simd', simd: await loadKernels() })
+  expect(checks.filter((check) => !check.passed)).toEqual([])
+  expect(checks.length).toBeGreaterThanOrEqual(18)
+})
+
+test('all 30 stored answers of the embedded model come back token for token from f32 weights on simd, split in two', async () => {
+  const report = await runEmber({ source: folderSource(EMBER), backend: 'simd', simd: await loadKernels(), weightFormat: 'f32', cuts: [4] })
+  expect(report.different).toEqual([])
+  expect(report.total).toBe(30)
+})
