@@ -10,9 +10,13 @@ function pathIn(folder: string, file: string): string {
   return join(folder, file)
 }
 
-/** A checkpoint in a folder on disk. Messages name it by its last part: they reach clients, to whom the disk is no business. */
-export const folderSource = (folder: string): ModelSource => ({
+/**
+ * A checkpoint in a folder on disk. Messages name it by its last part: they reach clients, to whom the disk is no business.
+ * @param gguf the file that is the checkpoint, where it is one of GGUF's format
+ */
+export const folderSource = (folder: string, gguf: string | null = null): ModelSource => ({
   label: basename(folder),
+  ...(gguf === null ? {} : { gguf }),
   readText: async (file) => {
     try {
       return await readFile(pathIn(folder, file), 'utf8')

@@ -41,10 +41,13 @@ function openSource(source: string): ModelSource {
     const href = belowHub(source, hub?.endpoint ?? null)
     return httpSource(href, { ...HUB_READING, ...(hub?.token ? { token: hub.token } : {}) })
   }
-  const candidates = isModelId(id) ? options.modelFolders.map((root) => path.join(root, id)) : []
-  const folder = candidates.find((candidate) => existsSync(candidate))
-  if (folder === undefined) throw new ClusterError('model_not_found', `this server has no model ${id}`)
-  return folderSource(folder)
+  // A GGUF file is named with its folder.
+  const [, name = id, file = null] = /^(.+)\/([^/]+\.gguf)$/.exec(id) ?? []
+  const gguf = file === null ? null : decodeURIComponent(file)
+  const candidates = isModelId(name) ? options.modelFolders.map((root) => path.join(root, name)) : []
+  const folder = candidates.find((candidate) => existsSync(path.join(candidate, gguf ?? '')))
+  if (folder === undefined) throw new ClusterError('model_not_found', `this server has no model ${name}`)
+  return folderSource(folder, gguf)
 }
 
 const [hostPort, enginePort] = createPortPair<EngineToHost, HostToEngine>()

@@ -1,5 +1,5 @@
 /** The models that this server has files of: `name` or `org/name` below one of its folders. */
-import { readdir, stat } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import path from 'node:path'
 import { describeModel } from '../core/model/describe-model.ts'
 import type { ModelDescription } from '../core/model/model-description.ts'
@@ -8,6 +8,7 @@ import type { ModelSource } from '../core/model/model-source.ts'
 import { loadText, type TextModel } from '../core/text/text-model.ts'
 import { ClusterError } from '../protocol/errors.ts'
 import { isModelId, type ModelId } from '../protocol/ids.ts'
+import { checkpointIn } from './checkpoint-folder.ts'
 import { folderSource } from './folder-source.ts'
 import type { HubModels } from './hub-models.ts'
 
@@ -18,6 +19,8 @@ export type ModelEntry = {
   readonly ownedBy: string
   /** Where this server has its files; null when only the hub has. */
   readonly folder: string | null
+  /** The file in `folder` that is the checkpoint, where it is one of GGUF's format. */
+  readonly gguf: string | null
   /** Of the hub. */
   readonly revision: string
   /** What a wish names for devices to read: a path of this server, or a URL of its hub. */
@@ -45,25 +48,27 @@ export type ModelCatalog = {
   readonly drop: (id: ModelId) => void
 }
 
-/** Seconds since 1970 at which the checkpoint was written, or null when `folder` holds none. */
-async function checkpointTime(folder: string): Promise<number | null> {
-  const config = await stat(path.join(folder, 'config.json')).catch(() => null)
-  return config?.isFile() ? Math.floor(config.mtimeMs / 1000) : null
-}
-
 async function foldersIn(folder: string): Promise<readonly string[]> {
   const entries = await readdir(folder, { withFileTypes: true }).catch(() => [])
   return entries.filter((entry) => entry.isDirectory() || entry.isSymbolicLink()).map((entry) => entry.name)
 }
 
+/** Null where a folder of `root` holds no model of that name. */
+async function entryIn(root: string, name: string): Promise<ModelEntry | null> {
+  const folder = path.join(root, name)
+  const found = isModelId(name) ? await checkpointIn(folder) : null
+  if (!found || !isModelId(name)) return null
+  const { created, gguf } = found
+  const source = `/models/${name}${gguf === null ? '' : `/${encodeURIComponent(gguf)}`}`
+  return { id: name, created, ownedBy: 'ringlet', folder, gguf, revision: 'main', source }
+}
+
 async function entriesIn(root: string): Promise<readonly ModelEntry[]> {
   const found: ModelEntry[] = []
   const add = async (name: string): Promise<boolean> => {
-    const folder = path.join(root, name)
-    const created = isModelId(name) ? await checkpointTime(folder) : null
-    if (created === null || !isModelId(name)) return false
-    found.push({ id: name, created, ownedBy: 'ringlet', folder, revision: 'main', source: `/models/${name}` })
-    return true
+    const entry = await entryIn(root, name)
+    if (entry) found.push(entry)
+    return entry !== null
   }
   for (const name of await foldersIn(root)) {
     if (await add(name)) continue
@@ -86,7 +91,7 @@ export function createModelCatalog(folders: readonly string[], hub: HubModels | 
   const descriptions = new Map<string, { readonly entry: ModelEntry; readonly model: Promise<ModelDescription> }>()
   const revisions = new Map<ModelId, string>()
   const openSource = (entry: ModelEntry): ModelSource => {
-    if (entry.folder !== null) return folderSource(entry.folder)
+    if (entry.folder !== null) return folderSource(entry.folder, entry.gguf)
     if (hub) return hub.open(entry)
     throw notFound(entry.id)
   }
@@ -99,12 +104,11 @@ export function createModelCatalog(folders: readonly string[], hub: HubModels | 
   const find = async (name: unknown): Promise<ModelEntry> => {
     if (!isModelId(name)) throw notFound(name)
     for (const root of folders) {
-      const folder = path.join(root, name)
-      const created = await checkpointTime(folder)
-      if (created !== null) return { id: name, created, ownedBy: 'ringlet', folder, revision: 'main', source: `/models/${name}` }
+      const entry = await entryIn(root, name)
+      if (entry) return entry
     }
     const reference = { id: name, revision: revisions.get(name) ?? 'main' }
-    if (hub && (await hub.has(reference))) return { ...reference, created: 0, ownedBy: 'hub', folder: null, source: hub.url(reference) }
+    if (hub && (await hub.has(reference))) return { ...reference, created: 0, ownedBy: 'hub', folder: null, gguf: null, source: hub.url(reference) }
     throw notFound(name)
   }
   return {
@@ -124,7 +128,7 @@ export function createModelCatalog(folders: readonly string[], hub: HubModels | 
     },
     folderOf: async (name) => {
       if (!isModelId(name)) return null
-      for (const root of folders) if ((await checkpointTime(path.join(root, name))) !== null) return path.join(root, name)
+      for (const root of folders) if ((await checkpointIn(path.join(root, name))) !== null) return path.join(root, name)
       return null
     },
     text: (entry) => {

@@ -1,15 +1,15 @@
 /** Tokenizing for the gateway. A long prompt takes seconds, so it goes to a thread of its own (faults.md 26). */
 import type { Worker } from 'node:worker_threads'
 import type { ChatTurn } from '../core/text/chat-template.ts'
-import type { TextModel } from '../core/text/text-model.ts'
+import type { EncodeChatOptions, TextModel } from '../core/text/text-model.ts'
 import { ClusterError, fromWireError } from '../protocol/errors.ts'
 import type { ModelEntry } from './model-catalog.ts'
 import { spawnWorker } from './spawn-worker.ts'
-import type { EncodeReply, EncodeTask } from './tokenize.worker.ts'
+import type { EncodeReply, EncodeTask, ModelPlace } from './tokenize.worker.ts'
 
 /** Tokenizes prompts of a model. @throws {ClusterError} context_length_exceeded, invalid_value */
 export type PromptEncoder = {
-  readonly chat: (entry: ModelEntry, text: TextModel, turns: readonly ChatTurn[], continueFinal: boolean) => Promise<readonly number[]>
+  readonly chat: (entry: ModelEntry, text: TextModel, turns: readonly ChatTurn[], options?: EncodeChatOptions) => Promise<readonly number[]>
   readonly text: (entry: ModelEntry, text: TextModel, prompt: string) => Promise<readonly number[]>
 }
 export type ThreadedEncoder = PromptEncoder & { readonly close: () => Promise<void> }
@@ -17,9 +17,17 @@ export type ThreadedEncoder = PromptEncoder & { readonly close: () => Promise<vo
 /** Characters that are tokenized on the caller's thread: some milliseconds, less than a message to a thread costs when it is busy. */
 const DIRECT_CHARACTERS = 8_192
 
+/** Of all texts in a value. */
+function charactersIn(value: unknown): number {
+  if (typeof value === 'string') return value.length
+  if (typeof value !== 'object' || value === null) return 0
+  const inner: readonly unknown[] = value instanceof Map ? [...value.values()] : Object.values(value)
+  return inner.reduce<number>((total, item) => total + charactersIn(item), 0)
+}
+
 /** On the caller's own thread. */
 export const directEncoder: PromptEncoder = {
-  chat: async (_entry, text, turns, continueFinal) => text.encodeChat(turns, { continueFinal }),
+  chat: async (_entry, text, turns, options) => text.encodeChat(turns, options),
   text: async (_entry, text, prompt) => text.encode(prompt),
 }
 
@@ -69,17 +77,18 @@ function createThread(): { readonly run: (task: EncodeTask) => Promise<readonly 
 
 export function createPromptEncoder(): ThreadedEncoder {
   const thread = createThread()
-  const lengthOf = (turns: readonly ChatTurn[]): number =>
-    turns.reduce((total, { content }) => total + (typeof content === 'string' ? content.length : 0), 0)
+  /** Where the thread finds the model; null for what is tokenized here. */
+  const place = ({ folder, gguf }: ModelEntry, length: number): ModelPlace | null =>
+    folder === null || length <= DIRECT_CHARACTERS ? null : { folder, gguf }
   return {
-    chat: (entry, text, turns, continueFinal) =>
-      entry.folder === null || lengthOf(turns) <= DIRECT_CHARACTERS
-        ? directEncoder.chat(entry, text, turns, continueFinal)
-        : thread.run({ type: 'chat', folder: entry.folder, turns, continueFinal }),
-    text: (entry, text, prompt) =>
-      entry.folder === null || prompt.length <= DIRECT_CHARACTERS
-        ? directEncoder.text(entry, text, prompt)
-        : thread.run({ type: 'text', folder: entry.folder, prompt }),
+    chat: (entry, text, turns, options = {}) => {
+      const model = place(entry, charactersIn([turns, options.variables]))
+      return model ? thread.run({ type: 'chat', model, turns, options }) : directEncoder.chat(entry, text, turns, options)
+    },
+    text: (entry, text, prompt) => {
+      const model = place(entry, prompt.length)
+      return model ? thread.run({ type: 'text', model, prompt }) : directEncoder.text(entry, text, prompt)
+    },
     close: thread.close,
   }
 }

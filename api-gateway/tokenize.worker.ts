@@ -1,31 +1,35 @@
 /** The thread that tokenizes long prompts. Models are read once and kept. */
+import path from 'node:path'
 import { parentPort } from 'node:worker_threads'
 import type { ChatTurn } from '../core/text/chat-template.ts'
-import { loadText, type TextModel } from '../core/text/text-model.ts'
+import { loadText, type EncodeChatOptions, type TextModel } from '../core/text/text-model.ts'
 import { toClusterError, toWireError, type WireError } from '../protocol/errors.ts'
 import { folderSource } from './folder-source.ts'
 
 export type EncodeTask =
-  | { readonly type: 'chat'; readonly folder: string; readonly turns: readonly ChatTurn[]; readonly continueFinal: boolean }
-  | { readonly type: 'text'; readonly folder: string; readonly prompt: string }
+  | { readonly type: 'chat'; readonly model: ModelPlace; readonly turns: readonly ChatTurn[]; readonly options: EncodeChatOptions }
+  | { readonly type: 'text'; readonly model: ModelPlace; readonly prompt: string }
+/** As the catalog names it. */
+export type ModelPlace = { readonly folder: string; readonly gguf: string | null }
 /** Either `ids` or `error`. */
 export type EncodeReply = { readonly ticket: number; readonly ids: readonly number[] | null; readonly error: WireError | null }
 
 const texts = new Map<string, Promise<TextModel>>()
 
-function textOf(folder: string): Promise<TextModel> {
-  const known = texts.get(folder)
+function textOf({ folder, gguf }: ModelPlace): Promise<TextModel> {
+  const key = path.join(folder, gguf ?? '')
+  const known = texts.get(key)
   if (known) return known
-  const loading = loadText(folderSource(folder))
-  texts.set(folder, loading)
+  const loading = loadText(folderSource(folder, gguf))
+  texts.set(key, loading)
   // A failed load is tried again by the next task.
-  loading.catch(() => texts.delete(folder))
+  loading.catch(() => texts.delete(key))
   return loading
 }
 
 async function encode(task: EncodeTask): Promise<readonly number[]> {
-  const text = await textOf(task.folder)
-  return task.type === 'chat' ? text.encodeChat(task.turns, { continueFinal: task.continueFinal }) : text.encode(task.prompt)
+  const text = await textOf(task.model)
+  return task.type === 'chat' ? text.encodeChat(task.turns, task.options) : text.encode(task.prompt)
 }
 
 // Both ends of this port are this repository's own: its messages need no check.

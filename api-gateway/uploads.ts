@@ -12,6 +12,7 @@ import { loadText } from '../core/text/text-model.ts'
 import type { Upload, UploadedFile } from '../protocol/catalog.ts'
 import { ClusterError } from '../protocol/errors.ts'
 import { isModelId, type ModelId } from '../protocol/ids.ts'
+import { checkpointIn } from './checkpoint-folder.ts'
 import { folderSource } from './folder-source.ts'
 
 /** Bytes [start, end) of a file of `size` bytes. */
@@ -155,7 +156,7 @@ export function createUploads(root: string, isTaken: (model: ModelId) => Promise
     const isInside = isModelId(organization) && organization !== model && (await isTaken(organization))
     if (isInside || (await isTaken(model)) || existsSync(target))
       throw invalid(`a model ${model} is here already; delete it first, or choose another name`, 'model')
-    const source = folderSource(folderOf(model))
+    const source = folderSource(folderOf(model), (await checkpointIn(folderOf(model)))?.gguf)
     // What cannot be run or spoken with is refused before it is offered.
     await describeModel(source)
     await loadText(source)
@@ -165,7 +166,7 @@ export function createUploads(root: string, isTaken: (model: ModelId) => Promise
 
   async function remove(model: ModelId): Promise<boolean> {
     const folder = path.join(root, model)
-    if ((await sizeOf(path.join(folder, 'config.json'))) === null) return false
+    if ((await checkpointIn(folder)) === null) return false
     const grave = path.join(root, REMOVED, `${encodeURIComponent(model)}-${process.hrtime.bigint()}`)
     await mkdir(path.dirname(grave), { recursive: true })
     // Gone for everybody at once, however long deleting takes.

@@ -1,9 +1,11 @@
 // Copies a small part of the golden data into tests/fixtures/text, so that a bare clone tests against it.
-// Usage: node scripts/make-text-fixtures.mjs [GOLDEN_DIR]; without the golden data the fixtures stay as they are.
+// Usage: node --import tsx scripts/make-text-fixtures.mjs [GOLDEN_DIR]; without the golden data the fixtures stay as they are.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
+import { folderSource } from '../api-gateway/folder-source.ts'
+import { readGguf } from '../core/model/gguf.ts'
 
 const golden = process.argv[2] ?? fileURLToPath(new URL('../../shared/golden/', import.meta.url))
 if (!existsSync(golden)) {
@@ -34,3 +36,17 @@ const chats = ['user', 'system_multi_turn', 'continue_assistant', 'unicode', 'qu
 write('chat-templates/cases.json', {
   cases: read('chat-templates', 'cases.json').cases.filter((one) => templates.includes(one.template) && chats.includes(one.name)),
 })
+
+// Of GGUF files only the header: all that concerns text is in it.
+for (const name of ['gemma3', 'llama', 'qwen2']) {
+  const folder = join(golden, 'gguf', name)
+  const { tensors } = await readGguf(folderSource(folder), 'model.gguf')
+  const header = readFileSync(join(folder, 'model.gguf')).subarray(0, Math.min(...[...tensors.values()].map(({ start }) => start)))
+  const { tokenizer_cases } = read('gguf', name, 'golden.json')
+  mkdirSync(join(target, 'gguf', name), { recursive: true })
+  writeFileSync(join(target, 'gguf', name, 'model.gguf'), header)
+  write(`gguf/${name}/golden.json`, { tokenizer_cases })
+  const cases = read(tokenizer_cases)
+  mkdirSync(dirname(join(target, tokenizer_cases)), { recursive: true })
+  write(tokenizer_cases, { ...cases, cases: every(cases.cases, 5) })
+}

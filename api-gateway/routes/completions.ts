@@ -43,7 +43,7 @@ export function completionRoutes(options: CompletionRoutesOptions): Router {
     const fields = parseChatRequest(request.body)
     const entry = await models.find(fields.model)
     const text = await models.text(entry)
-    const promptIds = await encoder.chat(entry, text, fields.turns, fields.continueFinal)
+    const promptIds = await encoder.chat(entry, text, fields.turns, { continueFinal: fields.continueFinal })
     const job = chatJob(fields, entry.id, text, promptIds)
     checkContext(job, backend)
     const envelope = envelopeOf(newChatId(), entry, backend)

@@ -12,7 +12,7 @@ export function messageRoutes(options: CompletionRoutesOptions): Router {
   const encode = async ({ model, turns, continueFinal }: MessagesPrompt) => {
     const entry = await models.find(model)
     const text = await models.text(entry)
-    return { entry, text, promptIds: await encoder.chat(entry, text, turns, continueFinal) }
+    return { entry, text, promptIds: await encoder.chat(entry, text, turns, { continueFinal }) }
   }
   const router = Router()
   router.use('/v1/messages', (_request, response, next) => {

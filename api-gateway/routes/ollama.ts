@@ -49,7 +49,9 @@ export function ollamaRoutes(options: OllamaRoutesOptions): Router {
     }
     const text = await models.text(entry)
     const promptIds =
-      prompt.type === 'text' ? await encoder.text(entry, text, prompt.text) : await encoder.chat(entry, text, prompt.turns, prompt.continueFinal)
+      prompt.type === 'text'
+        ? await encoder.text(entry, text, prompt.text)
+        : await encoder.chat(entry, text, prompt.turns, { continueFinal: prompt.continueFinal })
     const job = ollamaJob(fields, entry.id, text, promptIds)
     checkContext(job, backend)
     const id = `ollama-${randomUUID()}`

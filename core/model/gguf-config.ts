@@ -1,6 +1,6 @@
 /** The config.json that a GGUF file's metadata amounts to. Keys: llama.cpp `gguf-py/gguf/constants.py`. */
 import { ClusterError } from '../../protocol/errors.ts'
-import type { GgufHeader, GgufValue } from './gguf.ts'
+import type { GgufHeader, GgufMetadata, GgufValue } from './gguf.ts'
 
 /** GGUF's name of an architecture, and model_type of config.json. */
 const MODEL_TYPES: Readonly<Record<string, string>> = { llama: 'llama', qwen2: 'qwen2', qwen3: 'qwen3', gemma2: 'gemma2', gemma3: 'gemma3_text' }
@@ -81,7 +81,8 @@ function gemmaKeys(keys: Keys, architecture: string, hiddenSize: number, headDim
   }
 }
 
-function endIds({ metadata }: GgufHeader): readonly number[] {
+/** Ids that end an answer: those that metadata names, and control tokens known to. */
+export function ggufEndIds(metadata: GgufMetadata): readonly number[] {
   const named = ['eos', 'eot', 'eom'].map((name) => metadata.get(`tokenizer.ggml.${name}_token_id`))
   const [tokens, types] = [metadata.get('tokenizer.ggml.tokens'), metadata.get('tokenizer.ggml.token_type')]
   const known =
@@ -122,7 +123,7 @@ export function ggufConfigJson(header: GgufHeader, divisors: readonly number[] |
     tie_word_embeddings: !has('output.weight'),
     attention_bias: modelType !== 'qwen2' && has('blk.0.attn_q.bias'),
     mlp_bias: has('blk.0.ffn_down.bias'),
-    eos_token_id: endIds(header),
+    eos_token_id: ggufEndIds(header.metadata),
     ...(modelType.startsWith('gemma') ? gemmaKeys(keys, architecture, hiddenSize, headDim) : {}),
   })
 }
