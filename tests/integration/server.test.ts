@@ -1,13 +1,15 @@
 /** The whole server as `npm start` composes it, asked what it must refuse. */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { io } from 'socket.io-client'
 import { afterEach, describe, expect, test } from 'vitest'
+import { folderSource } from '../../api-gateway/folder-source.ts'
 import { startLocalDevice, type LocalDevice } from '../../api-gateway/local-device.ts'
 import { createLog } from '../../api-gateway/log.ts'
 import { parseOptions } from '../../api-gateway/options.ts'
 import { startServer, type RunningServer } from '../../api-gateway/serve.ts'
+import { loadText } from '../../core/text/text-model.ts'
 import { peerId } from '../../protocol/ids.ts'
 import type { Hello } from '../../protocol/signaling.ts'
 import { PROTOCOL_VERSION } from '../../protocol/version.ts'
@@ -53,6 +55,17 @@ const errorOf = async (response: Response): Promise<unknown> => {
   const { error } = (await response.json()) as { error: { code: string } }
   return { status: response.status, code: error.code }
 }
+type Completion = { readonly choices: readonly { readonly text: string }[]; readonly usage: { readonly prompt_tokens: number } }
+const GGUF = path.join(import.meta.dirname, '../fixtures/gguf/llama')
+/** int64, of the case's golden.safetensors. */
+function readGoldenIds(name: string): number[] {
+  const file = readFileSync(path.join(GGUF, 'golden.safetensors'))
+  const headerBytes = Number(file.readBigUInt64LE(0))
+  const header = JSON.parse(file.subarray(8, 8 + headerBytes).toString()) as Record<string, { data_offsets: [number, number] }>
+  const [start, end] = header[name]?.data_offsets ?? [0, 0]
+  return Array.from({ length: (end - start) / 8 }, (_, i) => Number(file.readBigInt64LE(8 + headerBytes + start + 8 * i)))
+}
+
 const QUESTION = { model: 'ember', messages: [{ role: 'user', content: 'Hello!' }] }
 
 describe('who may join', { timeout: 30_000 }, () => {
@@ -122,5 +135,27 @@ describe('what an API client is told', { timeout: 60_000 }, () => {
     expect(dropped.status).toBe(200)
     expect(server.view().placements.size).toBe(0)
     expect(await answer()).toBe('Hello! I am Ember. How can I help you?')
+  })
+
+  test('a folder with a GGUF file alone is served: its own tokenizer reads and writes, its chat template is found', async () => {
+    const server = await start('--models-dir', path.join(import.meta.dirname, '../fixtures/gguf'), '--model', 'llama')
+    expect(await server.serving(0)).toBeNull()
+    const prompt = readGoldenIds('input_ids')
+    const complete = async (body: object): Promise<Completion> => {
+      const response = await fetch(`${server.url}/v1/completions`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ model: 'llama', temperature: 0, ...body }),
+      })
+      return (await response.json()) as Completion
+    }
+    const text = await loadText(folderSource(GGUF, 'model.gguf'))
+    const { choices, usage } = await complete({ prompt, max_tokens: 8 })
+    expect(usage).toMatchObject({ prompt_tokens: prompt.length, completion_tokens: 8 })
+    const detokenizer = text.newDetokenizer()
+    expect(choices[0]?.text).toBe(readGoldenIds('greedy_ids').slice(0, 8).map(detokenizer.push).join('') + detokenizer.end())
+    const spoken = await complete({ prompt: 'Hello', max_tokens: 1 })
+    expect(spoken.usage.prompt_tokens).toBe(text.encode('Hello').length)
+    expect((await ask(server.url, { ...QUESTION, model: 'llama', max_tokens: 2 })).status).toBe(200)
   })
 })
