@@ -35,7 +35,7 @@ export function responseRoutes(options: CompletionRoutesOptions): Router {
     const entry = await models.find(fields.model)
     const text = await models.text(entry)
     const opening = fields.instructions ? [{ role: 'system', content: fields.instructions }] : []
-    const job = responsesJob(fields, entry.id, text, await encoder.chat(entry, text, [...opening, ...turns], false))
+    const job = responsesJob(fields, entry.id, text, await encoder.chat(entry, text, [...opening, ...turns]))
     checkContext(job, backend)
     const frame = newFrame(newResponseId(), job, fields)
     const keep = (result: Parameters<typeof responseBody>[1]): void => {
