@@ -65,9 +65,9 @@ export const capabilitiesSchema = z.object({
 export type Capabilities = z.infer<typeof capabilitiesSchema>
 
 /** Matrices stored alike and held alike. Errors are relative: root mean square of the difference over that of the weights. */
-export const quantizationClassSchema = z.object({
+const quantizationClassSchema = z.object({
   /** As the checkpoint has them: `bf16`, `q4_0`. */
-  stored: z.string().min(1).max(16),
+  stored: z.string().max(32),
   /** As the device holds them: `f32`, `int4 block 32`. */
   held: z.string().min(1).max(32),
   /** Matrices held exactly, and those that were rounded on the way. */
@@ -77,15 +77,17 @@ export const quantizationClassSchema = z.object({
   /** Over all weights of the class together, exact ones included. */
   meanError: relativeError,
 })
+export type QuantizationClass = z.infer<typeof quantizationClassSchema>
 
 /** What holding the matrices of a shard did to them, measured while they were loaded. */
-export const quantizationSchema = z.object({
+const quantizationSchema = z.object({
   losslessTensors: count,
   requantizedTensors: count,
   worstError: relativeError,
   meanError: relativeError,
   classes: z.array(quantizationClassSchema).max(128),
 })
+export type Quantization = z.infer<typeof quantizationSchema>
 
 /** One shard as its owner reports it. */
 export const shardReportSchema = z.object({

@@ -1,7 +1,9 @@
 /** The weights of a graph as ONNX Runtime takes them: read by range, built into memory that graph after graph uses again. */
+import { buildWeights } from '../core/graph/build-weights.ts'
+import { fidelityOf, type MatrixFidelity } from '../core/graph/fidelity.ts'
 import type { EmittedGraph } from '../core/graph/graph-builder.ts'
 import { externalPath } from '../core/graph/onnx.ts'
-import { buildWeights, partBytes, storedParts, tensorBytes, type WeightPlan } from '../core/graph/weight-plan.ts'
+import { partBytes, storedParts, tensorBytes, type WeightPlan } from '../core/graph/weight-plan.ts'
 import type { StoredPart } from '../core/graph/weight-source.ts'
 import type { ModelSource } from '../core/model/model-source.ts'
 import { readTensors } from '../core/model/read-tensors.ts'
@@ -82,30 +84,28 @@ export async function readParts(locations: ReadonlyMap<string, TensorLocation>, 
   }
 }
 
-/** Views of `space`. @throws {ClusterError} source_unavailable, bad_checkpoint, cancelled */
-export async function buildExternalData(
-  graph: EmittedGraph,
-  reading: WeightReading,
-  space: BuildSpace,
-): Promise<{ path: string; data: Uint8Array }[]> {
+/** The initializers, as views of the space they were built in, and what became of matrices on the way. */
+type BuiltData = { readonly externalData: { path: string; data: Uint8Array }[]; readonly fidelity: readonly MatrixFidelity[] }
+
+/** @throws {ClusterError} source_unavailable, bad_checkpoint, cancelled */
+export async function buildExternalData(graph: EmittedGraph, reading: WeightReading, space: BuildSpace): Promise<BuiltData> {
   let filled = 0
   const place = (bytes: number): Uint8Array => {
     const placed = space.subarray(filled, filled + bytes)
     filled += aligned(bytes)
     return placed
   }
-  const external: { path: string; data: Uint8Array }[] = []
+  const externalData: { path: string; data: Uint8Array }[] = []
+  const fidelity: MatrixFidelity[] = []
   for (const group of groupPlans(graph.weights, reading)) {
     const lookup = await readParts(storedParts(group, reading.tensors), reading)
     for (const plan of group) {
       const built = plan.tensors.map((tensor) => ({ path: externalPath(tensor.name), data: place(tensorBytes(tensor)) }))
-      buildWeights(
-        plan,
-        lookup,
-        built.map(({ data }) => data),
-      )
-      external.push(...built)
+      const targets = built.map(({ data }) => data)
+      const deviation = buildWeights(plan, lookup, targets)
+      if (deviation) fidelity.push(fidelityOf(plan, reading.tensors, deviation))
+      externalData.push(...built)
     }
   }
-  return external
+  return { externalData, fidelity }
 }

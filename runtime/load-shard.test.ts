@@ -144,7 +144,6 @@ test('ranges, formats and backends that cannot be right are refused before a byt
   await expect(attempt({}, 0, 5)).rejects.toMatchObject({ code: 'invalid_value' })
   await expect(attempt({ weightFormat: 'int4' })).rejects.toMatchObject({ code: 'unsupported_backend' })
   await expect(attempt({ backend: 'webgpu', weightFormat: 'f16' })).rejects.toMatchObject({ code: 'unsupported_backend' })
-  await expect(attempt({ backend: 'webgpu', weightFormat: 'int8' })).rejects.toMatchObject({ code: 'unsupported_backend' })
 })
 
 test("a checkpoint whose tensor has another shape than its config is refused by the tensor's name", async () => {

@@ -1,6 +1,7 @@
 /** A shard from a checkpoint: reads its own layers' bytes, builds the graph for the backend, compiles and warms it up. */
 import { architectureOf } from '../core/arch/registry.ts'
 import { floatTypeOf, type EmitOptions, type GraphBackend } from '../core/graph/emit-options.ts'
+import { quantizationOf, type MatrixFidelity } from '../core/graph/fidelity.ts'
 import { emitShard } from '../core/graph/shard-graphs.ts'
 import type { ModelDescription } from '../core/model/model-description.ts'
 import type { ModelSource } from '../core/model/model-source.ts'
@@ -11,7 +12,7 @@ import { ClusterError } from '../protocol/errors.ts'
 import type { EmbeddingTable } from './embedding.ts'
 import type { Engine } from './engine.ts'
 import { bytesToRead, type WeightReading } from './external-data.ts'
-import { heldByGraphs, openShardGraphs, type SessionOptions } from './open-graph.ts'
+import { fidelityOfGraphs, heldByGraphs, openShardGraphs, type SessionOptions } from './open-graph.ts'
 import type { Ort } from './ort.ts'
 import { createRunner } from './runner.ts'
 import { planSimdShard } from './simd/open-simd.ts'
@@ -103,10 +104,14 @@ function emitOptionsOf({ model, backend, weightFormat, contextLength, gpu, least
 /** How far a prompt at once and in pieces may part: rounding in f32; in narrower formats also activations quantized by the chunk. */
 const toleranceOf = ({ backend, weightFormat }: LoadShardOptions): number | null => (backend === 'wasm' ? null : weightFormat === 'f32' ? 0.001 : 0.2)
 
-type Opened = { readonly heldBytes: number; readonly embedding: EmbeddingTable | null }
+type Opened = {
+  readonly heldBytes: number
+  readonly fidelity: readonly MatrixFidelity[]
+  readonly embedding: EmbeddingTable | null
+}
 
 /** @param heldBytes of what the engine computes with */
-async function finish<Cache>(engine: Engine<Cache>, options: LoadShardOptions, { heldBytes, embedding }: Opened): Promise<ShardRunner> {
+async function finish<Cache>(engine: Engine<Cache>, options: LoadShardOptions, { heldBytes, fidelity, embedding }: Opened): Promise<ShardRunner> {
   const { model, startLayer, endLayer, contextLength } = options
   const { hiddenSize, numLayers } = model.config
   const isLast = endLayer === numLayers
@@ -117,7 +122,8 @@ async function finish<Cache>(engine: Engine<Cache>, options: LoadShardOptions, {
     throw error
   }
   const all = heldBytes + (embedding?.bytes.length ?? 0)
-  return createRunner({ engine, startLayer, endLayer, hiddenSize, heldBytes: all, contextLength, embedding, isLast })
+  const quantization = quantizationOf(fidelity)
+  return createRunner({ engine, startLayer, endLayer, hiddenSize, heldBytes: all, quantization, contextLength, embedding, isLast })
 }
 
 /**
@@ -150,9 +156,9 @@ async function loadKernels(options: LoadShardOptions): Promise<ShardRunner> {
   if (!simd) throw new ClusterError('unsupported_backend', 'the simd backend needs its kernels')
   const shard = planSimdShard(model, options, options, simd)
   const { reading, embedding, onWarmUp } = await readStart(options, shard.bytesToRead)
-  const engine = await shard.open(reading)
+  const { engine, fidelity } = await shard.open(reading)
   onWarmUp()
-  return finish(engine, options, { heldBytes: shard.heldBytes, embedding })
+  return finish(engine, options, { heldBytes: shard.heldBytes, fidelity, embedding })
 }
 
 /** Layers and head as graphs of ONNX Runtime. */
@@ -166,7 +172,7 @@ async function loadGraphs(options: GraphOptions): Promise<ShardRunner> {
   const { reading, embedding, onWarmUp } = await readStart(options, (held) => bytesToRead(all, tensors, held))
   const graphsOpened = await openShardGraphs(ort, graphs, reading, sessionOptions)
   onWarmUp()
-  const opened: Opened = { heldBytes: heldByGraphs(graphsOpened), embedding }
+  const opened: Opened = { heldBytes: heldByGraphs(graphsOpened), fidelity: fidelityOfGraphs(graphsOpened), embedding }
   if (backend === 'wasm') return finish(wasmEngine({ ort, config, graphs: graphsOpened }), options, opened)
   return finish(webgpuEngine({ ort, config, graphs: graphsOpened, gpu: gpuOf(gpu), floatType: emit.floatType }), options, opened)
 }

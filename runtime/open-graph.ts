@@ -1,5 +1,6 @@
 /** From an emitted graph to a session: its weights are built in memory that the next graph takes over, and handed over. */
 import type { RowRange } from '../core/graph/emit.ts'
+import type { MatrixFidelity } from '../core/graph/fidelity.ts'
 import type { EmittedGraph, StateSpec } from '../core/graph/graph-builder.ts'
 import type { ShardGraphs } from '../core/graph/shard-graphs.ts'
 import type { GraphValue } from '../core/graph/onnx.ts'
@@ -26,6 +27,8 @@ export type OpenedGraph = {
   readonly states: readonly StateSpec[]
   /** Bytes of the weights in it. */
   readonly heldBytes: number
+  /** What became of its matrices. */
+  readonly fidelity: readonly MatrixFidelity[]
 }
 
 async function createSession(ort: Ort, modelBytes: Uint8Array, options: SessionOptions): Promise<Session> {
@@ -40,11 +43,19 @@ async function createSession(ort: Ort, modelBytes: Uint8Array, options: SessionO
   }
 }
 
+type LoadedSession = { readonly session: Session; readonly fidelity: readonly MatrixFidelity[] }
+
 /** The weights live in this call alone: a closure of the opened graph that shared its scope would keep a second copy of them for ever. */
-async function loadSession(ort: Ort, graph: EmittedGraph, reading: WeightReading, options: SessionOptions, space: BuildSpace): Promise<Session> {
-  const externalData = await buildExternalData(graph, reading, space)
+async function loadSession(
+  ort: Ort,
+  graph: EmittedGraph,
+  reading: WeightReading,
+  options: SessionOptions,
+  space: BuildSpace,
+): Promise<LoadedSession> {
+  const { externalData, fidelity } = await buildExternalData(graph, reading, space)
   if (reading.signal?.aborted) throw new ClusterError('cancelled', 'loading the shard was cancelled')
-  return createSession(ort, graph.modelBytes, { ...options, externalData })
+  return { session: await createSession(ort, graph.modelBytes, { ...options, externalData }), fidelity }
 }
 
 /** What tells the graph which tokens it runs. */
@@ -64,7 +75,7 @@ export async function openGraph(
 ): Promise<OpenedGraph> {
   const [output] = graph.outputs
   if (!output) throw new Error('a graph without outputs')
-  const session = await loadSession(ort, graph, reading, options, space)
+  const { session, fidelity } = await loadSession(ort, graph, reading, options, space)
   return {
     run: (feeds, fetches) => exclusive(ort, () => (fetches ? session.run(feeds, fetches) : session.run(feeds))),
     release: () => exclusive(ort, () => session.release()),
@@ -72,6 +83,7 @@ export async function openGraph(
     output: output.name,
     states: graph.states,
     heldBytes: graph.weights.reduce((sum, plan) => sum + plannedBytes(plan), 0),
+    fidelity,
   }
 }
 
@@ -82,6 +94,7 @@ export type OpenedHead = OpenedGraph & RowRange
 export type OpenedShard = { readonly layers: readonly OpenedGraph[]; readonly head: readonly OpenedHead[] }
 
 export const heldByGraphs = ({ layers, head }: OpenedShard): number => [...layers, ...head].reduce((sum, { heldBytes }) => sum + heldBytes, 0)
+export const fidelityOfGraphs = ({ layers, head }: OpenedShard): readonly MatrixFidelity[] => [...layers, ...head].flatMap(({ fidelity }) => fidelity)
 export const releaseGraphs = async ({ layers, head }: OpenedShard): Promise<void> => {
   for (const graph of [...layers, ...head]) await graph.release()
 }

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { sequenceId } from '../protocol/ids.ts'
 import type { Engine } from './engine.ts'
+import { quantizationOf } from '../core/graph/fidelity.ts'
 import { createRunner } from './runner.ts'
 
 const SEQUENCE = sequenceId('00000000000000bb')
@@ -27,7 +28,16 @@ function recordingEngine(canRewind: boolean): { engine: Engine<null>; runs: (rea
 for (const canRewind of [true, false]) {
   test(`a model that keeps ${canRewind ? 'every token goes on from any of them' : 'only states goes on from its end or anew, and says so'}`, async () => {
     const { engine, runs } = recordingEngine(canRewind)
-    const options = { startLayer: 1, endLayer: 2, hiddenSize: 1, heldBytes: 0, contextLength: 16, embedding: null, isLast: false }
+    const options = {
+      startLayer: 1,
+      endLayer: 2,
+      hiddenSize: 1,
+      heldBytes: 0,
+      quantization: quantizationOf([]),
+      contextLength: 16,
+      embedding: null,
+      isLast: false,
+    }
     const runner = createRunner({ engine, ...options })
     runner.open(SEQUENCE, 16)
     const run = (position: number, count: number) =>

@@ -1,5 +1,6 @@
 /** The part of a shard runner that no backend changes: sequences, positions, number formats, what is wanted. */
 import { asFloat32, asUint16 } from '../core/quant/stored.ts'
+import type { Quantization } from '../protocol/cluster.ts'
 import { ClusterError } from '../protocol/errors.ts'
 import type { SequenceId } from '../protocol/ids.ts'
 import { embed, type EmbeddingTable } from './embedding.ts'
@@ -12,6 +13,7 @@ export type RunnerOptions<Cache> = {
   readonly endLayer: number
   readonly hiddenSize: number
   readonly heldBytes: number
+  readonly quantization: Quantization
   /** Tokens a sequence may hold at most. */
   readonly contextLength: number
   /** On the first shard only. */
@@ -73,6 +75,7 @@ export function createRunner<Cache>(options: RunnerOptions<Cache>): ShardRunner 
     endLayer: options.endLayer,
     hiddenSize: options.hiddenSize,
     heldBytes: options.heldBytes,
+    quantization: options.quantization,
     open: (sequence, maxTokens) => {
       if (sequences.has(sequence)) return
       const bounded = Math.min(maxTokens, contextLength)

@@ -1,3 +1,4 @@
+import type { Quantization } from '../protocol/cluster.ts'
 import type { SequenceId } from '../protocol/ids.ts'
 import type { HeadOutput } from '../core/text/head-output.ts'
 
@@ -42,6 +43,8 @@ export type ShardRunner = {
   readonly hiddenSize: number
   /** Bytes of weights as truly held. */
   readonly heldBytes: number
+  /** What holding its matrices so did to them. */
+  readonly quantization: Quantization
   /** Creates the KV cache of a sequence at position 0. `maxTokens` bounds its length. @throws {ClusterError} not_enough_memory */
   readonly open: (sequence: SequenceId, maxTokens: number) => void
   readonly run: (run: ShardRun) => Promise<ShardOutput>

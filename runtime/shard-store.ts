@@ -83,7 +83,7 @@ export function createShardStore(options: ShardStoreOptions): ShardStore {
         if (!isCurrent()) return
         if (runner === null) return report(epoch, { state: 'idle', phase: 'stored' })
         options.onReady(placement, runner)
-        report(epoch, { state: 'ready', phase: 'ready', heldBytes: runner.heldBytes })
+        report(epoch, { state: 'ready', phase: 'ready', heldBytes: runner.heldBytes, quantization: runner.quantization })
       },
       (thrown: unknown) => {
         if (loaded.get(entry.key) === entry) loaded.delete(entry.key)

@@ -7,7 +7,7 @@ import { describeModel } from '../model/describe-model.ts'
 import { readTensors } from '../model/read-tensors.ts'
 import type { TensorLocation } from '../model/safetensors.ts'
 import { decodeStored } from '../quant/stored.ts'
-import { dequantizeInt4, quantizeInt4 } from '../quant/int4.ts'
+import { quantizeBlocks } from '../quant/integer-blocks.ts'
 import { emitHead, emitLayers } from './emit.ts'
 import { spanTensors } from './span-inputs.ts'
 import { plannedBytes } from './weight-plan.ts'
@@ -30,7 +30,7 @@ test('a graph of two layers names their caches in and out and holds no weight in
   expect(graph.inputs[0]).toMatchObject({ type: 'f16', dims: [1, 'tokens', 64] })
   expect(graph.modelBytes.length).toBeLessThan(16_384)
   // 2 layers of q, k, v, o (64 x 64) and gate, up, down (64 x 160): half a byte a weight and an f16 scale per 32.
-  const matrices = graph.weights.filter((plan) => plan.recipe === 'int4-blocks').reduce((sum, plan) => sum + plannedBytes(plan), 0)
+  const matrices = graph.weights.filter((plan) => plan.recipe === 'blocks').reduce((sum, plan) => sum + plannedBytes(plan), 0)
   expect(matrices).toBe(2 * (4 * 64 * 64 + 3 * 64 * 160) * (0.5 + 2 / 32))
 })
 
@@ -48,7 +48,8 @@ test('the int4 head computes with the weights its nibbles stand for', async () =
   const stored = await readTensors(source, new Map([...model.tensors].filter(([name]) => names.includes(name))))
   const [weights, norm] = names.map((name) => decodeStored(stored.get(name) ?? new Uint8Array(0), 'f32'))
   if (!weights || !norm) throw new Error('the fixture has a head and a norm')
-  const dense = dequantizeInt4(quantizeInt4(weights, 426, 64), 426, 64)
+  const { integers, scales } = quantizeBlocks(weights, 64, { bits: 4, size: 32 })
+  const dense = Array.from(integers, (integer, i) => integer * (scales[Math.floor(i / 32)] ?? 0))
   const rms = Math.sqrt(hidden.reduce((sum, x) => sum + x * x, 0) / 64 + model.config.normEpsilon)
   const expected = Array.from({ length: 426 }, (_, row) =>
     hidden.reduce((sum, x, i) => sum + (x / rms) * (norm[i] ?? 0) * (dense[row * 64 + i] ?? 0), 0),

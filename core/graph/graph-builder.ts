@@ -33,6 +33,8 @@ export type EmittedGraph = {
 
 export type GraphBuilder = {
   readonly options: EmitOptions
+  /** How each tensor of the checkpoint is stored. */
+  readonly tensors: TensorIndex
   readonly push: (node: GraphNode) => void
   readonly input: (value: GraphValue) => string
   readonly output: (value: GraphValue) => void
@@ -57,6 +59,7 @@ export function graphBuilder(tensors: TensorIndex, options: EmitOptions): GraphB
   const shared = new Map<string, string>()
   return {
     options,
+    tensors,
     push: (node) => void nodes.push(node),
     input: (value) => {
       inputs.push(value)

@@ -1,4 +1,5 @@
 /** One thin function an operator, named as in the operator's specification. Each appends one node and returns the output's name. */
+import type { BlockShape } from '../quant/integer-blocks.ts'
 import type { GraphNode } from './onnx.ts'
 
 export type NodeSink = { readonly push: (node: GraphNode) => void }
@@ -98,19 +99,19 @@ export const scatterNdInto = (sink: NodeSink, name: string, inputs: readonly str
 export const rotaryEmbedding = (sink: NodeSink, name: string, inputs: readonly string[], heads: number, dims: number): string =>
   single('RotaryEmbedding', 'com.microsoft')(sink, name, inputs, { num_heads: { int: heads }, rotary_embedding_dim: { int: dims } })
 
-/** Int4 weights in symmetric blocks of 32; accuracy level 4 opens the integer dot product. */
+/** Weights of 4 or 8 bits in symmetric blocks; accuracy level 4 opens the integer dot product. */
 export const matMulNBits = (
   sink: NodeSink,
   name: string,
   x: string,
   weight: { readonly values: string; readonly scales: string },
-  shape: { readonly rows: number; readonly columns: number; readonly block: number },
+  shape: BlockShape & { readonly rows: number; readonly columns: number },
 ): string =>
   matMulNBitsNode(sink, name, [x, weight.values, weight.scales], {
     K: { int: shape.columns },
     N: { int: shape.rows },
-    bits: { int: 4 },
-    block_size: { int: shape.block },
+    bits: { int: shape.bits },
+    block_size: { int: shape.size },
     accuracy_level: { int: 4 },
   })
 

@@ -1,8 +1,9 @@
 /** Weights, constants and products: what every block is made of. */
 import type { HeadNormSpec, Projection, WeightRef } from '../arch/layer-builder.ts'
 import { f32ToF16Array } from '../quant/float16.ts'
-import { INT4_BLOCK } from '../quant/int4.ts'
+import { blockBytes, blocksOfRow } from '../quant/integer-blocks.ts'
 import { bytesOf } from '../quant/stored.ts'
+import { blockFormOf, type BlockForm } from './block-form.ts'
 import { pathOf, type GraphBuilder } from './graph-builder.ts'
 import * as ops from './ops.ts'
 import type { PlannedTensor } from './weight-plan.ts'
@@ -57,32 +58,65 @@ export const reshapeRows = (g: GraphBuilder, name: string, x: string, dims: read
 export const sliceColumns = (g: GraphBuilder, name: string, x: string, start: number, end: number): string =>
   ops.slice(g, name, [x, integers(g, [start]), integers(g, [end]), integers(g, [-1])])
 
-/** x·Wᵀ with the rows of all `sources` behind each other, in the format the options ask for. */
-function matrix(g: GraphBuilder, path: string, x: string, sources: readonly WeightRef[]): string {
+const rowsOfAll = (sources: readonly WeightRef[]): number => sources.reduce((sum, ref) => sum + rowsOf(ref), 0)
+
+/** x·Wᵀ with the rows of all `sources` behind each other, in one format. */
+function matrixInFormat(g: GraphBuilder, path: string, x: string, sources: readonly WeightRef[], columns: number): string {
   const { weightFormat, floatType } = g.options
+  const rows = rowsOfAll(sources)
+  if (weightFormat !== 'int8') {
+    const tensor: PlannedTensor = { name: `${path}.weight`, type: floatType, dims: [columns, rows] }
+    const [weight = ''] = g.weight({ recipe: 'transposed', sources, floatType, tensors: [tensor] })
+    return ops.matMul(g, `${path}/MatMul`, [x, weight])
+  }
+  const tensors: PlannedTensor[] = [
+    { name: `${path}.int8`, type: 'int8', dims: [columns, rows] },
+    { name: `${path}.scales`, type: 'f32', dims: [rows] },
+  ]
+  const [values = '', scales = ''] = g.weight({ recipe: 'int8-columns', sources, floatType, tensors })
+  return ops.dynamicQuantizeMatMul(g, `${path}/DynamicQuantizeMatMul`, x, { values, scales })
+}
+
+/** The same in blocks of integers of one form. */
+function matrixInBlocks(g: GraphBuilder, path: string, x: string, { sources, form }: FormedSources, columns: number): string {
+  const { floatType } = g.options
+  const rows = rowsOfAll(sources)
+  const blocks = blocksOfRow(columns, form)
+  const tensors: PlannedTensor[] = [
+    { name: `${path}.int${form.bits}`, type: 'uint8', dims: [rows, blocks, blockBytes(form)] },
+    { name: `${path}.scales`, type: floatType, dims: [rows, blocks] },
+  ]
+  const [values = '', scales = ''] = g.weight({ recipe: 'blocks', form, sources, floatType, tensors })
+  return ops.matMulNBits(g, `${path}/MatMulNBits`, x, { values, scales }, { rows, columns, ...form })
+}
+
+/** Neighbours that are stored and held alike. */
+type FormedSources = { readonly sources: readonly WeightRef[]; readonly form: BlockForm }
+
+function groupByForm(g: GraphBuilder, sources: readonly WeightRef[], format: 'int8' | 'int4'): readonly FormedSources[] {
+  const groups: { key: string; sources: WeightRef[]; form: BlockForm }[] = []
+  for (const ref of sources) {
+    const form = blockFormOf(ref, g.tensors, format)
+    const key = JSON.stringify([form, g.tensors.get(ref.tensor)?.type])
+    const last = groups.at(-1)
+    if (last?.key === key) last.sources.push(ref)
+    else groups.push({ key, sources: [ref], form })
+  }
+  return groups
+}
+
+/** x·Wᵀ with the rows of all `sources` behind each other, as the options ask; a file that mixes types may take several products. */
+function matrix(g: GraphBuilder, path: string, x: string, sources: readonly WeightRef[]): string {
+  const { weightFormat, backend } = g.options
   const [first] = sources
   if (!first) throw new Error(`no weights at ${path}`)
-  const rows = sources.reduce((sum, ref) => sum + rowsOf(ref), 0)
   const columns = columnsOf(first)
-  const tensor = (suffix: string, type: PlannedTensor['type'], dims: readonly number[]): PlannedTensor => ({ name: `${path}.${suffix}`, type, dims })
-  switch (weightFormat) {
-    case 'f32':
-    case 'f16': {
-      const [weight = ''] = g.weight({ recipe: 'transposed', sources, floatType, tensors: [tensor('weight', floatType, [columns, rows])] })
-      return ops.matMul(g, `${path}/MatMul`, [x, weight])
-    }
-    case 'int8': {
-      const tensors = [tensor('int8', 'int8', [columns, rows]), tensor('scales', 'f32', [rows])]
-      const [values = '', scales = ''] = g.weight({ recipe: 'int8-columns', sources, floatType, tensors })
-      return ops.dynamicQuantizeMatMul(g, `${path}/DynamicQuantizeMatMul`, x, { values, scales })
-    }
-    case 'int4': {
-      const blocks = Math.ceil(columns / INT4_BLOCK)
-      const tensors = [tensor('int4', 'uint8', [rows, blocks, INT4_BLOCK / 2]), tensor('scales', floatType, [rows, blocks])]
-      const [values = '', scales = ''] = g.weight({ recipe: 'int4-blocks', sources, floatType, tensors })
-      return ops.matMulNBits(g, `${path}/MatMulNBits`, x, { values, scales }, { rows, columns, block: INT4_BLOCK })
-    }
-  }
+  const readsBlocks = backend === 'webgpu' && (weightFormat === 'int8' || weightFormat === 'int4')
+  if (!readsBlocks) return matrixInFormat(g, path, x, sources, columns)
+  const groups = groupByForm(g, sources, weightFormat)
+  const products = groups.map((group, i) => matrixInBlocks(g, groups.length === 1 ? path : `${path}/${i}`, x, group, columns))
+  const [only = ''] = products
+  return products.length === 1 ? only : ops.concat(g, `${path}/Concat`, products, { axis: { int: -1 } })
 }
 
 /** One product for several projections of the same input, biases included where all have one. */

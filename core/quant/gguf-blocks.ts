@@ -3,6 +3,7 @@ import type { BlockLayout } from './gguf-block.ts'
 import { CODEBOOK_BLOCKS } from './gguf-codebook.ts'
 import { K_BLOCKS } from './gguf-k.ts'
 import { PLAIN_BLOCKS } from './gguf-plain.ts'
+import type { IntegerRows } from './integer-blocks.ts'
 
 const BLOCKS = { ...PLAIN_BLOCKS, ...K_BLOCKS, ...CODEBOOK_BLOCKS }
 export type BlockType = keyof typeof BLOCKS
@@ -18,4 +19,15 @@ export function dequantizeBlocks(bytes: Uint8Array, type: BlockType): Float32Arr
   const out = new Float32Array(blocks * layout.elements)
   for (let block = 0; block < blocks; block++) layout.decode(bytes, block * layout.bytes, out, block * layout.elements)
   return out
+}
+
+/**
+ * Integers and scales of whole blocks, from `integers[to]` and from the scale of that element on.
+ * @param type one that is integers times scales
+ */
+export function splitBlocks(bytes: Uint8Array, type: BlockType, rows: IntegerRows, to: number): void {
+  const { elements, bytes: blockBytes, integers: form } = BLOCK_LAYOUTS[type]
+  if (!form) throw new Error(`${type} has minima`)
+  for (let at = 0, element = to; at < bytes.length; at += blockBytes, element += elements)
+    form.split(bytes, at, rows.integers, element, rows.scales, element / form.group)
 }

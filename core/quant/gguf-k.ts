@@ -1,5 +1,5 @@
 /** GGUF's K-quants: superblocks of 256 with a scale (and a minimum) for each 16 or 32, themselves small integers times a half. */
-import { byteAt, halfAt, int8At, product, type BlockLayout, type DecodeBlock } from './gguf-block.ts'
+import { byteAt, halfAt, int8At, integerLayout, product, type BlockLayout, type DecodeBlock, type IntegerForm } from './gguf-block.ts'
 
 const SIZE = 256
 
@@ -21,12 +21,13 @@ function sixBitScale(bytes: Uint8Array, at: number, group: number): number {
 }
 
 /** Bytes: third bits [32], clear for minus four; two-bit quants [64]; scales [12]; d. */
-const decodeQ3: DecodeBlock = (bytes, at, out, to) => {
+const splitQ3: IntegerForm['split'] = (bytes, at, integers, to, scales, scaleTo) => {
   const scale = halfAt(bytes, at + 108)
+  for (let group = 0; group < SIZE / 16; group++) scales[scaleTo + group] = scale * sixBitScale(bytes, at + 96, group)
   for (let i = 0; i < SIZE; i++) {
     const low = (byteAt(bytes, at + 32 + (i >> 7) * 32 + (i & 31)) >> (2 * ((i >> 5) & 3))) & 3
     const high = (byteAt(bytes, at + (i & 31)) >> (i >> 5)) & 1
-    out[to + i] = product(scale, sixBitScale(bytes, at + 96, i >> 4)) * (low - (high ? 0 : 4))
+    integers[to + i] = low - (high ? 0 : 4)
   }
 }
 
@@ -55,20 +56,21 @@ const decodeQ45 =
   }
 
 /** Bytes: low nibbles [128]; high pairs of bits [64]; scales, int8 [16]; d. */
-const decodeQ6: DecodeBlock = (bytes, at, out, to) => {
+const splitQ6: IntegerForm['split'] = (bytes, at, integers, to, scales, scaleTo) => {
   const scale = halfAt(bytes, at + 208)
+  for (let group = 0; group < SIZE / 16; group++) scales[scaleTo + group] = scale * int8At(bytes, at + 192 + group)
   for (let i = 0; i < SIZE; i++) {
     const [half, quarter, l] = [i >> 7, (i >> 5) & 3, i & 31]
     const low = (byteAt(bytes, at + half * 64 + (quarter & 1) * 32 + l) >> (quarter < 2 ? 0 : 4)) & 15
     const high = (byteAt(bytes, at + 128 + half * 32 + l) >> (2 * quarter)) & 3
-    out[to + i] = product(scale, int8At(bytes, at + 192 + (i >> 4))) * ((low | (high << 4)) - 32)
+    integers[to + i] = (low | (high << 4)) - 32
   }
 }
 
 export const K_BLOCKS = {
   q2_k: { ggmlType: 10, elements: SIZE, bytes: 84, decode: decodeQ2 },
-  q3_k: { ggmlType: 11, elements: SIZE, bytes: 110, decode: decodeQ3 },
+  q3_k: integerLayout(11, SIZE, 110, { bits: 4, group: 16, split: splitQ3 }),
   q4_k: { ggmlType: 12, elements: SIZE, bytes: 144, decode: decodeQ45(false) },
   q5_k: { ggmlType: 13, elements: SIZE, bytes: 176, decode: decodeQ45(true) },
-  q6_k: { ggmlType: 14, elements: SIZE, bytes: 210, decode: decodeQ6 },
+  q6_k: integerLayout(14, SIZE, 210, { bits: 8, group: 16, split: splitQ6 }),
 } as const satisfies Record<string, BlockLayout>

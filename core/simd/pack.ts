@@ -1,5 +1,6 @@
 /** Rows of a matrix as the kernels read them. */
-import { f32ToF16Array } from '../quant/float16.ts'
+import { deviationOf, deviationOfIntegers, type Deviation } from '../quant/deviation.ts'
+import { bf16ToF32Array, f16ToF32Array, f32ToF16Array } from '../quant/float16.ts'
 import { quantizeInt8Rows } from '../quant/int8.ts'
 import { bytesOf } from '../quant/stored.ts'
 import { rowBytes, scalesAt, scalesPerRow, type HeldWeight } from './held-matrix.ts'
@@ -15,21 +16,33 @@ function toBf16(values: Float32Array): Uint16Array {
   return out
 }
 
-export type PackedRows = { readonly values: Uint8Array; readonly scales: Float32Array | null }
+/** `deviation`: of what is held from the rows as stored. */
+export type PackedRows = { readonly values: Uint8Array; readonly scales: Float32Array | null; readonly deviation: Deviation }
+
+const floats = (values: Float32Array, packed: ArrayBufferView, held: Float32Array): PackedRows => ({
+  values: bytesOf(packed),
+  scales: null,
+  deviation: deviationOf(values, held),
+})
 
 /** @param values row-major, whole rows of `columns` */
 export function packRows(held: HeldWeight['held'], values: Float32Array, columns: number): PackedRows {
   switch (held) {
     case 'f32':
-      return { values: bytesOf(values), scales: null }
-    case 'f16':
-      return { values: bytesOf(f32ToF16Array(values)), scales: null }
-    case 'bf16':
-      return { values: bytesOf(toBf16(values)), scales: null }
+      return floats(values, values, values)
+    case 'f16': {
+      const halves = f32ToF16Array(values)
+      return floats(values, halves, f16ToF32Array(halves))
+    }
+    case 'bf16': {
+      const upper = toBf16(values)
+      return floats(values, upper, bf16ToF32Array(upper))
+    }
     case 'int8-rows': {
       const rows = values.length / columns
       const quantized = quantizeInt8Rows(values, rows, columns)
-      return { values: padded(bytesOf(quantized.values), columns, rowBytes(held, columns)), scales: quantized.scales }
+      const deviation = deviationOfIntegers(values, { integers: quantized.values, scales: quantized.scales }, columns, columns)
+      return { values: padded(bytesOf(quantized.values), columns, rowBytes(held, columns)), scales: quantized.scales, deviation }
     }
     case 'int8-blocks':
     case 'int8-blocks16':

@@ -1,6 +1,8 @@
 /** Streams weights from the checkpoint into their places: beside them only a few pieces of what is stored are in memory. */
 import type { WeightRef } from '../../core/arch/layer-builder.ts'
 import { columnsOf, locationsOf, rowReader, rowsOf, type StoredPart } from '../../core/graph/weight-source.ts'
+import { matrixFidelity, type MatrixFidelity } from '../../core/graph/fidelity.ts'
+import type { Deviation } from '../../core/quant/deviation.ts'
 import type { TensorIndex, TensorLocation } from '../../core/model/safetensors.ts'
 import { heldBytesOf, type HeldWeight } from '../../core/simd/held-matrix.ts'
 import { packRows, placeRows } from '../../core/simd/pack.ts'
@@ -78,22 +80,34 @@ function decodePiece({ ref }: Piece, lookup: (key: string) => StoredPart): Float
   return offset ? values.map((value) => value + offset) : values
 }
 
-function put(memory: Uint8Array, piece: Piece, values: Float32Array): void {
+/** @returns what holding them so does to the rows of a matrix; null for a vector */
+function put(memory: Uint8Array, piece: Piece, values: Float32Array): Deviation | null {
   const { weight, address } = piece.place
   const place = memory.subarray(address, address + heldBytesOf(weight))
   if (weight.rows === 1 && weight.held === 'f32') {
     new Float32Array(place.buffer, place.byteOffset + piece.firstRow * 4, values.length).set(values)
-    return
+    return null
   }
-  placeRows(place, weight, piece.firstRow, packRows(weight.held, values, weight.columns))
+  const packed = packRows(weight.held, values, weight.columns)
+  placeRows(place, weight, piece.firstRow, packed)
+  return packed.deviation
 }
 
-/** @throws {ClusterError} source_unavailable, bad_checkpoint, cancelled */
-export async function loadWeights(memory: () => Uint8Array, places: readonly PlacedWeight[], reading: WeightReading): Promise<void> {
+/** @returns what became of the matrices @throws {ClusterError} source_unavailable, bad_checkpoint, cancelled */
+export async function loadWeights(
+  memory: () => Uint8Array,
+  places: readonly PlacedWeight[],
+  reading: WeightReading,
+): Promise<readonly MatrixFidelity[]> {
+  const fidelity: MatrixFidelity[] = []
   for (const group of groups(places.flatMap((place) => piecesOf(place, reading.tensors)))) {
     const locations = new Map(group.flatMap((piece) => [...piece.locations]))
     const lookup = await readParts(locations, reading)
     if (reading.signal?.aborted) throw new ClusterError('cancelled', 'loading the shard was cancelled')
-    for (const piece of group) put(memory(), piece, decodePiece(piece, lookup))
+    for (const piece of group) {
+      const deviation = put(memory(), piece, decodePiece(piece, lookup))
+      if (deviation) fidelity.push(matrixFidelity([piece.ref], piece.place.weight.held, reading.tensors, deviation))
+    }
   }
+  return fidelity
 }

@@ -1,4 +1,5 @@
 /** A shard on our kernels: its programs, its memory with the weights streamed in, and the engine over both. */
+import type { MatrixFidelity } from '../../core/graph/fidelity.ts'
 import type { LayerRange } from '../../core/cluster/sizing.ts'
 import type { ModelDescription } from '../../core/model/model-description.ts'
 import type { TensorLocation } from '../../core/model/safetensors.ts'
@@ -15,7 +16,8 @@ export type SimdShard = {
   /** Stored bytes that loading reads, given what is in memory anyway. */
   readonly bytesToRead: (held?: TensorLocation) => number
   readonly heldBytes: number
-  readonly open: (reading: WeightReading) => Promise<Engine<SimdCache>>
+  /** Reads the weights; also tells what became of matrices on the way. */
+  readonly open: (reading: WeightReading) => Promise<{ readonly engine: Engine<SimdCache>; readonly fidelity: readonly MatrixFidelity[] }>
 }
 
 /** @throws {ClusterError} unsupported_model, unsupported_backend, bad_checkpoint: before a byte is read */
@@ -28,10 +30,10 @@ export function planSimdShard(model: ModelDescription, range: LayerRange, option
     heldBytes: weights.reduce((sum, weight) => sum + heldBytesOf(weight), 0),
     open: async (reading) => {
       const placed = placeShard(programs, options.contextLength, kernels.threads)
-      await loadWeights(placed.memory.bytes, placed.weights, reading)
+      const fidelity = await loadWeights(placed.memory.bytes, placed.weights, reading)
       const { run, release } = kernels.start(placed.memory.memory, placed.frame)
       const { hiddenSize, vocabSize } = model.config
-      return simdEngine({ ...placed, run, release, hiddenSize, vocabSize })
+      return { engine: simdEngine({ ...placed, run, release, hiddenSize, vocabSize }), fidelity }
     },
   }
 }

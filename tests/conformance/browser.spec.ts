@@ -3,13 +3,20 @@ import { expect, test } from '@playwright/test'
 import { openHarness, type Harness } from '../harness/browser.ts'
 import type { PageCaseResult } from './conformance.page.ts'
 import type { EmberReport } from './ember.ts'
+import type { ProductReport } from './products.page.ts'
 
 const PAGE = 'tests/conformance/conformance.page.ts'
+const PRODUCTS = 'tests/conformance/products.page.ts'
 let harness: Harness
 let hasGpu = false
 
 test.beforeAll(async () => {
-  harness = await openHarness({ mounts: { '/cases/': fileURLToPath(new URL('../fixtures/golden/', import.meta.url)) } })
+  harness = await openHarness({
+    mounts: {
+      '/cases/': fileURLToPath(new URL('../fixtures/golden/', import.meta.url)),
+      '/quant/': fileURLToPath(new URL('../fixtures/quant/', import.meta.url)),
+    },
+  })
   hasGpu = (await harness.call<{ adapter: string | null }>('tests/harness/self-check.page.ts', 'describePage')).adapter !== null
 })
 test.afterAll(() => harness.close())
@@ -32,14 +39,43 @@ for (const backend of ['wasm', 'webgpu'] as const) {
   })
 }
 
-for (const weightFormat of ['f32', 'int4'] as const) {
+/** Held in all four block shapes, without loss and with. */
+const HELD: Readonly<Record<string, readonly [int8: string, int4: string]>> = {
+  f32: ['int8 block 32', 'int4 block 32'],
+  q4_0: ['int4 block 32', 'int4 block 32'],
+  q8_0: ['int8 block 32', 'int4 block 32'],
+  q5_0: ['int8 block 32', 'int4 block 32'],
+  iq4_xs: ['int8 block 32', 'int4 block 32'],
+  q6_k: ['int8 block 16', 'int4 block 32'],
+  q3_k: ['int4 block 16', 'int4 block 16'],
+  q4_k: ['int8 block 32', 'int4 block 32'],
+}
+
+test('products with weights in every block shape are those of the stored weights, up to the error that loading told', async () => {
+  test.setTimeout(120_000)
+  test.skip(!hasGpu, 'this browser has no WebGPU adapter')
+  const { wasmPaths } = files('/', 'webgpu')
+  const types = Object.keys(HELD).filter((type) => type !== 'f32')
+  const page = await harness.openPage()
+  const reports = await harness.call<readonly ProductReport[]>(PRODUCTS, 'products', { url: `${harness.origin}/quant/`, wasmPaths, types }, page)
+  const seen = reports.map(({ stored, weightFormat, held, tokens }) => [stored, weightFormat, held, tokens])
+  const expected = Object.entries(HELD).flatMap(([stored, [int8, int4]]) => [
+    ...[1, 48].map((tokens) => [stored, 'int8', int8, tokens]),
+    ...[1, 48].map((tokens) => [stored, 'int4', int4, tokens]),
+  ])
+  expect(seen).toEqual(expected)
+  const wrong = reports.filter(({ error, weightError }) => !(weightError === 0 ? error < 1e-5 : error < 3 * weightError && error > 0.1 * weightError))
+  expect(wrong).toEqual([])
+})
+
+for (const weightFormat of ['f32', 'int8', 'int4'] as const) {
   test(`the first stored answers of the embedded model come back from ${weightFormat} weights on webgpu`, async () => {
     test.setTimeout(300_000)
     test.skip(!hasGpu, 'this browser has no WebGPU adapter')
     const report = await harness.call<EmberReport>(PAGE, 'ember', { ...files('/models/ember/', 'webgpu'), weightFormat, limit: 2 })
     expect(report.total).toBe(2)
     expect(report.tokens).toBeGreaterThan(10)
-    if (weightFormat === 'f32') expect(report.different).toEqual([])
+    if (weightFormat !== 'int4') expect(report.different).toEqual([])
   })
 }
 

@@ -2,6 +2,7 @@
  * A model small enough to reason about, with what makes a ring hard: the state after each layer depends on every earlier token
  * of that layer. Integers below 2^20, so f32 hand-off is exact and any lost, doubled or reordered token changes the answer.
  */
+import { quantizationOf } from '../../core/graph/fidelity.ts'
 import type { ModelSizing } from '../../core/cluster/sizing.ts'
 import { ClusterError } from '../../protocol/errors.ts'
 import type { SequenceId } from '../../protocol/ids.ts'
@@ -115,6 +116,7 @@ function toyRunner(startLayer: number, endLayer: number): ShardRunner & { readon
     endLayer,
     hiddenSize: WIDTH,
     heldBytes: (endLayer - startLayer) * 100,
+    quantization: quantizationOf([]),
     open: (sequence) =>
       void sequences.set(
         sequence,
