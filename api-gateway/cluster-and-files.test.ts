@@ -126,7 +126,7 @@ const placement: Placement = {
     { peerId: peerId('dev-a'), startLayer: 0, endLayer: 5, first: true, last: false, weightFormat: 'int8' },
     { peerId: peerId('dev-b'), startLayer: 5, endLayer: 8, first: false, last: true, weightFormat: 'int8' },
   ],
-  spares: [peerId('dev-c')],
+  spares: [{ peerId: peerId('dev-c'), startLayer: 0, endLayer: 0, weightFormat: 'f32' }],
   explanation: ['by memory'],
   problem: null,
 }

@@ -133,9 +133,11 @@ export const peerStatusSchema = z.object({
   sequences: z.number().int().min(0).max(1e6),
   /** Frames handled since joining. */
   framesHandled: z.number().int().min(0),
+  /** Devices that do not answer this peer though they are on the roster: frozen, or cut off. */
+  suspects: z.array(peerIdSchema).max(256),
 })
 export type PeerStatus = z.infer<typeof peerStatusSchema>
-export const IDLE_STATUS: PeerStatus = { state: 'idle', shards: [], links: [], layerMs: null, sequences: 0, framesHandled: 0 }
+export const IDLE_STATUS: PeerStatus = { state: 'idle', shards: [], links: [], layerMs: null, sequences: 0, framesHandled: 0, suspects: [] }
 
 /** A line of the roster. `joined` orders peers by arrival: the longest-joined device announces placements. */
 export const peerEntrySchema = z.object({
@@ -172,6 +174,10 @@ export const wishSchema = z.object({
 })
 export type Wish = z.infer<typeof wishSchema>
 
+/** A range that a spare holds beside the ring, loaded or loading: what it takes over when its owner goes. */
+export const spareSchema = z.object({ peerId: peerIdSchema, startLayer: layer, endLayer: layer, weightFormat: weightFormatSchema })
+export type Spare = z.infer<typeof spareSchema>
+
 export const shardSchema = z.object({
   peerId: peerIdSchema,
   /** Half-open layer range `[startLayer, endLayer)`. */
@@ -200,7 +206,8 @@ export const placementSchema = z.object({
   /** Number format of activations between shards: f32 where every shard holds f32 weights, else f16. */
   handoff: z.enum(['f16', 'f32']),
   shards: z.array(shardSchema).max(1024),
-  spares: z.array(peerIdSchema).max(1024),
+  /** Devices that are not in the ring: a line for each range held, one with an empty range for a device that holds none. */
+  spares: z.array(spareSchema).max(4096),
   explanation: z.array(sentence).max(1100),
   problem: z.object({ code: errorCodeSchema, message: sentence, missingBytes: bytes.optional() }).nullable(),
 })

@@ -12,6 +12,8 @@ export const LINK_LOW_WATER_BYTES = 128 * 1024
 export const LINK_WINDOW_BYTES = 2 * 1024 * 1024
 /** One beat a link in this many milliseconds of silence; three unanswered close it. */
 export const LINK_BEAT_MS = 1_000
+/** A peer from which something is overdue has this many milliseconds for a sign of life. */
+export const LINK_PROBE_MS = 1_500
 /** No direct path after this many milliseconds: the relay takes over. */
 export const DIRECT_PATH_TIMEOUT_MS = 5_000
 /** Longest name a device may show, in characters. */

@@ -6,7 +6,8 @@ import { z } from 'zod'
 import { modelIdSchema, peerIdSchema } from './cluster.ts'
 import { crc32 } from './crc32.ts'
 import { ClusterError, isErrorCode, type ErrorCode } from './errors.ts'
-import { sequenceId, type SequenceId } from './ids.ts'
+import { sequenceId, type PeerId, type SequenceId } from './ids.ts'
+import { allFinite } from './finite.ts'
 import { MAX_FRAME_BYTES } from './limits.ts'
 import { PROTOCOL_VERSION } from './version.ts'
 
@@ -56,10 +57,17 @@ export const jobSchema = z.object({
     .array(tokenIdSchema)
     .min(1)
     .max(1 << 20),
+  /**
+   * Tokens of the answer that the client has already, from index 0: empty at the start. With them a sequence goes on where another
+   * placement, or nobody any more, computed it; the next token has the index `acceptedIds.length`.
+   */
+  acceptedIds: z.array(tokenIdSchema).max(1 << 20),
+  /** The sequence has run under an older epoch: shards that know it go on from there. */
+  resumes: z.boolean(),
   sampling: samplingSchema,
   /** A sampled id of this list ends the answer with `stop`. */
   stopIds: z.array(tokenIdSchema).max(64),
-  /** Tokens to sample at most, at least 1. */
+  /** Tokens the answer has at most, accepted ones among them; at least 1. */
   maxTokens: z
     .number()
     .int()
@@ -107,12 +115,26 @@ export type ProgressFrame = Base & { readonly type: 'progress'; readonly process
 export type ReleaseFrame = Base & { readonly type: 'release' }
 /** A shard cannot go on with the sequence; to the client. */
 export type FailureFrame = Base & { readonly type: 'failure'; readonly code: ErrorCode; readonly message: string }
-export type RingFrame = JobFrame | ActivationFrame | TokenFrame | ProgressFrame | ReleaseFrame | FailureFrame
+/** From the head to every other shard after a job that goes on: nothing from `position` on is valid; ask for what is missing before it. */
+export type ResumeFrame = Base & { readonly type: 'resume'; readonly client: PeerId; readonly position: number }
+/**
+ * "I have what lies before `from`; send the rest again." To the shard before for activations, to the tail for tokens, to the head
+ * for the job. Whoever is asked for what it lacks itself asks in turn.
+ */
+export type AskFrame = Base & { readonly type: 'ask'; readonly want: AskWant; readonly from: number }
+export type AskWant = 'activations' | 'tokens' | 'job'
+export type RingFrame = JobFrame | ActivationFrame | TokenFrame | ProgressFrame | ReleaseFrame | FailureFrame | ResumeFrame | AskFrame
 
-const TYPE_CODES = { job: 1, activation: 2, token: 3, progress: 4, release: 5, failure: 6 } as const satisfies Record<RingFrame['type'], number>
+const TYPE_CODES = { job: 1, activation: 2, token: 3, progress: 4, release: 5, failure: 6, resume: 7, ask: 8 } as const satisfies Record<
+  RingFrame['type'],
+  number
+>
 const NUMBER_CODES = { f16: 1, f32: 2 } as const
 const ELEMENT_BYTES = { f16: 2, f32: 4 } as const
 const FLAG_SAMPLE = 1
+const WANT_CODES = { activations: 1, tokens: 2, job: 3 } as const satisfies Record<AskWant, number>
+const isWant = (name: string): name is AskWant => Object.hasOwn(WANT_CODES, name)
+const resumeBodySchema = z.object({ client: peerIdSchema })
 const tokenBodySchema = z.object({ finish: finishReasonSchema.nullable() })
 const failureBodySchema = z.object({ code: z.custom<ErrorCode>(isErrorCode, 'not an error code'), message: z.string().max(2000) })
 const EMPTY = new Uint8Array(0)
@@ -141,6 +163,10 @@ function fieldsOf(frame: RingFrame): HeaderFields {
       return { ...plain, position: frame.processed, count: frame.total }
     case 'release':
       return plain
+    case 'resume':
+      return { ...plain, position: frame.position, payload: json({ client: frame.client }) }
+    case 'ask':
+      return { ...plain, flags: WANT_CODES[frame.want], position: frame.from }
     case 'failure':
       return { ...plain, payload: json({ code: frame.code, message: frame.message.slice(0, 2000) }) }
   }
@@ -205,6 +231,7 @@ function decodeActivation(base: Base, view: DataView, payload: Uint8Array): Acti
   const position = view.getUint32(20, true)
   const reach = view.getUint32(16, true)
   if (reach < position + count) throw malformed(`${count} tokens at ${position} in a pass that reaches ${reach}`)
+  if (!allFinite(payload, numberType)) throw malformed('numbers that are not finite')
   return {
     ...base,
     type: 'activation',
@@ -216,6 +243,12 @@ function decodeActivation(base: Base, view: DataView, payload: Uint8Array): Acti
     sample: (view.getUint8(2) & FLAG_SAMPLE) !== 0,
     payload,
   }
+}
+
+function decodeAsk(base: Base, view: DataView): AskFrame {
+  const want = Object.keys(WANT_CODES).find((name) => isWant(name) && WANT_CODES[name] === view.getUint8(2))
+  if (want === undefined || !isWant(want)) throw malformed(`it asks for ${view.getUint8(2)}`)
+  return { ...base, type: 'ask', want, from: view.getUint32(20, true) }
 }
 
 /** The frame in `bytes`. Every field is checked; payloads of activations are views into `bytes`. @throws {ClusterError} malformed_frame */
@@ -237,6 +270,10 @@ export function decodeFrame(bytes: Uint8Array): RingFrame {
       return { ...base, type: 'progress', processed: position, total: count }
     case TYPE_CODES.release:
       return { ...base, type: 'release' }
+    case TYPE_CODES.resume:
+      return { ...base, type: 'resume', position, client: parseBody(resumeBodySchema, payload).client }
+    case TYPE_CODES.ask:
+      return decodeAsk(base, view)
     case TYPE_CODES.failure:
       return { ...base, type: 'failure', ...parseBody(failureBodySchema, payload) }
     default:

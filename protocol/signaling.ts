@@ -41,6 +41,8 @@ const wireErrorSchema = z.object({
 })
 export const welcomeSchema = z.object({
   ok: z.literal(true),
+  /** Drawn when the server started: another one means that it has forgotten everybody, not that they left. */
+  server: z.string().min(1).max(64),
   peers: z.array(peerEntrySchema),
   wishes: z.array(wishSchema),
   placements: z.array(placementSchema),

@@ -5,15 +5,18 @@
 import { ClusterError, toClusterError } from '../protocol/errors.ts'
 import type { PeerEntry, Placement, Wish } from '../protocol/cluster.ts'
 import type { PeerId } from '../protocol/ids.ts'
-import { devicesOf, shardState, type ClusterView } from '../core/cluster/cluster-view.ts'
+import { createBans } from '../core/cluster/bans.ts'
+import { devicesOf, isPresent, shardState, type ClusterView } from '../core/cluster/cluster-view.ts'
 import type { Network } from '../core/cluster/network.ts'
 import { place, type PlacementRequest } from '../core/cluster/placement.ts'
 import type { ModelSizing } from '../core/cluster/sizing.ts'
 
 /** Devices that join together are placed together. */
 const SETTLE_MS = 300
+/** A ring that lost a device is repaired at once; devices that go together, as with a browser, go within this. */
+const REPAIR_MS = 30
 /** A device that failed to load its shard is left out this long. */
-const BAN_MS = 60_000
+const LOAD_BAN_MS = 60_000
 
 export type AnnouncerOptions = {
   readonly network: Network
@@ -34,24 +37,41 @@ const inputsOf = (wish: Wish, devices: readonly PeerEntry[]): string =>
 
 export function createAnnouncer(options: AnnouncerOptions): { close: () => void } {
   const { network, now, timer, log } = options
-  const banned = new Map<PeerId, number>()
+  const bans = createBans(now)
+  const lastPlaced = new Map<string, Placement>()
   const decided = new Map<string, string>()
-  let stopTimer: (() => void) | null = null
+  const lost = new Set<PeerId>()
+  let due: { readonly at: number; readonly stop: () => void } | null = null
   let busy = false
   let closed = false
 
   const isAnnouncer = (view: ClusterView): boolean => devicesOf(view)[0]?.id === network.self
 
-  const eligible = (view: ClusterView): readonly PeerEntry[] =>
-    devicesOf(view).filter((device) => device.status.state !== 'paused' && (banned.get(device.id) ?? 0) <= now())
+  const candidates = (view: ClusterView): readonly PeerEntry[] => devicesOf(view).filter((device) => device.status.state !== 'paused')
+  const eligible = (view: ClusterView): readonly PeerEntry[] => candidates(view).filter((device) => !bans.has(device.id))
+
+  /** Counts the devices that a ring lost since the last look, so that one that comes and goes is left out longer each time. */
+  function countLosses(view: ClusterView): void {
+    for (const placement of view.placements.values())
+      for (const { peerId } of placement.shards) {
+        const isLost = !isPresent(view, peerId)
+        if (!isLost) lost.delete(peerId)
+        else if (!lost.has(peerId)) {
+          lost.add(peerId)
+          // One that left by itself may come back at once; one that fell silent may do so again.
+          const seconds = bans.strike(peerId, view.peers.has(peerId) ? 0 : 1) / 1000
+          if (seconds > 0) timer(seconds * 1000 + 1, reconsider)
+        }
+      }
+  }
 
   function banFailed(view: ClusterView): void {
     for (const placement of view.placements.values()) {
       for (const shard of placement.shards) {
-        if (shardState(view, placement, shard) !== 'failed' || (banned.get(shard.peerId) ?? 0) > now()) continue
-        log('a device failed to load its shard and is left out', { peer: shard.peerId, seconds: BAN_MS / 1000 })
-        banned.set(shard.peerId, now() + BAN_MS)
-        timer(BAN_MS + 1, reconsider)
+        if (shardState(view, placement, shard) !== 'failed' || bans.has(shard.peerId)) continue
+        log('a device failed to load its shard and is left out', { peer: shard.peerId, seconds: LOAD_BAN_MS / 1000 })
+        bans.until(shard.peerId, LOAD_BAN_MS)
+        timer(LOAD_BAN_MS + 1, reconsider)
       }
     }
   }
@@ -63,12 +83,25 @@ export function createAnnouncer(options: AnnouncerOptions): { close: () => void 
     const devices = eligible(view)
     const epoch = 1 + Math.max(0, ...[...view.placements.values()].map((placement) => placement.epoch), ...heldEpochs(view))
     const placement =
-      sizing instanceof ClusterError ? unreadable(wish, sizing, epoch) : placeOrSay({ wish, devices, sizing, announcer: network.self, epoch })
+      sizing instanceof ClusterError
+        ? unreadable(wish, sizing, epoch)
+        : placeWithBans(view, { wish, devices, sizing, announcer: network.self, epoch })
     decided.set(wish.model, inputsOf(wish, devices))
     const known = view.placements.get(wish.model)
-    if (known && sameShards(known, placement)) return
+    // A placement whose announcer is gone is announced anew: after a restart of the signal server nobody else would.
+    if (known && sameShards(known, placement) && view.peers.has(known.announcer)) return
     log('placement', { model: wish.model, epoch, shards: placement.shards.length, problem: placement.problem?.message })
     network.announce(placement)
+  }
+
+  /** A device that is left out for its instability is better than no ring. */
+  function placeWithBans(view: ClusterView, request: PlacementRequest): Placement {
+    const known = view.placements.get(request.wish.model)
+    if (known && known.shards.length > 0) lastPlaced.set(known.model, known)
+    const placement = placeOrSay({ ...request, known: lastPlaced.get(request.wish.model) })
+    if (placement.shards.length > 0) return placement
+    const all = placeOrSay({ ...request, devices: candidates(view), known: lastPlaced.get(request.wish.model) })
+    return all.shards.length > 0 ? all : placement
   }
 
   /** The model cannot be read: a placement that says so, so that requests get the reason. */
@@ -109,6 +142,7 @@ export function createAnnouncer(options: AnnouncerOptions): { close: () => void 
       const view = network.view()
       if (!isAnnouncer(view)) return
       banFailed(view)
+      countLosses(view)
       for (const wish of view.wishes.values()) {
         // What is not to be loaded keeps the placement it had.
         if (wish.state === 'paused' || wish.state === 'forget') continue
@@ -123,10 +157,17 @@ export function createAnnouncer(options: AnnouncerOptions): { close: () => void 
   }
 
   function reconsider(): void {
-    stopTimer ??= timer(SETTLE_MS, () => {
-      stopTimer = null
+    const view = network.view()
+    const isBroken = [...view.placements.values()].some(({ shards }) => shards.some((shard) => !isPresent(view, shard.peerId)))
+    const delayMs = isBroken ? REPAIR_MS : SETTLE_MS
+    const at = now() + delayMs
+    if (due && due.at <= at) return
+    due?.stop()
+    const stop = timer(delayMs, () => {
+      due = null
       void decideAll()
     })
+    due = { at, stop }
   }
 
   const closeView = network.onView(reconsider)
@@ -134,7 +175,7 @@ export function createAnnouncer(options: AnnouncerOptions): { close: () => void 
   return {
     close: () => {
       closed = true
-      stopTimer?.()
+      due?.stop()
       closeView()
     },
   }

@@ -80,7 +80,10 @@ export function createPeerHost(options: PeerHostOptions): PeerHost {
     hello,
     clock,
     onState: (state) => {
-      if (state.state !== 'online') hub.signalingLost()
+      if (state.state !== 'online') {
+        port.post({ type: 'offline' })
+        hub.signalingLost()
+      }
       onConnection(state)
     },
     onWelcome: (welcome) => port.post({ type: 'welcome', self: hello.id, welcome }),
@@ -109,8 +112,8 @@ export function createPeerHost(options: PeerHostOptions): PeerHost {
       const { bytes, buffer } = transferable(frame)
       port.post({ type: 'frame', from, bytes }, [buffer])
     },
-    onPath: (peerId, path) => {
-      port.post({ type: 'link', peerId, path })
+    onPath: (peerId, path, reason) => {
+      port.post({ type: 'link', peerId, path, reason })
       publish()
     },
   })
@@ -130,6 +133,8 @@ export function createPeerHost(options: PeerHostOptions): PeerHost {
         // Whoever sends to that peer hears of the failure.
         hub.dial(message.to).catch(() => undefined)
         return
+      case 'probe':
+        return hub.probe(message.to)
       case 'status':
         latest = message
         return publish()

@@ -11,16 +11,20 @@ export type HostToEngine =
   /** After every hello: the whole view anew. */
   | { readonly type: 'welcome'; readonly self: PeerId; readonly welcome: Welcome }
   | { readonly type: 'cluster'; readonly event: ClusterEvent }
+  /** The connection to the signal server is gone; `welcome` says that it is back. */
+  | { readonly type: 'offline' }
   | { readonly type: 'frame'; readonly from: PeerId; readonly bytes: Uint8Array }
   /** Answers `send`: accepted, or why not. */
   | { readonly type: 'sent'; readonly ticket: number; readonly error: WireError | null }
-  /** A path to a peer opened or went away. */
-  | { readonly type: 'link'; readonly peerId: PeerId; readonly path: LinkPath | null }
+  /** A path to a peer opened, or went away: null, with the reason. */
+  | { readonly type: 'link'; readonly peerId: PeerId; readonly path: LinkPath | null; readonly reason: string }
 
 export type EngineToHost =
   | { readonly type: 'send'; readonly ticket: number; readonly to: PeerId; readonly bytes: Uint8Array }
   /** Opens a path before there is something to send. */
   | { readonly type: 'dial'; readonly to: PeerId }
+  /** Asks for a sign of life on the path to a peer, if there is one. */
+  | { readonly type: 'probe'; readonly to: PeerId }
   /** The host adds its links and passes it on. */
   | { readonly type: 'status'; readonly status: Omit<PeerStatus, 'links'>; readonly capabilities: Capabilities | null }
   | { readonly type: 'announce'; readonly placement: Placement }

@@ -1,6 +1,6 @@
 /** The engine's end of a peer port: the host's sockets and links as a Network. */
 import { type ClusterError, fromWireError } from '../protocol/errors.ts'
-import type { Capabilities } from '../protocol/cluster.ts'
+import type { Capabilities, LinkPath } from '../protocol/cluster.ts'
 import type { PeerId } from '../protocol/ids.ts'
 import { applyEvent, viewOf, type ClusterView } from '../core/cluster/cluster-view.ts'
 import type { Network } from '../core/cluster/network.ts'
@@ -17,8 +17,11 @@ type Pending = { readonly resolve: () => void; readonly reject: (error: ClusterE
 export function openPortNetwork(port: Port<HostToEngine, EngineToHost>): Promise<PortNetwork> {
   const viewListeners = new Set<(view: ClusterView) => void>()
   const frameListeners = new Set<(from: PeerId, frame: Uint8Array) => void>()
+  const linkListeners = new Set<(peer: PeerId, path: LinkPath | null, reason: string) => void>()
+  const linked = new Set<PeerId>()
   const pending = new Map<number, Pending>()
   let view: ClusterView | null = null
+  let isOnline = false
   let capabilities: Capabilities | null = null
   let ticket = 0
 
@@ -59,6 +62,13 @@ export function openPortNetwork(port: Port<HostToEngine, EngineToHost>): Promise
         const bytes = frame.slice()
         port.post({ type: 'send', ticket, to, bytes }, [bytes.buffer])
       }),
+    isOnline: () => isOnline,
+    isLinked: (to) => to === self || linked.has(to),
+    onLink: (listener) => {
+      linkListeners.add(listener)
+      return () => linkListeners.delete(listener)
+    },
+    probe: (to) => port.post({ type: 'probe', to }),
     dial: (to) => port.post({ type: 'dial', to }),
     publishStatus: (status) => port.post({ type: 'status', status, capabilities }),
     announce: (placement) => port.post({ type: 'announce', placement }),
@@ -75,10 +85,14 @@ export function openPortNetwork(port: Port<HostToEngine, EngineToHost>): Promise
         case 'welcome': {
           const { peers, wishes, placements } = message.welcome
           const first = view === null
+          isOnline = true
           setView(viewOf(peers, wishes, placements))
           if (first) resolve(networkOf(message.self))
           return
         }
+        case 'offline':
+          isOnline = false
+          return
         case 'cluster':
           if (view) setView(applyEvent(view, message.event))
           return
@@ -89,6 +103,9 @@ export function openPortNetwork(port: Port<HostToEngine, EngineToHost>): Promise
           settle(message.ticket, message.error ? fromWireError(message.error) : null)
           return
         case 'link':
+          if (message.path === null) linked.delete(message.peerId)
+          else linked.add(message.peerId)
+          for (const listener of [...linkListeners]) listener(message.peerId, message.path, message.reason)
           return
       }
     })

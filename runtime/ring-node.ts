@@ -1,19 +1,32 @@
 /** A device on the ring: follows placements, loads its shards, and lets frames flow through their stages. */
 import { ClusterError, toClusterError } from '../protocol/errors.ts'
-import type { PeerStatus, Placement, Shard, Wish, WishState } from '../protocol/cluster.ts'
-import type { PeerId } from '../protocol/ids.ts'
+import type { PeerStatus, Placement, Wish, WishState } from '../protocol/cluster.ts'
+import { sequenceId, type PeerId, type SequenceId } from '../protocol/ids.ts'
 import { decodeFrame, encodeFrame, type RingFrame } from '../protocol/ring.ts'
-import { placementState, wishStateOf, type ClusterView } from '../core/cluster/cluster-view.ts'
+import { isPresent, placementState, wishStateOf, type ClusterView } from '../core/cluster/cluster-view.ts'
 import type { Network } from '../core/cluster/network.ts'
 import type { ModelSizing } from '../core/cluster/sizing.ts'
 import { createAnnouncer } from './announcer.ts'
 import { eventTurn } from './event-turn.ts'
 import { createScheduler } from './scheduler.ts'
-import { createShardStore, shardOf, type HoldMode, type ShardFetcher, type ShardLoader } from './shard-store.ts'
-import { createStage, neighboursOf, type Stage } from './stage.ts'
+import type { ShardRunner } from './shard-runner.ts'
+import { createShardStore, rangesOf, shardOf, type HoldMode, type ShardFetcher, type ShardLoader } from './shard-store.ts'
+import { createLogStore } from './output-log.ts'
+import { createPeerWatch } from './peer-watch.ts'
+
+import type { Sequence } from './sequence.ts'
+import { createStage, type Stage } from './stage.ts'
 
 /** Sequences of an older epoch get this long to finish once the newer one serves. */
 const RETIRE_MS = 60_000
+/** Their clients then have this long to go on with the newer one. */
+const CUT_OVER_MS = 15_000
+/** How long the sequences of a ring that lost a device wait for one that can take them over. */
+const HOLD_MS = 100_000
+/** How often overdue answers are looked for. */
+const WATCH_MS = 250
+/** What shards sent on is kept up to this many bytes in all. */
+const LOG_BYTES = 64 * 2 ** 20
 const MODES: Record<WishState, HoldMode> = { serve: 'serve', prefetch: 'prefetch', paused: 'paused', forget: 'paused' }
 
 export type RingNodeOptions = {
@@ -22,6 +35,8 @@ export type RingNodeOptions = {
   readonly fetch: ShardFetcher
   readonly sizing: (wish: Wish) => Promise<ModelSizing>
   readonly timer: (delayMs: number, callback: () => void) => () => void
+  /** Lets waiting events have their turn; default: a task of its own. */
+  readonly turn?: () => Promise<void>
   /** Monotonic milliseconds. */
   readonly now: () => number
   readonly log: (message: string, fields: Record<string, unknown>) => void
@@ -39,7 +54,10 @@ export type RingNode = {
 
 export function createRingNode(options: RingNodeOptions): RingNode {
   const { network, now, timer, log } = options
-  const scheduler = createScheduler({ now, turn: eventTurn })
+  const scheduler = createScheduler({ now, turn: options.turn ?? eventTurn })
+  const logs = createLogStore(LOG_BYTES)
+  let caches = 0n
+  const newCache = (): SequenceId => sequenceId((++caches).toString(16).padStart(16, '0'))
   const stages = new Map<number, Stage>()
   const placements = new Map<number, Placement>()
   const modes = new Map<number, HoldMode>()
@@ -48,20 +66,22 @@ export function createRingNode(options: RingNodeOptions): RingNode {
   let paused = false
   let framesHandled = 0
   let listener: () => void = () => undefined
+  let stopLooking = (): void => undefined
+  const watch = createPeerWatch({ network, timer, onChange: changed })
 
   const store = createShardStore({
     load: options.load,
     fetch: options.fetch,
     log,
     onChange: changed,
-    onReady: (placement, runner) => {
-      if (!placements.has(placement.epoch)) return
-      const { follower } = neighboursOf(placement, network.self)
-      if (follower) network.dial(follower)
-      stages.set(
-        placement.epoch,
-        createStage({ self: network.self, placement, runner, scheduler, send: network.send, now, onChange: onSequences, log }),
-      )
+    onReady: (placement, range, runner) => {
+      const shard = shardOf(placement, network.self)
+      // What a spare holds ready has no part in the ring yet.
+      if (!placements.has(placement.epoch) || shard?.startLayer !== range.startLayer) return
+      const inherit = (id: SequenceId): Sequence | null => inherited(placement, runner, id)
+      const stage = { self: network.self, placement, runner, scheduler, logs, newCache, send: network.send, inherit, now, onChange: onSequences, log }
+      stages.set(placement.epoch, createStage(stage))
+      depend()
     },
   })
 
@@ -71,7 +91,7 @@ export function createRingNode(options: RingNodeOptions): RingNode {
     const layerMs = [...stages.values()].map((stage) => stage.layerMs()).findLast((ms) => ms !== null) ?? null
     const serving = shards.some((report) => report.state === 'ready')
     const state = paused ? 'paused' : shards.some((report) => report.state === 'loading') ? 'loading' : serving ? 'serving' : 'idle'
-    return { state, shards, layerMs, sequences, framesHandled }
+    return { state, shards, layerMs, sequences, framesHandled, suspects: [...watch.suspects()] }
   }
 
   function changed(): void {
@@ -84,10 +104,12 @@ export function createRingNode(options: RingNodeOptions): RingNode {
     retire(network.view())
   }
 
-  function giveUp(epoch: number, reason: ClusterError): void {
+  /** @param reason for the clients of what still runs; null where they go on with a newer placement */
+  function giveUp(epoch: number, reason: ClusterError | null): void {
     retireTimers.get(epoch)?.()
     retireTimers.delete(epoch)
-    stages.get(epoch)?.close(reason)
+    if (reason) stages.get(epoch)?.close(reason)
+    else stages.get(epoch)?.abandon()
     stages.delete(epoch)
     placements.delete(epoch)
     modes.delete(epoch)
@@ -95,54 +117,103 @@ export function createRingNode(options: RingNodeOptions): RingNode {
     void scheduler.idle().then(() => store.drop(epoch))
   }
 
+  /** A sequence of an older placement in which this device has the same shard. */
+  function inherited(placement: Placement, runner: ShardRunner, id: SequenceId): Sequence | null {
+    for (const [epoch, stage] of stages) {
+      if (epoch >= placement.epoch || stage.runner !== runner || stage.placement.handoff !== placement.handoff) continue
+      const sequence = stage.surrender(id)
+      if (sequence) return sequence
+    }
+    return null
+  }
+
+  /** The devices whose silence would stop an answer. */
+  function depend(): void {
+    const view = network.view()
+    const peers = [...stages.values()].flatMap(({ place, placement }) => {
+      const isNewest = view.placements.get(placement.model)?.epoch === placement.epoch
+      return isNewest || stages.get(placement.epoch)?.openSequences() ? [place.follower, place.leader] : []
+    })
+    watch.depend(new Set(peers.filter((peer) => peer !== null)))
+  }
+
   /** Drops epochs that nothing needs any more. */
   function retire(view: ClusterView): void {
-    for (const [epoch, placement] of placements) {
+    for (const [epoch, placement] of [...placements]) {
       const newest = view.placements.get(placement.model)
-      const broken = placement.shards.some((shard) => !view.peers.has(shard.peerId))
       if (view.dropped.has(placement.model)) giveUp(epoch, new ClusterError('ring_broken', `the placement of ${placement.model} was taken back`))
       else if (!newest || newest.epoch <= epoch) continue
-      else if (broken) giveUp(epoch, new ClusterError('ring_broken', 'a device left the ring'))
-      else if (placementState(view, newest) === 'ready') retireWhenDone(epoch)
+      else if (placement.shards.every((shard) => isPresent(view, shard.peerId))) retireWhenDone(epoch, newest)
+      else retireBroken(epoch, newest)
     }
   }
 
-  function retireWhenDone(epoch: number): void {
-    const done = new ClusterError('ring_reforming', 'the ring changed and the old one was given up')
-    if ((stages.get(epoch)?.openSequences() ?? 0) === 0) giveUp(epoch, done)
-    else if (!retireTimers.has(epoch))
+  /** An older ring that lost a device. Its sequences wait to be taken over; a shard that nobody can take over makes room at once. */
+  function retireBroken(epoch: number, newest: Placement): void {
+    const [before, after] = [placements.get(epoch), shardOf(newest, network.self)]
+    const same = before && shardOf(before, network.self)
+    const isKept = newest.shards.length === 0 || (after && same?.startLayer === after.startLayer && same.endLayer === after.endLayer)
+    if (!isKept || (stages.get(epoch)?.openSequences() ?? 0) === 0) giveUp(epoch, null)
+    else giveUpAfter(epoch, HOLD_MS)
+  }
+
+  function retireWhenDone(epoch: number, newest: Placement): void {
+    if (placementState(network.view(), newest) !== 'ready') return
+    if ((stages.get(epoch)?.openSequences() ?? 0) === 0) giveUp(epoch, null)
+    else if (!retireTimers.has(epoch)) {
+      const cutOver = (): void => {
+        retireTimers.delete(epoch)
+        stages.get(epoch)?.retire(new ClusterError('ring_reforming', 'the ring changed and the old one was given up'))
+        giveUpAfter(epoch, CUT_OVER_MS)
+      }
+      retireTimers.set(epoch, timer(RETIRE_MS, cutOver))
+    }
+  }
+
+  function giveUpAfter(epoch: number, delayMs: number): void {
+    if (!retireTimers.has(epoch))
       retireTimers.set(
         epoch,
-        timer(RETIRE_MS, () => giveUp(epoch, done)),
+        timer(delayMs, () => giveUp(epoch, null)),
       )
   }
 
-  /** Does with the shard what is wished. What serves ends first; changes come one after the other. */
-  function follow(placement: Placement, shard: Shard, mode: HoldMode): void {
+  /** Does with what the device holds of `placement` what is wished. What serves ends first; changes come one after the other. */
+  function follow(placement: Placement, mode: HoldMode): void {
     const { epoch } = placement
     const before = modes.get(epoch)
     if (before === mode) return
     placements.set(epoch, placement)
     modes.set(epoch, mode)
-    if (before === undefined) return store.hold(placement, shard, mode)
+    const hold = (): void => {
+      for (const range of rangesOf(placement, network.self)) store.hold(placement, range, mode)
+    }
+    if (before === undefined) return hold()
     const stage = stages.get(epoch)
     stages.delete(epoch)
     stage?.close(new ClusterError('no_ring', `${placement.model} was stopped`))
     changing = Promise.all([changing, stage ? scheduler.idle() : null]).then(() => {
-      if (placements.has(epoch)) store.hold(placement, shard, mode)
+      if (placements.has(epoch)) hold()
     })
   }
 
   function onView(view: ClusterView): void {
     for (const placement of new Set([...view.placements.values(), ...placements.values()])) {
-      const shard = shardOf(placement, network.self)
-      if (shard) follow(placement, shard, MODES[wishStateOf(view, placement.model)])
+      if (rangesOf(placement, network.self).length > 0) follow(placement, MODES[wishStateOf(view, placement.model)])
     }
-    for (const stage of stages.values()) {
-      const whole = stage.placement.shards.every((shard) => view.peers.has(shard.peerId))
-      stage.retain((client) => whole && (client === null || view.peers.has(client)))
-    }
+    for (const stage of stages.values()) stage.retain((client) => view.peers.has(client) || network.isLinked(client))
     retire(view)
+    depend()
+  }
+
+  /** Looks for answers that are overdue, as long as any runs. */
+  function look(): void {
+    for (const stage of stages.values()) {
+      const { follower, leader } = stage.place
+      if (!stage.watch()) continue
+      for (const peer of new Set([follower, leader])) if (peer) network.probe(peer)
+    }
+    stopLooking = timer(WATCH_MS, look)
   }
 
   function onFrame(from: PeerId, bytes: Uint8Array): void {
@@ -151,13 +222,14 @@ export function createRingNode(options: RingNodeOptions): RingNode {
       frame = decodeFrame(bytes)
     } catch (error) {
       log('refused a frame', { from, cause: toClusterError(error).message })
+      for (const stage of stages.values()) stage.missed(from)
       return
     }
     const stage = stages.get(frame.epoch)
     if (stage) {
       framesHandled += 1
       stage.handle(from, frame)
-    } else if (frame.type === 'job' || frame.type === 'activation') {
+    } else if (frame.type === 'job' || frame.type === 'activation' || frame.type === 'ask') {
       // Tokens, progress and failures of an unknown epoch are for this peer's own client; a release asks for nothing.
       const failure = {
         type: 'failure',
@@ -171,6 +243,7 @@ export function createRingNode(options: RingNodeOptions): RingNode {
   }
 
   const closers = [network.onView(onView), network.onFrame(onFrame)]
+  look()
   const announcer = createAnnouncer({ network, sizing: options.sizing, timer, now, log })
   onView(network.view())
   changed()
@@ -186,6 +259,8 @@ export function createRingNode(options: RingNodeOptions): RingNode {
     },
     close: async () => {
       announcer.close()
+      watch.close()
+      stopLooking()
       for (const close of closers) close()
       for (const epoch of [...placements.keys()]) giveUp(epoch, new ClusterError('ring_broken', 'a device of the ring left'))
       await scheduler.idle()

@@ -44,6 +44,16 @@ test('the last chunk of one token does not overtake the chunks before it', async
   expect(order.indexOf('chunk 0')).toBeLessThan(order.indexOf('chunk 1'))
 })
 
+test('a chunk does not overtake a waiting step of its own sequence', async () => {
+  const { scheduler, order, add, open } = gated()
+  add(1, 'decode', 'step')
+  add(1, 'prefill', 'chunk')
+  for (let i = 2; i <= 5; i++) add(i, 'decode', `other ${i}`)
+  open()
+  await scheduler.idle()
+  expect(order.indexOf('step')).toBeLessThan(order.indexOf('chunk'))
+})
+
 test('dropped work never runs', async () => {
   const { scheduler, order, add, open } = gated()
   add(1, 'decode', 'kept')

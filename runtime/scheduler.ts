@@ -7,7 +7,7 @@ import type { SequenceId } from '../protocol/ids.ts'
 export type Scheduler = {
   /**
    * Adds work to the line. It handles its own errors: the promise must not reject. Work of one sequence runs in the order it
-   * was added, so a decode step behind prefill chunks of its own sequence waits with them.
+   * was added, so a decode step behind prefill chunks of its own sequence waits with them, and one before goes with them.
    */
   readonly enqueue: (sequence: SequenceId, kind: 'decode' | 'prefill', work: () => Promise<void>) => void
   /** Forgets the waiting work of a sequence. Work that already runs is not interrupted. */
@@ -62,8 +62,13 @@ export function createScheduler({ now, turn: eventTurn }: SchedulerOptions): Sch
 
   return {
     enqueue: (sequence, kind, work) => {
-      const behindPrefill = kind === 'prefill' || prefill.some((item) => item.sequence === sequence)
-      ;(behindPrefill ? prefill : decode).push({ sequence, work })
+      const isOwn = (item: Item): boolean => item.sequence === sequence
+      if (kind === 'prefill') {
+        // Its own steps that still wait go with it: a replay may end in single tokens with more behind them.
+        prefill.push(...decode.filter(isOwn))
+        decode = decode.filter((item) => !isOwn(item))
+      }
+      ;(kind === 'prefill' || prefill.some(isOwn) ? prefill : decode).push({ sequence, work })
       void pump()
     },
     drop: (sequence) => {

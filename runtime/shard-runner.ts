@@ -45,7 +45,7 @@ export type ShardRunner = {
   readonly heldBytes: number
   /** What holding its matrices so did to them. */
   readonly quantization: Quantization
-  /** Creates the KV cache of a sequence at position 0. `maxTokens` bounds its length. @throws {ClusterError} not_enough_memory */
+  /** Creates the KV cache of a sequence at position 0, unless it has one. `maxTokens` bounds its length. @throws {ClusterError} not_enough_memory */
   readonly open: (sequence: SequenceId, maxTokens: number) => void
   readonly run: (run: ShardRun) => Promise<ShardOutput>
   /** Frees the KV cache. Unknown sequences are ignored. */

@@ -4,9 +4,12 @@ import type { Placement, Shard, ShardReport } from '../protocol/cluster.ts'
 import type { PeerId } from '../protocol/ids.ts'
 import type { LoadProgress, ShardRunner } from './shard-runner.ts'
 
+/** A shard, or what a spare holds ready. */
+type OwnRange = Pick<Shard, 'startLayer' | 'endLayer' | 'weightFormat'>
+
 type ShardRequest = {
   readonly placement: Placement
-  readonly shard: Shard
+  readonly shard: OwnRange
   readonly onProgress: (progress: LoadProgress) => void
   readonly signal: AbortSignal
 }
@@ -23,15 +26,19 @@ type Loaded = {
   readonly abort: AbortController
   /** Null once its bytes are fetched and no more was wished. */
   readonly runner: Promise<ShardRunner | null>
-  readonly epochs: Set<number>
+  /** Those that hold it: an epoch and a range each. */
+  readonly claims: Set<string>
 }
-/** What an epoch holds; without a key it is paused. */
+/** What a placement makes the device hold; without a key it is paused. */
 type Hold = { readonly mode: HoldMode; readonly key: string | null }
 
 export type ShardStore = {
-  /** Does to the device's shard of `placement` what `mode` says, with the one already held for the same range in the same format where there is one. */
-  readonly hold: (placement: Placement, shard: Shard, mode: HoldMode) => void
-  /** Gives up the shard of an epoch; the weights go when no other epoch uses them. */
+  /**
+   * Does to a range of `placement` what `mode` says, with the one already held for the same range in the same format where there is
+   * one. A spare holds several of one placement.
+   */
+  readonly hold: (placement: Placement, shard: OwnRange, mode: HoldMode) => void
+  /** Gives up what is held for an epoch; the weights go when no other epoch uses them. */
   readonly drop: (epoch: number) => void
   readonly reports: () => readonly ShardReport[]
   readonly close: () => Promise<void>
@@ -40,50 +47,53 @@ export type ShardStore = {
 export type ShardStoreOptions = {
   readonly load: ShardLoader
   readonly fetch: ShardFetcher
-  readonly onReady: (placement: Placement, runner: ShardRunner) => void
+  readonly onReady: (placement: Placement, shard: OwnRange, runner: ShardRunner) => void
   readonly onChange: () => void
   readonly log: (message: string, fields: Record<string, unknown>) => void
 }
 
-const keyOf = (placement: Placement, shard: Shard, mode: HoldMode): string =>
+const claimOf = ({ epoch }: Placement, { startLayer, endLayer }: OwnRange): string => [epoch, startLayer, endLayer].join('|')
+const keyOf = (placement: Placement, shard: OwnRange, mode: HoldMode): string =>
   [mode, placement.source, placement.contextLength, shard.startLayer, shard.endLayer, shard.weightFormat].join('|')
 
 export function createShardStore(options: ShardStoreOptions): ShardStore {
   const loaded = new Map<string, Loaded>()
-  const reports = new Map<number, ShardReport>()
-  const holds = new Map<number, Hold>()
+  /** By claim. */
+  const reports = new Map<string, ShardReport>()
+  const holds = new Map<string, Hold>()
   const disposals = new Set<Promise<void>>()
 
-  const report = (epoch: number, change: Partial<ShardReport>): void => {
-    const known = reports.get(epoch)
+  const report = (claim: string, change: Partial<ShardReport>): void => {
+    const known = reports.get(claim)
     if (!known) return
-    reports.set(epoch, { ...known, ...change })
+    reports.set(claim, { ...known, ...change })
     options.onChange()
   }
 
-  function start(key: string, placement: Placement, shard: Shard, mode: HoldMode): Loaded {
+  function start(key: string, placement: Placement, shard: OwnRange, mode: HoldMode): Loaded {
     const abort = new AbortController()
-    const epochs = new Set([placement.epoch])
+    const claims = new Set([claimOf(placement, shard)])
     const onProgress = (progress: LoadProgress): void => {
       if (abort.signal.aborted) return
-      for (const epoch of epochs) report(epoch, { phase: progress.phase, loadedBytes: progress.loadedBytes, totalBytes: progress.totalBytes })
+      for (const claim of claims) report(claim, { phase: progress.phase, loadedBytes: progress.loadedBytes, totalBytes: progress.totalBytes })
     }
     const request = { placement, shard, onProgress, signal: abort.signal }
     const runner = mode === 'serve' ? options.load(request) : options.fetch(request).then(() => null)
-    const entry: Loaded = { key, abort, epochs, runner }
+    const entry: Loaded = { key, abort, claims, runner }
     loaded.set(key, entry)
     return entry
   }
 
-  function settle(entry: Loaded, placement: Placement): void {
+  function settle(entry: Loaded, placement: Placement, shard: OwnRange): void {
     const { model, epoch } = placement
-    const isCurrent = (): boolean => holds.get(epoch)?.key === entry.key && entry.epochs.has(epoch)
+    const claim = claimOf(placement, shard)
+    const isCurrent = (): boolean => holds.get(claim)?.key === entry.key && entry.claims.has(claim)
     entry.runner.then(
       (runner) => {
         if (!isCurrent()) return
-        if (runner === null) return report(epoch, { state: 'idle', phase: 'stored' })
-        options.onReady(placement, runner)
-        report(epoch, { state: 'ready', phase: 'ready', heldBytes: runner.heldBytes, quantization: runner.quantization })
+        if (runner === null) return report(claim, { state: 'idle', phase: 'stored' })
+        options.onReady(placement, shard, runner)
+        report(claim, { state: 'ready', phase: 'ready', heldBytes: runner.heldBytes, quantization: runner.quantization })
       },
       (thrown: unknown) => {
         if (loaded.get(entry.key) === entry) loaded.delete(entry.key)
@@ -91,27 +101,28 @@ export function createShardStore(options: ShardStoreOptions): ShardStore {
         const error = toClusterError(thrown)
         options.log('a shard could not be loaded', { model, epoch, code: error.code, cause: String(error.cause ?? error.message) })
         const { code, message } = toWireError(error)
-        report(epoch, { state: 'failed', phase: 'failed', error: { code, message: message.slice(0, 2000) } })
+        report(claim, { state: 'failed', phase: 'failed', error: { code, message: message.slice(0, 2000) } })
       },
     )
   }
 
-  function hold(placement: Placement, shard: Shard, mode: HoldMode): void {
+  function hold(placement: Placement, shard: OwnRange, mode: HoldMode): void {
     const { model, epoch } = placement
-    if (holds.get(epoch)?.mode === mode) return
-    detach(epoch)
+    const claim = claimOf(placement, shard)
+    if (holds.get(claim)?.mode === mode) return
+    detach(claim)
     const { startLayer, endLayer, weightFormat } = shard
     // What was fetched is still shown while paused, and where a new attempt begins.
-    const { loadedBytes, totalBytes } = reports.get(epoch) ?? { loadedBytes: 0, totalBytes: 0 }
+    const { loadedBytes, totalBytes } = reports.get(claim) ?? { loadedBytes: 0, totalBytes: 0 }
     const base = { model, epoch, startLayer, endLayer, weightFormat, loadedBytes, totalBytes, heldBytes: 0 }
     const key = mode === 'paused' ? null : keyOf(placement, shard, mode)
-    holds.set(epoch, { mode, key })
-    reports.set(epoch, { ...base, ...(key === null ? { state: 'idle', phase: 'paused' } : { state: 'loading', phase: 'waiting' }) })
+    holds.set(claim, { mode, key })
+    reports.set(claim, { ...base, ...(key === null ? { state: 'idle', phase: 'paused' } : { state: 'loading', phase: 'waiting' }) })
     options.onChange()
     if (key === null) return
     const entry = loaded.get(key) ?? start(key, placement, shard, mode)
-    entry.epochs.add(epoch)
-    settle(entry, placement)
+    entry.claims.add(claim)
+    settle(entry, placement, shard)
   }
 
   function dispose(entry: Loaded): void {
@@ -122,20 +133,22 @@ export function createShardStore(options: ShardStoreOptions): ShardStore {
     void disposal.finally(() => disposals.delete(disposal))
   }
 
-  /** The epoch leaves what it holds, which goes with its last epoch. */
-  function detach(epoch: number): void {
-    const key = holds.get(epoch)?.key ?? null
-    holds.delete(epoch)
+  /** A claim leaves what it holds, which goes with its last claim. */
+  function detach(claim: string): void {
+    const key = holds.get(claim)?.key ?? null
+    holds.delete(claim)
     const entry = key === null ? undefined : loaded.get(key)
-    entry?.epochs.delete(epoch)
-    if (entry && entry.epochs.size === 0) dispose(entry)
+    entry?.claims.delete(claim)
+    if (entry && entry.claims.size === 0) dispose(entry)
   }
 
   function drop(epoch: number): void {
-    if (!holds.has(epoch)) return
-    detach(epoch)
-    reports.delete(epoch)
-    options.onChange()
+    const claims = [...reports].filter(([, known]) => known.epoch === epoch).map(([claim]) => claim)
+    for (const claim of claims) {
+      detach(claim)
+      reports.delete(claim)
+    }
+    if (claims.length > 0) options.onChange()
   }
 
   return {
@@ -143,11 +156,15 @@ export function createShardStore(options: ShardStoreOptions): ShardStore {
     drop,
     reports: () => [...reports.values()],
     close: async () => {
-      for (const epoch of [...holds.keys()]) drop(epoch)
+      for (const { epoch } of [...reports.values()]) drop(epoch)
       await Promise.all(disposals)
     },
   }
 }
+
+/** The ranges that `peer` holds in `placement`: its shard, or what it holds ready as a spare. */
+export const rangesOf = (placement: Placement, peer: PeerId): readonly OwnRange[] =>
+  [...placement.shards, ...placement.spares].filter((held) => held.peerId === peer && held.endLayer > held.startLayer)
 
 /** The shard of `peer` in `placement`, if it has one. */
 export const shardOf = (placement: Placement, peer: PeerId): Shard | undefined => placement.shards.find((shard) => shard.peerId === peer)

@@ -1,284 +1,208 @@
 /**
- * One shard of one placement at work: frames in, frames out. The head turns jobs and sampled tokens into activations, every
- * stage runs its layers, the tail samples. KV is indexed by position; a sequence that was released is forgotten for good.
+ * One shard of one placement at work: frames in, frames out. KV is indexed by position; every shard keeps what it sent on, so that
+ * whoever misses a frame asks the one before for it: after a lost frame, and when a shard has a new owner.
  */
-import { ClusterError, toClusterError } from '../protocol/errors.ts'
-import type { Placement, Shard } from '../protocol/cluster.ts'
+import { ClusterError } from '../protocol/errors.ts'
+import type { Placement } from '../protocol/cluster.ts'
 import type { PeerId, SequenceId } from '../protocol/ids.ts'
-import { encodeFrame, type ActivationFrame, type FinishReason, type Job, type RingFrame, type TokenFrame } from '../protocol/ring.ts'
-import { sampleToken } from '../core/text/sampler.ts'
-import type { Scheduler } from './scheduler.ts'
-import type { ShardInput, ShardRunner, ShardWant } from './shard-runner.ts'
+import type { ActivationFrame, AskFrame, ResumeFrame, RingFrame } from '../protocol/ring.ts'
+import { tailOf } from './output-log.ts'
+import type { RingPlace } from './ring-place.ts'
+import type { Sequence } from './sequence.ts'
+import type { ShardOutput, ShardRunner } from './shard-runner.ts'
+import { createStageCore, PREFILL_CHUNK_TOKENS, type StageOptions } from './stage-core.ts'
+import { createHeadPart } from './stage-head.ts'
+import { createTailPart } from './stage-tail.ts'
 
-/** Tokens of a prompt that run in one go: long enough to use the matrix kernels, short enough not to stall other streams. */
-export const PREFILL_CHUNK_TOKENS = 128
-/** Released sequences remembered, so that their late frames are dropped. */
-const TOMBSTONES = 4096
-/** Activations that wait at the tail for their job; a job follows within one hop, so more means a broken peer. */
-const MAX_EARLY_SAMPLES = 16
-
-type Sequence = {
-  readonly id: SequenceId
-  job: Job | null
-  /** At the tail: ids sampled so far. */
-  readonly generatedIds: number[]
-  /** At the head: index of the token that comes next. */
-  nextIndex: number
-  /** At the tail: samples that wait for the job. */
-  readonly early: (() => void)[]
-}
+/** The same asked for this often, though it was sent each time: sending it again does not help. */
+const MAX_REFUSALS = 20
+/** Nothing happened to a sequence for so long: whoever wanted it has gone on elsewhere. */
+const ABANDONED_MS = 150_000
 
 export type Stage = {
   readonly placement: Placement
+  readonly place: RingPlace
+  readonly runner: ShardRunner
   readonly handle: (from: PeerId, frame: RingFrame) => void
-  /** Forgets every sequence for which `keep` is false. */
-  readonly retain: (keep: (client: PeerId | null) => boolean) => void
+  /** A frame of `from` could not be read: what it may have carried is asked for again. */
+  readonly missed: (from: PeerId) => void
+  /** Asks again for what is overdue. True when something is: neighbours may be dead. */
+  readonly watch: () => boolean
+  /** Forgets the sequences whose client is gone. */
+  readonly retain: (isHere: (client: PeerId) => boolean) => void
+  /** Hands a sequence to a newer placement; null when there is none of that id. */
+  readonly surrender: (id: SequenceId) => Sequence | null
   readonly openSequences: () => number
   /** Milliseconds one layer takes for one decoded token, smoothed; null before the first. */
   readonly layerMs: () => number | null
+  /** Tells the clients that this ring is given up. Sequences stay, for a newer placement to take over. */
+  readonly retire: (reason: ClusterError) => void
+  /** Frees every KV cache without a word: a newer placement goes on with what ran. */
+  readonly abandon: () => void
   /** Fails what still runs and frees every KV cache. */
   readonly close: (reason: ClusterError) => void
 }
 
-export type StageOptions = {
-  readonly self: PeerId
-  readonly placement: Placement
-  readonly runner: ShardRunner
-  readonly scheduler: Scheduler
-  readonly send: (to: PeerId, frame: Uint8Array) => Promise<void>
-  /** Monotonic milliseconds. */
-  readonly now: () => number
-  readonly onChange: () => void
-  readonly log: (message: string, fields: Record<string, unknown>) => void
-}
-
-/** Which tokens a step runs (`ShardRun`), and whether the tail samples behind them. */
-type StepSpan = Pick<ActivationFrame, 'position' | 'count' | 'reach' | 'sample'>
-
-type Neighbours = {
-  readonly shard: Shard
-  readonly next: Shard | null
-  readonly head: Shard
-  readonly tail: Shard
-  readonly others: readonly Shard[]
-  /** The device that the next frame of a lap goes to: the next shard, or the head from the tail; null in a ring of one. */
-  readonly follower: PeerId | null
-}
-
-/** Where the device stands in the ring. @throws {Error} when it has no shard in `placement` */
-export function neighboursOf(placement: Placement, self: PeerId): Neighbours {
-  const index = placement.shards.findIndex((shard) => shard.peerId === self)
-  const [shard, head, tail] = [placement.shards[index], placement.shards[0], placement.shards.at(-1)]
-  if (!shard || !head || !tail) throw new Error(`placement ${placement.epoch} has no shard for ${self}`)
-  const others = placement.shards.filter((other) => other.peerId !== self)
-  const next = placement.shards[index + 1] ?? null
-  return { shard, head, tail, next, others, follower: others.length === 0 ? null : (next ?? head).peerId }
-}
-
 export function createStage(options: StageOptions): Stage {
-  const { self, placement, runner, scheduler, now } = options
-  const { shard, next, head, tail, others } = neighboursOf(placement, self)
-  const sequences = new Map<SequenceId, Sequence>()
-  const tombstones = new Set<SequenceId>()
-  let layerMs: number | null = null
+  const core = createStageCore(options)
+  const { place, placement, runner, sequences, base, post, now } = core
+  const head = createHeadPart(core, finishPass)
+  const tail = createTailPart(core, (token) => head.onToken(token))
 
-  const base = (id: SequenceId): { sequence: SequenceId; epoch: number } => ({ sequence: id, epoch: placement.epoch })
-
-  const enqueue = (id: SequenceId, kind: 'decode' | 'prefill', work: () => Promise<void>): void =>
-    scheduler.enqueue(id, kind, () => work().catch((error: unknown) => fail(id, error)))
-
-  const post = (to: PeerId, frame: RingFrame): void => {
-    options.send(to, encodeFrame(frame)).catch((cause: unknown) => {
-      options.log('a frame could not be sent', { to, type: frame.type, cause: String(cause) })
-      if (frame.type === 'activation' || frame.type === 'token' || frame.type === 'job') {
-        fail(frame.sequence, new ClusterError('ring_broken', `the path to device ${to} broke`, { cause }))
-      }
-    })
+  async function finishPass(
+    sequence: Sequence,
+    output: ShardOutput,
+    pass: Pick<ActivationFrame, 'position' | 'count' | 'reach' | 'sample'>,
+  ): Promise<void> {
+    if (output.type === 'hidden') core.pass(sequence, { ...pass, payload: output.bytes })
+    else await tail.sample(sequence, output, pass.position + pass.count)
   }
 
-  const forget = (id: SequenceId): void => {
-    tombstones.add(id)
-    if (tombstones.size > TOMBSTONES)
-      for (const oldest of tombstones.keys()) {
-        tombstones.delete(oldest)
-        break
-      }
-    if (!sequences.delete(id)) return
-    scheduler.drop(id)
-    // Behind whatever runs now: a cache is not freed under a running step.
-    enqueue(id, 'decode', async () => {
-      runner.release(id)
-      options.onChange()
-    })
-  }
-
-  /** Ends a sequence that cannot go on: the head tells the client, every shard forgets. */
-  function fail(id: SequenceId, thrown: unknown): void {
-    const sequence = sequences.get(id)
-    if (!sequence) return
-    const error = toClusterError(thrown)
-    options.log('a sequence failed', { sequence: id, code: error.code, cause: String(error.cause ?? error.message) })
-    const to = sequence.job?.client ?? (shard.first ? null : head.peerId)
-    forget(id)
-    if (to) post(to, { ...base(id), type: 'failure', code: error.code, message: error.message })
-    for (const other of others) post(other.peerId, { ...base(id), type: 'release' })
-  }
-
-  /** The sequence, with its KV cache opened on first sight; null once it was released. */
-  function sequenceOf(id: SequenceId): Sequence | null {
-    const known = sequences.get(id)
-    if (known) return known
-    if (tombstones.has(id)) return null
-    const sequence: Sequence = { id, job: null, generatedIds: [], nextIndex: 0, early: [] }
-    sequences.set(id, sequence)
-    try {
-      runner.open(id, placement.contextLength)
-    } catch (error) {
-      fail(id, error)
-      return null
-    }
-    options.onChange()
-    return sequence
-  }
-
-  async function step(sequence: Sequence, input: ShardInput, { position, count, reach, sample }: StepSpan): Promise<void> {
-    if (!sequences.has(sequence.id)) return
-    const want: ShardWant = !shard.last ? { type: 'hidden', numberType: placement.handoff } : sample ? { type: 'head' } : { type: 'none' }
-    const started = now()
-    const output = await runner.run({ sequence: sequence.id, position, count, reach, input, want })
-    if (count === 1) {
-      const ms = (now() - started) / (shard.endLayer - shard.startLayer)
-      layerMs = layerMs === null ? ms : layerMs * 0.9 + ms * 0.1
-    }
-    if (!sequences.has(sequence.id)) return
-    if (output.type === 'hidden' && next) {
-      post(next.peerId, {
-        ...base(sequence.id),
-        type: 'activation',
-        position,
-        count,
-        reach,
-        width: runner.hiddenSize,
-        numberType: placement.handoff,
-        sample,
-        payload: output.bytes,
-      })
-    }
-    if (output.type === 'head' && sequence.job) {
-      const context = { promptIds: sequence.job.promptIds, generatedIds: sequence.generatedIds, index: sequence.generatedIds.length }
-      emit(sequence, sequence.job, await sampleToken(output.head, sequence.job.sampling, context), position + count)
-    }
-  }
-
-  /** Tail: one sampled id goes to the client and, as the next lap, to the head. `length` is what every KV cache holds now. */
-  function emit(sequence: Sequence, job: Job, tokenId: number, length: number): void {
-    if (!sequences.has(sequence.id)) return
-    const index = sequence.generatedIds.push(tokenId) - 1
-    const finish = finishOf(job, tokenId, index, length)
-    const token: TokenFrame = { ...base(sequence.id), type: 'token', index, tokenId, finish }
-    // The next lap waits for nothing; the client's token may cross the relay meanwhile.
-    if (!finish && !shard.first) post(head.peerId, token)
-    post(job.client, token)
-    if (!finish && shard.first) decode(sequence, job, token)
-    if (!finish) return
-    for (const other of others) post(other.peerId, { ...base(sequence.id), type: 'release' })
-    forget(sequence.id)
-  }
-
-  function finishOf(job: Job, tokenId: number, index: number, length: number): FinishReason | null {
-    if (job.stopIds.includes(tokenId)) return 'stop'
-    return index + 1 >= job.maxTokens || length >= placement.contextLength ? 'length' : null
-  }
-
-  /** Head: the next lap of a running sequence. */
-  function decode(sequence: Sequence, job: Job, token: TokenFrame): void {
-    if (token.index !== sequence.nextIndex) return
-    sequence.nextIndex += 1
-    const input: ShardInput = { type: 'tokens', ids: [token.tokenId] }
-    const position = job.promptIds.length + token.index
-    enqueue(sequence.id, 'decode', () => step(sequence, input, { position, count: 1, reach: position + 1, sample: true }))
-  }
-
-  /** Head: the prompt in chunks, each sent on while the next computes; only the last one is sampled from. */
-  function prefill(sequence: Sequence, job: Job): void {
-    const total = job.promptIds.length
-    for (let position = 0; position < total; position += PREFILL_CHUNK_TOKENS) {
-      const ids = job.promptIds.slice(position, position + PREFILL_CHUNK_TOKENS)
-      const done = position + ids.length
-      enqueue(sequence.id, 'prefill', async () => {
-        await step(sequence, { type: 'tokens', ids }, { position, count: ids.length, reach: total, sample: done === total })
-        if (done < total) post(job.client, { ...base(sequence.id), type: 'progress', processed: done, total })
-      })
-    }
-  }
-
-  function onJob(id: SequenceId, job: Job): void {
-    const sequence = sequenceOf(id)
-    if (!sequence || sequence.job) return
-    sequence.job = job
-    if (job.promptIds.length >= placement.contextLength) {
-      fail(
-        id,
-        new ClusterError('context_length_exceeded', `the prompt has ${job.promptIds.length} tokens; the ring holds ${placement.contextLength}`),
-      )
-      return
-    }
-    for (const sample of sequence.early.splice(0)) sample()
-    if (!shard.first) return
-    if (!shard.last) post(tail.peerId, { ...base(id), type: 'job', job })
-    prefill(sequence, job)
+  /** Asks whoever is before this shard in the lap for what it may have and this shard has not. */
+  function pull(sequence: Sequence): void {
+    if (sequence.inLine > 0) return
+    if (place.previous) core.ask(sequence, place.previous.peerId, 'activations', sequence.expected)
+    else if (!place.shard.last) core.ask(sequence, place.tail.peerId, 'tokens', sequence.answerIds.length)
+    if (place.shard.last && !place.shard.first && !sequence.job) core.ask(sequence, place.head.peerId, 'job', 0)
   }
 
   function onActivation(from: PeerId, frame: ActivationFrame): void {
-    if (frame.width !== runner.hiddenSize || frame.numberType !== placement.handoff || shard.first) {
-      options.log('refused an activation of the wrong shape', { from, width: frame.width })
+    if (frame.width !== runner.hiddenSize || frame.numberType !== placement.handoff || from !== place.previous?.peerId) {
+      options.log('refused an activation of the wrong shape or from the wrong device', { from, width: frame.width })
       return
     }
-    const sequence = sequenceOf(frame.sequence)
+    const sequence = core.sequenceOf(frame.sequence)
+    if (!sequence || frame.position + frame.count <= sequence.expected) return
+    if (frame.position > sequence.expected) return pull(sequence)
+    if (place.shard.last && !sequence.job && frame.sample) {
+      tail.waitForJob(sequence, () => onActivation(from, frame))
+      return
+    }
+    const { position, count, reach, sample, payload } = tailOf(frame, sequence.expected)
+    const end = position + count
+    const input = { type: 'hidden', numberType: frame.numberType, bytes: payload } as const
+    const want = !place.shard.last
+      ? ({ type: 'hidden', numberType: placement.handoff } as const)
+      : ({ type: tail.samplesAt(sequence, end) ? 'head' : 'none' } as const)
+    const pass = { position, count, reach, sample }
+    core.enqueue(sequence, { ...pass, input }, want, (output) => finishPass(sequence, output, pass))
+  }
+
+  function onResume(frame: ResumeFrame): void {
+    const sequence = core.sequenceOf(frame.sequence)
     if (!sequence) return
-    const input: ShardInput = { type: 'hidden', numberType: frame.numberType, bytes: frame.payload }
-    const kind = frame.count > 1 ? 'prefill' : 'decode'
-    const run = (): void => enqueue(frame.sequence, kind, () => step(sequence, input, frame))
-    // The job travels from head to tail directly and may arrive after the first activation: only sampling needs it.
-    if (shard.last && !sequence.job && (frame.sample || sequence.early.length > 0)) {
-      if (sequence.early.push(run) > MAX_EARLY_SAMPLES) fail(frame.sequence, new ClusterError('ring_broken', 'the job never reached the last device'))
-    } else run()
+    sequence.client = frame.client
+    if (place.shard.last) return pull(sequence)
+    if ((sequence.inherited ?? 0) > frame.position) core.rewind(sequence, frame.position)
+    sequence.inherited = null
+    pull(sequence)
+  }
+
+  function sendAgain(sequence: Sequence, from: number): void {
+    const passes = sequence.log.from(from, PREFILL_CHUNK_TOKENS)
+    if (passes === null) return core.fail(sequence.id, new ClusterError('ring_broken', 'what a new device needs of this answer is no longer kept'))
+    if (passes.length === 0) return pull(sequence)
+    const again = sequence.refused?.from === from ? sequence.refused.times + 1 : 0
+    sequence.refused = { from, times: again }
+    if (again > MAX_REFUSALS) return core.fail(sequence.id, new ClusterError('ring_broken', 'the next device keeps refusing what it is sent'))
+    for (const pass of passes) core.sendOn(sequence, pass)
+  }
+
+  function onAsk(from: PeerId, frame: AskFrame): void {
+    const sequence = sequences.get(frame.sequence) ?? (place.shard.first ? null : core.sequenceOf(frame.sequence))
+    if (!sequence) return unknown(from, frame.sequence)
+    if (frame.want === 'job') return head.onAskForJob(from, sequence)
+    if (frame.want === 'tokens') {
+      // A tail that came back empty: whoever asks must hear of it, should nobody know the answer any more.
+      if (!sequence.job && from !== place.head.peerId) sequence.client ??= from
+      const mayAsk = place.shard.last && (from === place.head.peerId || from === sequence.client)
+      if (mayAsk && !tail.resend(sequence, from, frame.from)) pull(sequence)
+      return
+    }
+    if (from !== place.next?.peerId) return
+    sequence.sentTo = Math.max(sequence.sentTo, frame.from)
+    sendAgain(sequence, frame.from)
+  }
+
+  /** Somebody asks for a sequence that nobody here knows: only its client can begin it anew. */
+  function unknown(from: PeerId, id: SequenceId): void {
+    post(from, { ...base(id), type: 'failure', code: 'ring_broken', message: 'this device does not know the answer that is asked for' })
+  }
+
+  function onFailure(from: PeerId, id: SequenceId, error: ClusterError): void {
+    // A ring member cannot go on; or the client's own frames went to nobody.
+    if (place.others.some((other) => other.peerId === from)) core.fail(id, error)
   }
 
   function handle(from: PeerId, frame: RingFrame): void {
     switch (frame.type) {
       case 'job':
-        if ((shard.first && frame.job.client === from) || (shard.last && from === head.peerId)) onJob(frame.sequence, frame.job)
+        if (place.shard.first && frame.job.client === from) head.onJob(frame.sequence, frame.job)
+        else if (place.shard.last && from === place.head.peerId) {
+          const sequence = core.sequenceOf(frame.sequence)
+          if (sequence) tail.onJob(sequence, frame.job)
+        }
         return
       case 'activation':
-        onActivation(from, frame)
+        return onActivation(from, frame)
+      case 'token':
+        if (place.shard.first && from === place.tail.peerId) head.onToken(frame)
         return
-      case 'token': {
-        const sequence = sequences.get(frame.sequence)
-        if (shard.first && sequence?.job && from === tail.peerId) decode(sequence, sequence.job, frame)
+      case 'resume':
+        if (from === place.head.peerId) onResume(frame)
         return
-      }
+      case 'ask':
+        return onAsk(from, frame)
       case 'release':
-        forget(frame.sequence)
-        return
+        return core.forget(frame.sequence)
       case 'failure':
-        fail(frame.sequence, new ClusterError(frame.code, frame.message))
-        return
+        return onFailure(from, frame.sequence, new ClusterError(frame.code, frame.message))
       case 'progress':
         return
     }
   }
 
+  function watch(): boolean {
+    let isOverdue = false
+    for (const sequence of [...sequences.values()]) {
+      const silentMs = now() - sequence.touchedAt
+      if (sequence.inLine > 0 || silentMs < core.laps.deadlineMs()) continue
+      if (silentMs > ABANDONED_MS) core.fail(sequence.id, new ClusterError('deadline_exceeded', 'nothing came for this answer any more'))
+      else pull(sequence)
+      isOverdue = true
+    }
+    return isOverdue
+  }
+
   return {
     placement,
+    place,
+    runner,
     handle,
-    retain: (keep) => {
-      for (const sequence of [...sequences.values()]) if (!keep(sequence.job?.client ?? null)) forget(sequence.id)
+    missed: (from) => {
+      if (from !== place.leader && from !== place.previous?.peerId) return
+      for (const sequence of sequences.values()) pull(sequence)
     },
+    watch,
+    retain: (isHere) => {
+      for (const { id, client } of [...sequences.values()]) {
+        if (client === null || isHere(client)) continue
+        core.forget(id)
+        for (const other of place.others) post(other.peerId, { ...base(id), type: 'release' })
+      }
+    },
+    surrender: core.surrender,
     openSequences: () => sequences.size,
-    layerMs: () => layerMs,
+    layerMs: core.layerMs,
+    retire: (reason) => {
+      for (const { id, client } of sequences.values())
+        if (client) post(client, { ...base(id), type: 'failure', code: reason.code, message: reason.message })
+    },
+    abandon: () => {
+      for (const id of [...sequences.keys()]) core.forget(id)
+    },
     close: (reason) => {
-      for (const id of [...sequences.keys()]) fail(id, reason)
+      for (const id of [...sequences.keys()]) core.fail(id, reason)
     },
   }
 }

@@ -40,6 +40,8 @@ export type SignalLog = (level: 'info' | 'warn', message: string, fields: Readon
 export type Member = { readonly socket: PeerSocket; readonly secret: string; readonly gate: RelayGate }
 
 export type PeerSocketContext = {
+  /** Names this run of the server. */
+  readonly server: string
   readonly roster: Roster
   /** Peers that have said hello. */
   readonly members: Map<PeerId, Member>
@@ -82,7 +84,14 @@ export function connectPeer(socket: PeerSocket, context: PeerSocketContext): voi
       before?.gate.close()
     }
     const events = roster.join(hello)
-    reply({ ok: true, peers: [...roster.peers()], wishes: [...roster.wishes()], placements: [...roster.placements()], iceServers: [...iceServers] })
+    reply({
+      ok: true,
+      server: context.server,
+      peers: [...roster.peers()],
+      wishes: [...roster.wishes()],
+      placements: [...roster.placements()],
+      iceServers: [...iceServers],
+    })
     tell(events)
     log('info', 'peer joined', { peer: hello.id, role: hello.role })
     if (before && before.socket !== socket) {

@@ -2,6 +2,7 @@
  * The signaling plane: one socket.io server that keeps the roster, passes offers and answers on, and relays for pairs that
  * cannot connect. State lives in memory; after a restart the peers state themselves anew.
  */
+import { randomBytes } from 'node:crypto'
 import type { IncomingHttpHeaders, Server as HttpServer } from 'node:http'
 import { Server } from 'socket.io'
 import type { PeerEntry, Placement, Wish } from '../protocol/cluster.ts'
@@ -60,13 +61,14 @@ export function createSignalServer(options: SignalServerOptions): SignalServer {
       decide(null, { origin: isAllowed(request) }),
   })
   const roster = createRoster()
+  const server = randomBytes(8).toString('hex')
   const members = new Map<PeerId, Member>()
   const admission: Admission = createAdmission({ authorize, holder: (id) => members.get(id)?.secret ?? null })
 
   const tell = (events: readonly ClusterEvent[]): void => {
     for (const event of events) io.to(MEMBERS_ROOM).emit('cluster', event)
   }
-  io.on('connection', (socket) => connectPeer(socket, { roster, members, admission, iceServers, log, helloTimeoutMs, now, tell }))
+  io.on('connection', (socket) => connectPeer(socket, { server, roster, members, admission, iceServers, log, helloTimeoutMs, now, tell }))
   return {
     peers: roster.peers,
     wishes: roster.wishes,

@@ -94,7 +94,10 @@ export function clusterJson(view: ClusterView): object {
       contextLength: placement.contextLength,
       state: placementState(view, placement),
       shards: placement.shards.map((shard) => shardJson(view, placement, shard)),
-      spares: placement.spares.map((peerId) => ({ peerId, startLayer: null, endLayer: null, warm: false })),
+      spares: placement.spares.map((spare) => ({
+        ...spare,
+        warm: spare.endLayer > spare.startLayer && shardState(view, placement, spare) === 'ready',
+      })),
       predictedLapMs: predictedLapMs(view, placement),
       // Nobody measures whole laps yet; null says so.
       observedLapMs: null,

@@ -38,7 +38,7 @@ export async function joinAsGateway(url: string, token: string | null, ca: strin
   const network = await Promise.race([openPortNetwork(enginePort), refused])
   // Later refusals have nobody who waits for them.
   refused.catch(() => undefined)
-  const client = createRingClient({ network, timer: systemClock.timer, randomId: () => randomBytes(8).toString('hex') })
+  const client = createRingClient({ network, timer: systemClock.timer, now: systemClock.now, randomId: () => randomBytes(8).toString('hex') })
   return {
     network,
     client,

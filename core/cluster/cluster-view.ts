@@ -1,6 +1,7 @@
 import type { PeerEntry, Placement, Shard, ShardReport, Wish, WishState } from '../../protocol/cluster.ts'
 import type { ModelId, PeerId } from '../../protocol/ids.ts'
 import type { ClusterEvent } from '../../protocol/signaling.ts'
+import { suspectedPeers } from './suspicion.ts'
 
 /** Everything a peer knows of the cluster. Immutable: each event makes a new one. */
 export type ClusterView = {
@@ -66,16 +67,32 @@ export function applyEvent(view: ClusterView, event: ClusterEvent): ClusterView 
   }
 }
 
+const suspicions = new WeakMap<ClusterView['peers'], ReadonlySet<PeerId>>()
+
+/** Whether a peer is on the roster and answers those that depend on it. */
+export function isPresent(view: ClusterView, id: PeerId): boolean {
+  if (!view.peers.has(id)) return false
+  const suspected = suspicions.get(view.peers) ?? suspectedPeers(view.peers)
+  suspicions.set(view.peers, suspected)
+  return !suspected.has(id)
+}
+
 export type PlacementState = 'loading' | 'ready' | 'broken'
 
-/** What the shard's owner says of it. */
-export const shardReport = (view: ClusterView, { model, epoch }: Placement, { peerId }: Shard): ShardReport | undefined =>
-  view.peers.get(peerId)?.status.shards.find((report) => report.model === model && report.epoch === epoch)
+type OwnedRange = Pick<Shard, 'peerId' | 'startLayer' | 'endLayer'>
 
-/** How far one shard's owner is; `missing` when it has left the roster. */
-export function shardState(view: ClusterView, placement: Placement, shard: Shard): ShardReport['state'] | 'missing' {
-  if (!view.peers.has(shard.peerId)) return 'missing'
-  return shardReport(view, placement, shard)?.state ?? 'loading'
+/** What the owner of a range says of it. */
+export const shardReport = (view: ClusterView, { model, epoch }: Placement, { peerId, startLayer, endLayer }: OwnedRange): ShardReport | undefined =>
+  view.peers
+    .get(peerId)
+    ?.status.shards.find(
+      (report) => report.model === model && report.epoch === epoch && report.startLayer === startLayer && report.endLayer === endLayer,
+    )
+
+/** How far the owner of a range is; `missing` when it has left the roster or answers nobody. */
+export function shardState(view: ClusterView, placement: Placement, range: OwnedRange): ShardReport['state'] | 'missing' {
+  if (!isPresent(view, range.peerId)) return 'missing'
+  return shardReport(view, placement, range)?.state ?? 'loading'
 }
 
 /** `ready` once every shard's owner has reported this epoch ready; `broken` when one is gone or failed, or there is no shard. */
@@ -88,9 +105,9 @@ export function placementState(view: ClusterView, placement: Placement): Placeme
 /** What is wished of a model. One without a wish serves as placed: a signal server that restarted knows no wishes for a moment. */
 export const wishStateOf = (view: ClusterView, model: ModelId): WishState => view.wishes.get(model)?.state ?? 'serve'
 
-/** Devices that may hold layers, longest-joined first. The first of them announces placements. */
+/** Devices that may hold layers and answer, longest-joined first. The first of them announces placements. */
 export function devicesOf(view: ClusterView): readonly PeerEntry[] {
   return [...view.peers.values()]
-    .filter((peer) => (peer.role === 'device' || peer.role === 'local-device') && peer.capabilities !== null)
+    .filter((peer) => (peer.role === 'device' || peer.role === 'local-device') && peer.capabilities !== null && isPresent(view, peer.id))
     .sort((a, b) => a.joined - b.joined)
 }

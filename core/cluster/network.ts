@@ -1,4 +1,4 @@
-import type { PeerStatus, Placement, Wish } from '../../protocol/cluster.ts'
+import type { LinkPath, PeerStatus, Placement, Wish } from '../../protocol/cluster.ts'
 import type { ModelId, PeerId } from '../../protocol/ids.ts'
 import type { ClusterView } from './cluster-view.ts'
 
@@ -18,6 +18,14 @@ export type Network = {
   dial: (to: PeerId) => void
   /** Frames from peers, in order for each peer. Returns the way to unsubscribe. */
   onFrame: (listener: (from: PeerId, frame: Uint8Array) => void) => () => void
+  /** Whether the signal server hears this peer now. Paths between peers may live on without it. */
+  isOnline: () => boolean
+  /** Whether there is an open path to the peer now. */
+  isLinked: (to: PeerId) => boolean
+  /** A path opened, or closed: null, with the reason. Returns the way to unsubscribe. */
+  onLink: (listener: (peer: PeerId, path: LinkPath | null, reason: string) => void) => () => void
+  /** Asks the peer for a sign of life on the path to it, if there is one: without any it closes soon. */
+  probe: (to: PeerId) => void
   publishStatus: (status: Omit<PeerStatus, 'links'>) => void
   announce: (placement: Placement) => void
   wish: (wish: Wish) => void

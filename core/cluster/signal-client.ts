@@ -24,6 +24,8 @@ import { EMPTY_VIEW, applyEvent, viewOf, type ClusterView } from './cluster-view
 import { createStatusPublisher } from './status-publisher.ts'
 
 const HELLO_TIMEOUT_MS = 10_000
+/** After a restart of the server peers come back one by one: who has not by then is gone. Socket clients try again each 5 s at the latest. */
+const RETURN_MS = 8_000
 /** A server that closed us without a reason is asked again after this long. */
 const RECONNECT_AFTER_MS = 1_000
 
@@ -93,12 +95,19 @@ export function createSignalClient(options: SignalClientOptions): SignalClient {
   let state: SignalState = { state: 'connecting' }
   let iceServers: Welcome['iceServers'] = []
   let stopTimer = (): void => undefined
+  let server: string | null = null
+  let stopReturning = (): void => undefined
   /** Grows with every connection: replies to an older one are ignored. */
   let connection = 0
   const unanswered = new Set<(error: WireError) => void>()
   /** What this peer stated and the server forgets when it restarts. */
   const stated = { wishes: new Map<ModelId, Wish>(), placements: new Map<ModelId, Placement>() }
 
+  let onJoined: (id: PeerId) => void = () => undefined
+  const change = (event: ClusterEvent): void => {
+    view = applyEvent(view, event)
+    options.onEvent(event)
+  }
   const isOnline = (): boolean => state.state === 'online'
   const enter = (next: SignalState): void => {
     state = next
@@ -115,6 +124,9 @@ export function createSignalClient(options: SignalClientOptions): SignalClient {
     const known = viewOf(welcome.peers, welcome.wishes, welcome.placements)
     for (const wish of stated.wishes.values()) if (!known.wishes.has(wish.model)) socket.emit('wish', wish)
     for (const placement of stated.placements.values()) {
+      // The peer that wished may be gone for good, what it wished is not.
+      const wish = view.wishes.get(placement.model)
+      if (wish && !known.wishes.has(wish.model) && !stated.wishes.has(wish.model)) socket.emit('wish', wish)
       if ((known.placements.get(placement.model)?.epoch ?? -1) < placement.epoch) socket.emit('announce', placement)
     }
     publisher.repeat()
@@ -127,6 +139,24 @@ export function createSignalClient(options: SignalClientOptions): SignalClient {
     socket.disconnect()
   }
 
+  /** A server that has restarted knows nobody: what was known before holds until its peers had the time to come back. */
+  const rememberedAt = (welcome: Welcome): Welcome => {
+    const here = viewOf(welcome.peers, welcome.wishes, welcome.placements)
+    const away = [...view.peers.values()].filter((peer) => !here.peers.has(peer.id))
+    const returned = new Set<PeerId>()
+    onJoined = (id) => returned.add(id)
+    stopReturning()
+    stopReturning = clock.timer(RETURN_MS, () => {
+      for (const { id } of away) if (!returned.has(id)) change({ type: 'peer-left', id })
+    })
+    return {
+      ...welcome,
+      peers: [...welcome.peers, ...away],
+      wishes: [...welcome.wishes, ...[...view.wishes.values()].filter((wish) => !here.wishes.has(wish.model))],
+      placements: [...welcome.placements, ...[...view.placements.values()].filter((placement) => !here.placements.has(placement.model))],
+    }
+  }
+
   const handleReply = (reply: unknown): void => {
     const parsed = helloReplySchema.safeParse(reply)
     if (!parsed.success)
@@ -134,10 +164,12 @@ export function createSignalClient(options: SignalClientOptions): SignalClient {
     if (!parsed.data.ok) return refuse(parsed.data.error)
     const welcome = parsed.data
     stopTimer()
-    view = viewOf(welcome.peers, welcome.wishes, welcome.placements)
+    const remembered = server !== null && server !== welcome.server ? rememberedAt(welcome) : welcome
+    server = welcome.server
+    view = viewOf(remembered.peers, remembered.wishes, remembered.placements)
     iceServers = welcome.iceServers
     enter({ state: 'online', self: hello.id })
-    options.onWelcome(welcome)
+    options.onWelcome(remembered)
     restate(welcome)
   }
 
@@ -181,8 +213,8 @@ export function createSignalClient(options: SignalClientOptions): SignalClient {
       stated.wishes.delete(parsed.data.model)
       stated.placements.delete(parsed.data.model)
     }
-    view = applyEvent(view, parsed.data)
-    options.onEvent(parsed.data)
+    if (parsed.data.type === 'peer-joined') onJoined(parsed.data.peer.id)
+    change(parsed.data)
   })
   socket.on('negotiate', (raw) => {
     const parsed = negotiationSchema.safeParse(raw)
@@ -234,6 +266,7 @@ export function createSignalClient(options: SignalClientOptions): SignalClient {
       if (isOnline()) socket.emit('leave')
       publisher.close()
       stopTimer()
+      stopReturning()
       socket.disconnect()
     },
   }

@@ -35,8 +35,8 @@ export type LinkHubOptions = {
   readonly negotiate: (negotiation: Negotiation) => void
   readonly relay: (to: PeerId, packet: Uint8Array) => Promise<WireError | null>
   readonly onFrame: (from: PeerId, frame: Uint8Array) => void
-  /** A link opened by this path, or closed: null. */
-  readonly onPath: (peer: PeerId, path: LinkPath | null) => void
+  /** A link opened by this path, or closed: null, with the reason. */
+  readonly onPath: (peer: PeerId, path: LinkPath | null, reason: string) => void
 }
 
 export type LinkHub = {
@@ -47,6 +47,8 @@ export type LinkHub = {
   readonly send: (to: PeerId, frame: Uint8Array, options?: SendOptions) => Promise<void>
   /** The link to a peer, opened when there is none. @throws {ClusterError} link_closed */
   readonly dial: (peer: PeerId) => Promise<Link>
+  /** Asks for a sign of life on the link to a peer, if there is one. */
+  readonly probe: (peer: PeerId) => void
   readonly reports: () => readonly LinkReport[]
   readonly handleNegotiation: (negotiation: Negotiation) => void
   readonly handleRelay: (from: PeerId, packet: Uint8Array) => void
@@ -110,10 +112,10 @@ export function createLinkHub(options: LinkHubOptions): LinkHub {
     const link = createSlicedLink({ remote: entry.peer, channel, clock })
     const phase: Phase = { state: 'open', link, relay: relayed, report: createLinkMeter(link, clock) }
     entry.phase = phase
-    onPath(entry.peer, link.path)
-    link.onClose(() => {
+    onPath(entry.peer, link.path, '')
+    link.onClose((reason) => {
       if (entries.get(entry.peer) === entry) entries.delete(entry.peer)
-      onPath(entry.peer, null)
+      onPath(entry.peer, null, reason)
     })
     link.onMessage((frame) => onFrame(entry.peer, frame))
     entry.resolve(link)
@@ -239,6 +241,10 @@ export function createLinkHub(options: LinkHubOptions): LinkHub {
     send: (to, frame, sendOptions) => {
       if (to !== self) return dial(to).then((link) => link.send(frame, sendOptions))
       return Promise.resolve().then(() => onFrame(self, frame))
+    },
+    probe: (peer) => {
+      const phase = entries.get(peer)?.phase
+      if (phase?.state === 'open') phase.link.probe()
     },
     reports: () => [...entries.values()].flatMap((entry) => (entry.phase?.state === 'open' ? [entry.phase.report()] : [])),
     handleNegotiation: (negotiation) => {

@@ -30,6 +30,8 @@ export type Link = {
   onMessage: (listener: (message: Uint8Array) => void) => void
   /** Called once, at once when already closed. `reason` is for people. */
   onClose: (listener: (reason: string) => void) => void
+  /** Something is overdue: closes the link unless the other side gives a sign of life within LINK_PROBE_MS. */
+  probe: () => void
   stats: () => LinkStats
   /** May be called twice. Undoes every listener and timer; pending sends fail with link_closed. */
   close: () => void

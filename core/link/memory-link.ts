@@ -19,6 +19,8 @@ export type MemoryNetworkOptions = {
   readonly retransmitMs?: number
   /** Part of slices that arrive twice. */
   readonly duplicate?: number
+  /** Part of slices of which one bit arrives wrong. */
+  readonly corrupt?: number
   /** Bytes per second a direction. Default unlimited. */
   readonly bandwidth?: number
 }
@@ -34,8 +36,23 @@ export type ChannelPair = {
 
 type End = { readonly channel: RawChannel; readonly receive: (bytes: Uint8Array) => void; readonly shut: (reason: string) => void }
 
+function flipBit(bytes: Uint8Array, random: () => number): void {
+  const bit = Math.floor(random() * bytes.length * 8)
+  bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7))
+}
+
 function createEnd(options: MemoryNetworkOptions, isFrozen: () => boolean, other: () => End): End {
-  const { clock, random = () => 0, delayMs = 0, jitterMs = 0, loss = 0, retransmitMs = 50, duplicate = 0, bandwidth = Infinity } = options
+  const {
+    clock,
+    random = () => 0,
+    delayMs = 0,
+    jitterMs = 0,
+    loss = 0,
+    retransmitMs = 50,
+    duplicate = 0,
+    corrupt = 0,
+    bandwidth = Infinity,
+  } = options
   let onMessage: (bytes: Uint8Array) => void = () => undefined
   let onClose: ((reason: string) => void) | null = null
   let onLow = (): void => undefined
@@ -67,6 +84,7 @@ function createEnd(options: MemoryNetworkOptions, isFrozen: () => boolean, other
   const send = (bytes: Uint8Array): void => {
     if (closedReason !== null) throw new Error(`the channel is closed: ${closedReason}`)
     const copy = bytes.slice()
+    if (corrupt > 0 && random() < corrupt) flipBit(copy, random)
     buffered += copy.length
     sendFreeAt = Math.max(sendFreeAt, clock.now()) + (copy.length / bandwidth) * 1000
     const lost = random() < loss ? retransmitMs : 0

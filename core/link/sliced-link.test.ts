@@ -28,7 +28,7 @@ test('a frozen peer is taken for dead after three beats, not after one', () => {
   clock.advance(2_400)
   expect(reasons).toEqual([])
   clock.advance(1_100)
-  expect(reasons).toEqual(['no answer to 3 beats'])
+  expect(reasons).toEqual(['no answer'])
 })
 
 test('closing undoes every timer', () => {

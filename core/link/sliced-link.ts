@@ -1,5 +1,5 @@
 import type { PeerId } from '../../protocol/ids.ts'
-import { LINK_BEAT_MS } from '../../protocol/limits.ts'
+import { LINK_BEAT_MS, LINK_PROBE_MS } from '../../protocol/limits.ts'
 import type { Clock } from './clock.ts'
 import { createInbox } from './inbox.ts'
 import type { Link } from './link.ts'
@@ -8,6 +8,10 @@ import type { RawChannel } from './raw-channel.ts'
 import { decodeSlice, encodeBeat, encodeCredit, type Slice } from './slices.ts'
 
 const MISSED_BEATS = 3
+/** Why a link ended that got no sign of life. */
+export const NO_ANSWER = 'no answer'
+/** A timer this much late shows that this side was held up: silence meanwhile says nothing about the other. */
+const HELD_UP_MS = 400
 /** Weight of a new round trip in the smoothed one: RFC 6298's 1/8 is for many samples, a beat gives one a second. */
 const RTT_WEIGHT = 0.25
 
@@ -20,8 +24,8 @@ export type SlicedLinkOptions = {
 }
 
 /** Beats: one a period unless data flows both ways. A side that hears nothing for three periods takes the other for dead. */
-function createBeats(options: SlicedLinkOptions, isBusy: () => boolean, onDead: (reason: string) => void) {
-  const { clock, channel, beatMs = LINK_BEAT_MS } = options
+function createBeats(options: SlicedLinkOptions, isBusy: () => boolean, send: (bytes: Uint8Array) => void, onDead: (reason: string) => void) {
+  const { clock, beatMs = LINK_BEAT_MS } = options
   let beat = 0
   /** When the last beats left, by number modulo the length. */
   const sentAt = new Float64Array(MISSED_BEATS + 1)
@@ -29,32 +33,57 @@ function createBeats(options: SlicedLinkOptions, isBusy: () => boolean, onDead: 
   let heard = false
   let rttMs: number | null = null
   let stopTimer = (): void => undefined
+  let stopProbe: (() => void) | null = null
+  let tickDue = 0
 
   const ping = (): void => {
     beat = (beat + 1) >>> 0
     sentAt[beat % sentAt.length] = clock.now()
-    channel.send(encodeBeat('ping', beat))
+    send(encodeBeat('ping', beat))
+  }
+  const nextTick = (): void => {
+    tickDue = clock.now() + beatMs
+    stopTimer = clock.timer(beatMs, tick)
   }
   const tick = (): void => {
-    missed = heard ? 0 : missed + 1
+    const isHeldUp = clock.now() - tickDue > HELD_UP_MS
+    missed = heard || isHeldUp ? 0 : missed + 1
     heard = false
-    if (missed >= MISSED_BEATS) return onDead(`no answer to ${MISSED_BEATS} beats`)
-    stopTimer = clock.timer(beatMs, tick)
-    if (!isBusy() || missed > 0) ping()
+    if (missed >= MISSED_BEATS) return onDead(NO_ANSWER)
+    nextTick()
+    if (!isBusy() || missed > 0 || isHeldUp) ping()
+  }
+  const probe = (): void => {
+    if (stopProbe) return
+    const due = clock.now() + LINK_PROBE_MS
+    ping()
+    stopProbe = clock.timer(LINK_PROBE_MS, () => {
+      stopProbe = null
+      if (clock.now() - due > HELD_UP_MS) probe()
+      else onDead(NO_ANSWER)
+    })
   }
   return {
     start: (): void => {
-      stopTimer = clock.timer(beatMs, tick)
+      nextTick()
       ping()
     },
-    hear: (): void => void (heard = true),
+    probe,
+    hear: (): void => {
+      heard = true
+      stopProbe?.()
+      stopProbe = null
+    },
     pong: (number: number): void => {
       if (number > beat || beat - number >= sentAt.length) return
       const sample = clock.now() - (sentAt[number % sentAt.length] ?? 0)
       rttMs = rttMs === null ? sample : rttMs + RTT_WEIGHT * (sample - rttMs)
     },
     rttMs: () => rttMs,
-    stop: (): void => stopTimer(),
+    stop: (): void => {
+      stopTimer()
+      stopProbe?.()
+    },
   }
 }
 
@@ -89,7 +118,7 @@ export function createSlicedLink(options: SlicedLinkOptions): Link {
     busyMark = { sent: outbox.sentBytes(), received: bytesReceived }
     return busyMark.sent > before.sent && busyMark.received > before.received
   }
-  const beats = createBeats(options, isBusy, end)
+  const beats = createBeats(options, isBusy, (bytes) => void attempt(() => channel.send(bytes)), end)
 
   /** Acts on a slice; gives the message that it completes. */
   const handle = (slice: Slice): Uint8Array | null => {
@@ -120,7 +149,7 @@ export function createSlicedLink(options: SlicedLinkOptions): Link {
   })
   channel.onLow(outbox.pump)
   channel.onClose(end)
-  if (closedReason === null) attempt(beats.start)
+  if (closedReason === null) beats.start()
 
   return {
     remote,
@@ -130,6 +159,9 @@ export function createSlicedLink(options: SlicedLinkOptions): Link {
     onClose: (listener) => {
       onClose = listener
       if (closedReason !== null) listener(closedReason)
+    },
+    probe: () => {
+      if (closedReason === null) beats.probe()
     },
     stats: () => ({
       rttMs: beats.rttMs(),

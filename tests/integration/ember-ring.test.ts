@@ -39,6 +39,7 @@ beforeAll(async () => {
   client = createRingClient({
     network: cluster.join('client', 'client', null),
     timer: systemClock.timer,
+    now: systemClock.now,
     randomId: () => (counter++).toString(16).padStart(16, '0'),
   })
   const ort = await loadOrt({ backend: 'wasm', numThreads: 1 })

@@ -74,7 +74,7 @@ test('passes frames by relay, answers each send, and shows path and round trip o
   a.post({ type: 'status', status: { ...IDLE_STATUS, state: 'serving' }, capabilities: DEVICE.capabilities })
   a.post({ type: 'send', ticket: 9, to: B, bytes: Uint8Array.of(1, 2, 3) })
   expect(await a.next((message) => message.type === 'sent')).toEqual({ type: 'sent', ticket: 9, error: null })
-  expect(await a.next((message) => message.type === 'link')).toEqual({ type: 'link', peerId: B, path: 'relay' })
+  expect(await a.next((message) => message.type === 'link')).toEqual({ type: 'link', peerId: B, path: 'relay', reason: '' })
   expect(await b.next((message) => message.type === 'frame')).toEqual({ type: 'frame', from: A, bytes: Uint8Array.of(1, 2, 3) })
   const update = await b.next(
     (message) =>

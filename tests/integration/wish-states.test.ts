@@ -33,7 +33,12 @@ let shards: ToyShards[] = []
 
 function openRing(): void {
   cluster = createMemoryCluster()
-  client = createRingClient({ network: cluster.join('client', 'client', null), randomId: () => (nextId++).toString(16).padStart(16, '0'), timer })
+  client = createRingClient({
+    network: cluster.join('client', 'client', null),
+    randomId: () => (nextId++).toString(16).padStart(16, '0'),
+    timer,
+    now: () => performance.now(),
+  })
   shards = [toyShards(), toyShards()]
   nodes = shards.map(({ load, fetch }, index) => {
     const network = cluster.join(`device-${index}`, 'device', {

@@ -68,6 +68,10 @@ export function createMemoryCluster(): MemoryCluster {
         return () => member.onView.delete(listener)
       },
       dial: () => undefined,
+      isOnline: () => members.has(self),
+      isLinked: (to) => members.has(to),
+      onLink: () => () => undefined,
+      probe: () => undefined,
       send: (to, frame) => deliver(self, to, frame),
       onFrame: (listener) => {
         member.onFrame.add(listener)

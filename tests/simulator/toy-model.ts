@@ -59,7 +59,15 @@ export type ToyShards = {
 }
 
 /** Loads toy shards and remembers them, so that tests can count caches and loads. */
-export function toyShards(): ToyShards {
+export type ToyPace = {
+  /** Resolves when a shard of so many layers has been read and prepared. */
+  readonly load: (layers: number) => Promise<void>
+  /** Resolves when so many layers have run over so many tokens. */
+  readonly run: (layers: number, tokens: number) => Promise<void>
+}
+const AT_ONCE: ToyPace = { load: () => Promise.resolve(), run: () => Promise.resolve() }
+
+export function toyShards(pace: ToyPace = AT_ONCE): ToyShards {
   const runners: (ShardRunner & { readonly disposed: () => boolean })[] = []
   let finishFetch = (): void => undefined
   let stopped = 0
@@ -81,16 +89,17 @@ export function toyShards(): ToyShards {
       })
     },
     caches: () => runners.reduce((sum, runner) => sum + runner.openSequences(), 0),
-    load: ({ shard, onProgress }) => {
+    load: async ({ shard, onProgress }) => {
       onProgress({ phase: 'downloading', loadedBytes: 1, totalBytes: 1 })
-      const runner = toyRunner(shard.startLayer, shard.endLayer)
+      await pace.load(shard.endLayer - shard.startLayer)
+      const runner = toyRunner(shard.startLayer, shard.endLayer, pace)
       runners.push(runner)
-      return Promise.resolve(runner)
+      return runner
     },
   }
 }
 
-function toyRunner(startLayer: number, endLayer: number): ShardRunner & { readonly disposed: () => boolean } {
+function toyRunner(startLayer: number, endLayer: number, pace: ToyPace): ShardRunner & { readonly disposed: () => boolean } {
   const sequences = new Map<SequenceId, number[][][]>()
   let disposed = false
 
@@ -117,12 +126,15 @@ function toyRunner(startLayer: number, endLayer: number): ShardRunner & { readon
     hiddenSize: WIDTH,
     heldBytes: (endLayer - startLayer) * 100,
     quantization: quantizationOf([]),
-    open: (sequence) =>
-      void sequences.set(
-        sequence,
-        Array.from({ length: endLayer - startLayer }, () => []),
-      ),
+    open: (sequence) => {
+      if (!sequences.has(sequence))
+        sequences.set(
+          sequence,
+          Array.from({ length: endLayer - startLayer }, () => []),
+        )
+    },
     run: async (run) => {
+      await pace.run(endLayer - startLayer, run.count)
       const rows = runLayers(run)
       const logits = (): Float32Array => logitsOf(rows.at(-1) ?? [])
       switch (run.want.type) {

@@ -7,7 +7,7 @@ import { httpSource } from '../../core/model/http-source.ts'
 import type { ModelSource } from '../../core/model/model-source.ts'
 import { loadText, type TextModel } from '../../core/text/text-model.ts'
 import { ClusterError, toClusterError, toWireError, type WireError } from '../../protocol/errors.ts'
-import type { Capabilities } from '../../protocol/cluster.ts'
+import { IDLE_STATUS, type Capabilities } from '../../protocol/cluster.ts'
 import type { PeerId } from '../../protocol/ids.ts'
 import { createDevice } from '../../runtime/device.ts'
 import { systemClock as clock } from '../../runtime/system-clock.ts'
@@ -50,7 +50,7 @@ function openSourceAs(peer: PeerId, storage: Storage): (source: string) => Model
 }
 
 function createEngine(network: PortNetwork, page: MessagePort): void {
-  const client = createRingClient({ network, randomId, timer: clock.timer })
+  const client = createRingClient({ network, randomId, timer: clock.timer, now: clock.now })
   const texts = new Map<string, Promise<TextModel>>()
   const asks = new Map<number, AbortController>()
   let device: RingNode | null = null
@@ -80,7 +80,7 @@ function createEngine(network: PortNetwork, page: MessagePort): void {
     device = null
     network.setCapabilities(null)
     await leaving?.close()
-    network.publishStatus({ state: 'idle', shards: [], layerMs: null, sequences: 0, framesHandled: 0 })
+    network.publishStatus(IDLE_STATUS)
   }
 
   async function lend(capabilities: Capabilities): Promise<void> {

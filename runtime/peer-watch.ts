@@ -1,0 +1,90 @@
+/** Sees which of the devices that this one depends on do not answer, though they are on the roster. */
+import type { Network } from '../core/cluster/network.ts'
+import { NO_ANSWER } from '../core/link/sliced-link.ts'
+import type { PeerId } from '../protocol/ids.ts'
+
+/** A path that closed may be replaced by a fresh one in this time before anybody is suspected. */
+const REPLACE_MS = 1_000
+/** A first path may take a direct attempt and the relay after it. */
+const FIRST_PATH_MS = 12_000
+/** A suspect is dialed again this often: a path to it clears it. */
+const DIAL_AGAIN_MS = 3_000
+
+export type PeerWatch = {
+  /** The devices whose silence matters from now on. */
+  readonly depend: (peers: ReadonlySet<PeerId>) => void
+  readonly suspects: () => readonly PeerId[]
+  readonly close: () => void
+}
+
+export type PeerWatchOptions = {
+  readonly network: Network
+  readonly timer: (delayMs: number, callback: () => void) => () => void
+  readonly onChange: () => void
+}
+
+export function createPeerWatch({ network, timer, onChange }: PeerWatchOptions): PeerWatch {
+  const suspects = new Set<PeerId>()
+  const waits = new Map<PeerId, () => void>()
+  let depended: ReadonlySet<PeerId> = new Set()
+
+  const wait = (peer: PeerId, delayMs: number, then: () => void): void => {
+    waits.get(peer)?.()
+    const due = (): void => {
+      waits.delete(peer)
+      if (!network.isLinked(peer)) then()
+    }
+    waits.set(peer, timer(delayMs, due))
+  }
+  const stopWaiting = (peer: PeerId): void => {
+    waits.get(peer)?.()
+    waits.delete(peer)
+  }
+  const isOnRoster = (peer: PeerId): boolean => network.view().peers.has(peer)
+
+  function suspect(peer: PeerId): void {
+    if (!isOnRoster(peer)) return
+    // Without signaling nobody would hear of it, and it is more likely this device that is cut off.
+    if (network.isOnline() && !suspects.has(peer)) {
+      suspects.add(peer)
+      onChange()
+    }
+    network.dial(peer)
+    wait(peer, DIAL_AGAIN_MS, () => suspect(peer))
+  }
+
+  function clear(peer: PeerId): void {
+    stopWaiting(peer)
+    if (suspects.delete(peer)) onChange()
+  }
+
+  const closers = [
+    network.onLink((peer, path, reason) => {
+      if (path !== null) return clear(peer)
+      if (!depended.has(peer) || !isOnRoster(peer)) return
+      if (reason === NO_ANSWER) return suspect(peer)
+      network.dial(peer)
+      // Without its server a relayed path says nothing about the peer at its other end.
+      wait(peer, network.isOnline() ? REPLACE_MS : FIRST_PATH_MS, () => suspect(peer))
+    }),
+    network.onView((view) => {
+      for (const peer of [...suspects, ...waits.keys()]) if (!view.peers.has(peer)) clear(peer)
+    }),
+  ]
+  return {
+    depend: (peers) => {
+      const added = [...peers].filter((peer) => !depended.has(peer))
+      depended = new Set(peers)
+      for (const peer of added) {
+        if (network.isLinked(peer) || !isOnRoster(peer) || suspects.has(peer)) continue
+        network.dial(peer)
+        wait(peer, FIRST_PATH_MS, () => suspect(peer))
+      }
+    },
+    suspects: () => [...suspects],
+    close: () => {
+      for (const peer of [...waits.keys()]) stopWaiting(peer)
+      for (const close of closers) close()
+    },
+  }
+}

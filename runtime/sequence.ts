@@ -1,0 +1,64 @@
+import type { PeerId, SequenceId } from '../protocol/ids.ts'
+import type { AskWant, Job } from '../protocol/ring.ts'
+import type { OutputLog } from './output-log.ts'
+
+/** One running completion as one shard knows it. Positions count tokens of prompt and answer together. */
+export type Sequence = {
+  readonly id: SequenceId
+  /** Names its KV cache and its work in line: the same sequence may have lived here before, under another epoch. */
+  readonly cache: SequenceId
+  /** Who asked; null before a frame has said it. */
+  client: PeerId | null
+  /** At head and tail. */
+  job: Job | null
+  /** At head and tail: tokens of the answer as far as known here. */
+  answerIds: number[]
+  /** Positions below are in the KV cache. */
+  length: number
+  /** Positions below are in the cache or in line: where the next pass must begin. */
+  expected: number
+  /** Passes in line or running. */
+  inLine: number
+  /** Grows when positions are given up: passes of an older branch count for nothing. */
+  branch: number
+  /** Positions that came with the sequence from an older placement, and may be more than its client has accepted; null once that is settled. */
+  inherited: number | null
+  /** Positions below have been sent to the next shard, or it has said that it has them. */
+  sentTo: number
+  readonly log: OutputLog
+  /** At the tail: passes that wait for the job. */
+  readonly early: (() => void)[]
+  /** When something last happened here, monotonic milliseconds. */
+  touchedAt: number
+  /** What was last asked of others, so that a burst of frames behind a gap asks once. */
+  readonly asked: Map<AskWant, { readonly from: number; readonly at: number }>
+  /** What the next shard keeps asking for, and how often in a row. */
+  refused: { readonly from: number; readonly times: number } | null
+}
+
+export const createSequence = (id: SequenceId, cache: SequenceId, log: OutputLog, now: number): Sequence => ({
+  id,
+  cache,
+  client: null,
+  job: null,
+  answerIds: [],
+  length: 0,
+  expected: 0,
+  inLine: 0,
+  branch: 0,
+  inherited: null,
+  sentTo: 0,
+  log,
+  early: [],
+  touchedAt: now,
+  asked: new Map(),
+  refused: null,
+})
+
+/** Nothing from `position` on is valid any more. */
+export function truncate(sequence: Sequence, position: number): void {
+  sequence.length = Math.min(sequence.length, position)
+  sequence.expected = Math.min(sequence.expected, position)
+  sequence.sentTo = Math.min(sequence.sentTo, position)
+  sequence.log.truncate(position)
+}

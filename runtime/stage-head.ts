@@ -1,0 +1,94 @@
+/** The first shard: turns jobs and sampled tokens into activations. */
+import { ClusterError } from '../protocol/errors.ts'
+import type { PeerId, SequenceId } from '../protocol/ids.ts'
+import type { Job, TokenFrame } from '../protocol/ring.ts'
+import { PREFILL_CHUNK_TOKENS, type StageCore } from './stage-core.ts'
+import type { LoggedPass } from './output-log.ts'
+import type { Sequence } from './sequence.ts'
+import type { ShardOutput, ShardWant } from './shard-runner.ts'
+
+export type HeadPart = {
+  readonly onJob: (id: SequenceId, job: Job) => void
+  /** A token that the tail sampled: the next lap. */
+  readonly onToken: (token: Pick<TokenFrame, 'sequence' | 'index' | 'tokenId'>) => void
+  readonly onAskForJob: (from: PeerId, sequence: Sequence) => void
+}
+
+/** @param finishPass what the shard does with the output of a pass, once it has left the layers */
+export function createHeadPart(
+  core: StageCore,
+  finishPass: (sequence: Sequence, output: ShardOutput, pass: Omit<LoggedPass, 'payload'>) => Promise<void> | void,
+): HeadPart {
+  const { place, placement, base, post } = core
+
+  const run = (sequence: Sequence, ids: readonly number[], position: number, at: { reach: number; sample: boolean }, after?: () => void): void => {
+    const want: ShardWant = place.shard.last ? { type: at.sample ? 'head' : 'none' } : { type: 'hidden', numberType: placement.handoff }
+    const pass = { position, count: ids.length, ...at }
+    core.enqueue(sequence, { ...pass, input: { type: 'tokens', ids } }, want, async (output) => {
+      await finishPass(sequence, output, pass)
+      after?.()
+    })
+  }
+
+  /** What is missing up to the last token, in chunks, each sent on while the next computes; only the last one is sampled from. */
+  function prefill(sequence: Sequence, job: Job): void {
+    const ids = [...job.promptIds, ...job.acceptedIds]
+    const total = ids.length
+    const promptEnd = job.promptIds.length
+    for (let position = sequence.expected; position < total;) {
+      // The prompt reaches as far as it did at first, the answer's tokens each to themselves: so were they computed.
+      const limit = position < promptEnd ? promptEnd : total
+      const end = Math.min(position + PREFILL_CHUNK_TOKENS, limit)
+      const tell = (): void => {
+        if (end < total) post(job.client, { ...base(sequence.id), type: 'progress', processed: end, total })
+      }
+      const reach = position < promptEnd ? promptEnd : end
+      run(sequence, ids.slice(position, end), position, { reach, sample: end === total }, tell)
+      position = end
+    }
+  }
+
+  /** Whether what an inherited cache holds is what the client has accepted. */
+  const agrees = (sequence: Sequence, job: Job): boolean => {
+    const before = sequence.job
+    if (!before || before.promptIds.length !== job.promptIds.length) return false
+    return job.acceptedIds.every((id, i) => (sequence.answerIds[i] ?? id) === id)
+  }
+
+  function onJob(id: SequenceId, job: Job): void {
+    const sequence = core.sequenceOf(id)
+    if (!sequence || (sequence.job && sequence.inherited === null)) return
+    const total = job.promptIds.length + job.acceptedIds.length
+    sequence.client = job.client
+    if (total >= placement.contextLength) {
+      const message = `prompt and answer have ${total} tokens; the ring holds ${placement.contextLength}`
+      core.fail(id, new ClusterError('context_length_exceeded', message))
+      return
+    }
+    // A head that is the tail too computes the last token anew: what it sampled from is gone.
+    core.rewind(sequence, sequence.job && !agrees(sequence, job) ? 0 : place.shard.last ? total - 1 : total)
+    sequence.inherited = null
+    sequence.job = job
+    sequence.answerIds = [...job.acceptedIds]
+    if (!place.shard.last) post(place.tail.peerId, { ...base(id), type: 'job', job })
+    if (job.resumes) for (const { peerId } of place.others) post(peerId, { ...base(id), type: 'resume', client: job.client, position: total })
+    prefill(sequence, job)
+  }
+
+  return {
+    onJob,
+    onToken: ({ sequence: id, index, tokenId }) => {
+      const sequence = core.sequences.get(id)
+      if (!sequence?.job || index < sequence.answerIds.length) return
+      if (index > sequence.answerIds.length) return core.ask(sequence, place.tail.peerId, 'tokens', sequence.answerIds.length)
+      sequence.answerIds.push(tokenId)
+      const position = sequence.job.promptIds.length + index
+      run(sequence, [tokenId], position, { reach: position + 1, sample: true })
+    },
+    onAskForJob: (from, sequence) => {
+      if (!sequence.job || from !== place.tail.peerId) return
+      // With the tokens up to now: a tail that has lost everything samples what comes after them.
+      post(from, { ...base(sequence.id), type: 'job', job: { ...sequence.job, acceptedIds: sequence.answerIds } })
+    },
+  }
+}

@@ -1,0 +1,76 @@
+/** The last shard: samples, and tells head and client. */
+import { ClusterError } from '../protocol/errors.ts'
+import type { PeerId } from '../protocol/ids.ts'
+import type { FinishReason, Job, TokenFrame } from '../protocol/ring.ts'
+import { sampleToken } from '../core/text/sampler.ts'
+import type { StageCore } from './stage-core.ts'
+import type { Sequence } from './sequence.ts'
+import type { ShardOutput } from './shard-runner.ts'
+
+/** Passes that wait at the tail for their job; a job follows within one hop, so more means a broken peer. */
+const MAX_EARLY_SAMPLES = 16
+
+export type TailPart = {
+  readonly onJob: (sequence: Sequence, job: Job) => void
+  /** Whether the token after the pass that ends here is the next one of the answer. */
+  readonly samplesAt: (sequence: Sequence, end: number) => boolean
+  readonly sample: (sequence: Sequence, output: ShardOutput, end: number) => Promise<void>
+  /** Keeps a pass until the job is here. */
+  readonly waitForJob: (sequence: Sequence, run: () => void) => void
+  /** Sends known tokens again; false when there are none from that index on. */
+  readonly resend: (sequence: Sequence, to: PeerId, index: number) => boolean
+}
+
+/** @param nextLap what a tail that is the head too does with a token */
+export function createTailPart(core: StageCore, nextLap: (token: TokenFrame) => void): TailPart {
+  const { place, placement, base, post } = core
+
+  function finishOf(job: Job, tokenId: number, index: number, length: number): FinishReason | null {
+    if (job.stopIds.includes(tokenId)) return 'stop'
+    return index + 1 >= job.maxTokens || length >= placement.contextLength ? 'length' : null
+  }
+
+  /** One sampled id goes to the client and, as the next lap, to the head. `length` is what every KV cache holds now. */
+  function emit(sequence: Sequence, job: Job, tokenId: number, length: number): void {
+    const index = sequence.answerIds.length
+    if (!place.shard.first) sequence.answerIds.push(tokenId)
+    const finish = finishOf(job, tokenId, index, length)
+    const token: TokenFrame = { ...base(sequence.id), type: 'token', index, tokenId, finish }
+    // The next lap waits for nothing; the client's token may cross the relay meanwhile.
+    if (!finish && !place.shard.first) post(place.head.peerId, token)
+    post(job.client, token)
+    if (!finish && place.shard.first) nextLap(token)
+    if (!finish) return
+    for (const other of place.others) post(other.peerId, { ...base(sequence.id), type: 'release' })
+    core.forget(sequence.id)
+  }
+
+  return {
+    onJob: (sequence, job) => {
+      if (sequence.job && sequence.inherited === null) return
+      if (sequence.inherited !== null) core.rewind(sequence, job.promptIds.length + job.acceptedIds.length - 1)
+      sequence.inherited = null
+      sequence.job = job
+      sequence.client = job.client
+      sequence.answerIds = [...job.acceptedIds]
+      for (const run of sequence.early.splice(0)) run()
+    },
+    samplesAt: ({ job, answerIds }, end) => job !== null && end === job.promptIds.length + answerIds.length,
+    sample: async (sequence, output, end) => {
+      const { job, answerIds, branch } = sequence
+      if (output.type !== 'head' || !job) return
+      const context = { promptIds: job.promptIds, generatedIds: answerIds, index: answerIds.length }
+      const tokenId = await sampleToken(output.head, job.sampling, context)
+      if (core.sequences.get(sequence.id) === sequence && sequence.branch === branch) emit(sequence, job, tokenId, end)
+    },
+    waitForJob: (sequence, run) => {
+      if (sequence.early.push(run) > MAX_EARLY_SAMPLES)
+        core.fail(sequence.id, new ClusterError('ring_broken', 'the job never reached the last device'))
+    },
+    resend: (sequence, to, index) => {
+      const tokens = sequence.answerIds.slice(index)
+      tokens.forEach((tokenId, i) => post(to, { ...base(sequence.id), type: 'token', index: index + i, tokenId, finish: null }))
+      return tokens.length > 0
+    },
+  }
+}

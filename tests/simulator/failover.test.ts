@@ -1,0 +1,169 @@
+/** One fault at a time, in virtual time: what a stream and the ring make of it. */
+import { describe, expect, test } from 'vitest'
+import { placementState } from '../../core/cluster/cluster-view.ts'
+import { createSimCluster, simPlacement, simRequest, simWish, type SimClient, type SimCluster, type SimDevice } from './sim-cluster.ts'
+import { follow, longestGap, type Stream } from './stream.ts'
+import { toyAnswer } from './toy-model.ts'
+
+const PROMPT = [5, 17, 40, 3, 99]
+const TOKENS = 60
+const EXPECTED = toyAnswer(PROMPT, TOKENS)
+
+type Ring = { readonly cluster: SimCluster; readonly client: SimClient; readonly stream: Stream }
+
+const shardOwner = ({ cluster, client }: Pick<Ring, 'cluster' | 'client'>, index: number): SimDevice => {
+  const id = simPlacement(client.network.view())?.shards[index]?.peerId
+  const device = cluster.devices.find((candidate) => candidate.id === id && !candidate.isDead)
+  if (!device) throw new Error(`no device holds shard ${index}`)
+  return device
+}
+const isServing = (client: SimClient, devices: number): boolean => {
+  const view = client.network.view()
+  const placement = simPlacement(view)
+  return placement?.shards.length === devices && placementState(view, placement) === 'ready'
+}
+
+/** A ring of three, with or without a spare, and an answer in the middle. */
+async function midAnswer(options: { readonly spares?: number; readonly memory?: number; readonly corrupt?: number } = {}): Promise<Ring> {
+  const { spares = 0, memory = 500, corrupt = 0 } = options
+  const cluster = createSimCluster({ seed: 1, paths: { delayMs: 2, corrupt } })
+  const client = await cluster.addClient('client')
+  for (let i = 0; i < 3 + spares; i++) await cluster.addDevice(`device-${i}`, memory)
+  client.network.wish(simWish(3))
+  expect(await cluster.time.run(() => isServing(client, 3), 30_000)).toBe(true)
+  // Spares load beside the ring.
+  await cluster.time.run(() => false, 3_000)
+  const stream = follow(cluster.time, client.client.complete(simRequest(PROMPT, TOKENS)))
+  await cluster.time.run(() => stream.ids.length >= 20, 60_000)
+  return { cluster, client, stream }
+}
+
+async function expectWhole({ cluster, stream }: Ring): Promise<void> {
+  await cluster.time.run(() => stream.isDone, 200_000)
+  expect(stream.error).toBeNull()
+  expect(stream.ids).toEqual(EXPECTED)
+  expect(stream.indexes).toEqual(EXPECTED.map((_, i) => i))
+}
+
+describe.each([
+  ['head', 0],
+  ['middle', 1],
+  ['tail', 2],
+])('the %s', (_, index) => {
+  test('closes its tab in mid-token: a spare that holds its range goes on within half a second', async () => {
+    const ring = await midAnswer({ spares: 1, memory: 800 })
+    ring.cluster.kill(shardOwner(ring, index), 'closed')
+    await expectWhole(ring)
+    expect(longestGap(ring.stream)).toBeLessThan(500)
+  })
+
+  test('closes its tab in mid-token: without a spare the others extend their ranges', async () => {
+    const ring = await midAnswer()
+    ring.cluster.kill(shardOwner(ring, index), 'closed')
+    await expectWhole(ring)
+    expect(longestGap(ring.stream)).toBeLessThan(2_000)
+  })
+
+  test('freezes with its channels open: the deadline fires and the answer goes on without it', async () => {
+    const ring = await midAnswer({ spares: 1, memory: 800 })
+    ring.cluster.freeze(shardOwner(ring, index), 60_000)
+    await expectWhole(ring)
+    expect(longestGap(ring.stream)).toBeLessThan(3_500)
+  })
+
+  test('is cut off from the others, though signaling lists it', async () => {
+    const ring = await midAnswer({ spares: 1, memory: 800 })
+    ring.cluster.paths.cut(shardOwner(ring, index).id)
+    await expectWhole(ring)
+  })
+
+  test('loses its signaling only: nobody notices', async () => {
+    const ring = await midAnswer()
+    shardOwner(ring, index).socket.cut()
+    await expectWhole(ring)
+  })
+
+  test('is slow: others are not taken for dead', async () => {
+    const ring = await midAnswer()
+    shardOwner(ring, index).slowness = 20
+    await expectWhole(ring)
+    expect(simPlacement(ring.client.network.view())?.epoch).toBe(1)
+  })
+
+  test('reloads and comes back as itself', async () => {
+    const ring = await midAnswer({ memory: 300 })
+    const device = shardOwner(ring, index)
+    ring.cluster.kill(device, 'closed')
+    ring.cluster.time.timer(1_000, () => void ring.cluster.addDevice(device.id, device.memoryBytes))
+    await expectWhole(ring)
+  })
+})
+
+test('two of four die at once: what is left goes on', async () => {
+  const ring = await midAnswer({ spares: 1, memory: 500 })
+  ring.cluster.kill(shardOwner(ring, 0), 'closed')
+  ring.cluster.kill(shardOwner(ring, 1), 'silent')
+  await expectWhole(ring)
+})
+
+test('corrupt frames are refused and asked for again', async () => {
+  const ring = await midAnswer({ corrupt: 0.02 })
+  await expectWhole(ring)
+  expect(ring.cluster.log.some((line) => line.includes('refused a frame'))).toBe(true)
+})
+
+test('all devices leave: a running answer is held for 90 s, then ends with a typed error; a new one is refused at once', async () => {
+  const ring = await midAnswer()
+  const start = ring.cluster.time.now()
+  for (const device of ring.cluster.devices) ring.cluster.kill(device, 'closed')
+  await ring.cluster.time.run(() => ring.stream.isDone, 200_000)
+  expect(ring.stream.error).toMatchObject({ code: 'no_ring' })
+  expect(ring.cluster.time.now() - start).toBeGreaterThan(89_000)
+  const late = follow(ring.cluster.time, ring.client.client.complete(simRequest(PROMPT, 5)))
+  await ring.cluster.time.run(() => late.isDone, 1_000)
+  expect(late.error).toMatchObject({ code: 'no_ring' })
+})
+
+test('all devices leave and come back after a minute: the answer goes on', async () => {
+  const ring = await midAnswer()
+  for (const device of ring.cluster.devices.slice()) {
+    ring.cluster.kill(device, 'closed')
+    ring.cluster.time.timer(60_000, () => void ring.cluster.addDevice(device.id, device.memoryBytes))
+  }
+  await expectWhole(ring)
+})
+
+test('signaling restarts: the answer does not notice, nothing is loaded again, and the same placement holds afterwards', async () => {
+  const ring = await midAnswer()
+  const before = simPlacement(ring.client.network.view())
+  ring.cluster.signaling.restart(1_000)
+  await expectWhole(ring)
+  expect(longestGap(ring.stream)).toBeLessThan(200)
+  await ring.cluster.time.run(() => false, 10_000)
+  expect(isServing(ring.client, 3)).toBe(true)
+  expect(simPlacement(ring.client.network.view())?.shards).toEqual(before?.shards)
+  expect(ring.cluster.devices.map((device) => device.shards.runners.length)).toEqual([1, 1, 1])
+  expect(ring.cluster.signaling.roster().placements()).toHaveLength(1)
+})
+
+test('a device joins during an answer: it runs on undisturbed, the next one uses the new ring', async () => {
+  const ring = await midAnswer({ memory: 300 })
+  ring.client.network.wish(simWish(8))
+  await ring.cluster.addDevice('device-9', 300)
+  expect(await ring.cluster.time.run(() => isServing(ring.client, 4), 30_000)).toBe(true)
+  await expectWhole(ring)
+  expect(longestGap(ring.stream)).toBeLessThan(200)
+})
+
+test('a device that keeps coming and going is left out longer each time: the ring does not re-form at each visit', async () => {
+  const ring = await midAnswer()
+  ring.client.network.wish(simWish(8))
+  for (let visit = 0; visit < 20; visit++) {
+    const flapper = await ring.cluster.addDevice('device-8', 800)
+    await ring.cluster.time.run(() => false, 2_500)
+    ring.cluster.kill(flapper, 'closed')
+    await ring.cluster.time.run(() => false, 500)
+  }
+  await expectWhole(ring)
+  expect(simPlacement(ring.client.network.view())?.epoch).toBeLessThan(10)
+})

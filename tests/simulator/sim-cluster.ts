@@ -1,0 +1,179 @@
+/**
+ * A whole cluster in virtual time: the real hosts, links, ring nodes, announcers and clients, with simulated wires between them and
+ * a toy model whose every token depends on all before.
+ */
+import { createRingClient, type CompletionRequest, type RingClient } from '../../core/client/ring-client.ts'
+import type { ClusterView } from '../../core/cluster/cluster-view.ts'
+import type { MemoryNetworkOptions } from '../../core/link/memory-link.ts'
+import type { Capabilities, PeerRole, Wish } from '../../protocol/cluster.ts'
+import { modelId, peerId, type PeerId } from '../../protocol/ids.ts'
+import { GREEDY } from '../../protocol/ring.ts'
+import { PROTOCOL_VERSION } from '../../protocol/version.ts'
+import { createPeerHost, type PeerHost } from '../../runtime/peer-host.ts'
+import type { EngineToHost, HostToEngine } from '../../runtime/peer-port.ts'
+import { openPortNetwork, type PortNetwork } from '../../runtime/port-network.ts'
+import { createPortPair } from '../../runtime/port-pair.ts'
+import { createRingNode, type RingNode } from '../../runtime/ring-node.ts'
+import { seededRandom } from './seeded-random.ts'
+import { createSimPaths, type SimPaths } from './sim-paths.ts'
+import { createSimSignaling, type SimSignaling, type SimSocket } from './sim-signaling.ts'
+import { toyShards, toySizing, type ToyShards } from './toy-model.ts'
+import { createDeviceClock, createVirtualTime, type DeviceClock, type VirtualTime } from './virtual-time.ts'
+
+export const SIM_MODEL = modelId('toy')
+export const SIM_CONTEXT = 600
+/** Milliseconds to read and prepare a shard, and for each of its layers. */
+const LOAD_MS = { shard: 300, layer: 100 }
+
+export type SimPeer = {
+  readonly id: PeerId
+  readonly clock: DeviceClock
+  readonly socket: SimSocket
+  readonly host: PeerHost
+  readonly network: PortNetwork
+}
+export type SimDevice = SimPeer & {
+  readonly node: RingNode
+  readonly shards: ToyShards
+  /** Its layers take so many times as long. */
+  slowness: number
+  readonly memoryBytes: number
+  isDead: boolean
+}
+export type SimClient = SimPeer & { readonly client: RingClient }
+
+export type SimOptions = {
+  readonly seed: number
+  /** Of direct paths; `clock` and `random` are the simulator's. */
+  readonly paths?: Omit<MemoryNetworkOptions, 'clock' | 'random'>
+  /** One way to the signal server. Default 5. */
+  readonly signalingMs?: number
+  /** One layer over one token. Default 2. */
+  readonly layerMs?: number
+}
+
+export type SimCluster = {
+  readonly time: VirtualTime
+  readonly random: () => number
+  readonly signaling: SimSignaling
+  readonly paths: SimPaths
+  readonly devices: SimDevice[]
+  readonly addDevice: (name: string, memoryBytes: number) => Promise<SimDevice>
+  readonly addClient: (name: string, role?: PeerRole) => Promise<SimClient>
+  /** The process of a device ends. `silent`: its direct paths are not closed either, as with a pulled plug. */
+  readonly kill: (device: SimDevice, how: 'closed' | 'silent') => void
+  readonly freeze: (device: SimDevice, forMs: number) => void
+  readonly log: string[]
+}
+
+export const simWish = (maxDevices: number, minDevices = 1): Wish => ({
+  model: SIM_MODEL,
+  source: '/models/toy',
+  strategy: 'memory-weighted',
+  quality: 'balanced',
+  minDevices,
+  maxDevices,
+  contextLength: null,
+  localDevice: 'withdraw',
+  state: 'serve',
+})
+
+export const simRequest = (promptIds: readonly number[], maxTokens: number, signal = new AbortController().signal): CompletionRequest => ({
+  model: SIM_MODEL,
+  promptIds,
+  sampling: GREEDY,
+  stopIds: [],
+  maxTokens,
+  signal,
+})
+
+export function createSimCluster(options: SimOptions): SimCluster {
+  const { seed, layerMs = 2, signalingMs = 5 } = options
+  const random = seededRandom(seed)
+  const time = createVirtualTime()
+  const signaling = createSimSignaling(time, random, signalingMs)
+  const paths = createSimPaths({ ...options.paths, clock: time, random })
+  const devices: SimDevice[] = []
+  const log: string[] = []
+  let nextId = 1n
+
+  const note =
+    (peer: string) =>
+    (message: string, fields: Record<string, unknown>): void =>
+      void log.push(`${time.now().toFixed(0)} ${peer}: ${message} ${JSON.stringify(fields)}`)
+
+  async function join(name: string, role: PeerRole, capabilities: Capabilities | null): Promise<SimPeer> {
+    const id = peerId(name)
+    const clock = createDeviceClock(time)
+    const socket = signaling.socket(clock)
+    const [hostPort, enginePort] = createPortPair<EngineToHost, HostToEngine>()
+    const opening = openPortNetwork(enginePort)
+    const host = createPeerHost({
+      socket,
+      hello: { version: PROTOCOL_VERSION, id, secret: `secret-of-${name}`.padEnd(32, '.'), name, role, capabilities },
+      port: hostPort,
+      clock,
+      random,
+      startDirect: role === 'gateway' ? null : paths.startDirect({ peer: id, clock }),
+      onConnection: () => undefined,
+    })
+    let network: PortNetwork | null = null
+    void opening.then((opened) => (network = opened))
+    await time.run(() => network !== null, 60_000)
+    return { id, clock, socket, host, network: await opening }
+  }
+
+  async function addDevice(name: string, memoryBytes: number): Promise<SimDevice> {
+    const capabilities: Capabilities = { backend: 'wasm', weightFormats: ['f32'], floatType: 'f32', memoryBytes, threads: 1, hardware: 'simulated' }
+    const peer = await join(name, 'device', capabilities)
+    const wait = (ms: number): Promise<void> => new Promise((resolve) => void peer.clock.timer(ms, resolve))
+    const shards = toyShards({
+      load: (layers) => wait(LOAD_MS.shard + LOAD_MS.layer * layers),
+      run: (layers, tokens) => wait(layers * tokens * layerMs * device.slowness * (tokens > 1 ? 0.2 : 1)),
+    })
+    peer.network.setCapabilities(capabilities)
+    const node = createRingNode({
+      network: peer.network,
+      load: shards.load,
+      fetch: shards.fetch,
+      sizing: async () => toySizing(SIM_CONTEXT),
+      timer: peer.clock.timer,
+      now: time.now,
+      turn: () => Promise.resolve(),
+      log: note(name),
+    })
+    const device: SimDevice = { ...peer, node, shards, slowness: 1, memoryBytes, isDead: false }
+    devices.push(device)
+    return device
+  }
+
+  return {
+    time,
+    random,
+    signaling,
+    paths,
+    devices,
+    log,
+    addDevice,
+    addClient: async (name, role = 'client') => {
+      const peer = await join(name, role, null)
+      const randomId = (): string => (nextId++).toString(16).padStart(16, '0')
+      return { ...peer, client: createRingClient({ network: peer.network, randomId, timer: peer.clock.timer, now: time.now }) }
+    },
+    kill: (device, how) => {
+      device.isDead = true
+      device.clock.stop()
+      if (how === 'closed') paths.close(device.id)
+      else paths.cut(device.id)
+      device.socket.die()
+      if (how === 'silent') paths.mend(device.id)
+    },
+    freeze: (device, forMs) => {
+      device.clock.freeze()
+      time.timer(forMs, device.clock.thaw)
+    },
+  }
+}
+
+/** The newest placement of the toy model in a view. */
+export const simPlacement = (view: ClusterView) => view.placements.get(SIM_MODEL)
