@@ -1,5 +1,6 @@
 /** A shard from a checkpoint: reads its own layers' bytes, builds the graph for the backend, compiles and warms it up. */
 import { architectureOf } from '../core/arch/registry.ts'
+import { rotationChangesAt } from '../core/arch/rope.ts'
 import { floatTypeOf, type EmitOptions, type GraphBackend } from '../core/graph/emit-options.ts'
 import { quantizationOf, type MatrixFidelity } from '../core/graph/fidelity.ts'
 import { emitShard } from '../core/graph/shard-graphs.ts'
@@ -123,7 +124,8 @@ async function finish<Cache>(engine: Engine<Cache>, options: LoadShardOptions, {
   }
   const all = heldBytes + (embedding?.bytes.length ?? 0)
   const quantization = quantizationOf(fidelity)
-  return createRunner({ engine, startLayer, endLayer, hiddenSize, heldBytes: all, quantization, contextLength, embedding, isLast })
+  const restartAt = rotationChangesAt(model.config)
+  return createRunner({ engine, startLayer, endLayer, hiddenSize, restartAt, heldBytes: all, quantization, contextLength, embedding, isLast })
 }
 
 /**

@@ -32,6 +32,7 @@ for (const canRewind of [true, false]) {
       startLayer: 1,
       endLayer: 2,
       hiddenSize: 1,
+      restartAt: null,
       heldBytes: 0,
       quantization: quantizationOf([]),
       contextLength: 16,

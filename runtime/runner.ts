@@ -12,6 +12,7 @@ export type RunnerOptions<Cache> = {
   readonly startLayer: number
   readonly endLayer: number
   readonly hiddenSize: number
+  readonly restartAt: number | null
   readonly heldBytes: number
   readonly quantization: Quantization
   /** Tokens a sequence may hold at most. */
@@ -74,6 +75,7 @@ export function createRunner<Cache>(options: RunnerOptions<Cache>): ShardRunner 
     startLayer: options.startLayer,
     endLayer: options.endLayer,
     hiddenSize: options.hiddenSize,
+    restartAt: options.restartAt,
     heldBytes: options.heldBytes,
     quantization: options.quantization,
     open: (sequence, maxTokens) => {

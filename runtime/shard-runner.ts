@@ -41,6 +41,8 @@ export type ShardRunner = {
   readonly startLayer: number
   readonly endLayer: number
   readonly hiddenSize: number
+  /** Length from which on a sequence must have been run anew from position 0, since all of it rotates otherwise; null: never. */
+  readonly restartAt: number | null
   /** Bytes of weights as truly held. */
   readonly heldBytes: number
   /** What holding its matrices so did to them. */

@@ -61,6 +61,13 @@ export function ropeOf(config: ModelConfig, index: number): RopeSpec | null {
   return ropeFor(layer.window !== null && config.localRope ? config.localRope : config.rope, config.rotaryDim)
 }
 
+/**
+ * Tokens of a sequence behind which all of it rotates by other frequencies: a pass that goes past them begins anew from its first token,
+ * as transformers' `generate` does (`modeling_phi3.py`). Null where no sequence is that long.
+ */
+export const rotationChangesAt = ({ rope, maxPositions }: ModelConfig): number | null =>
+  rope.type === 'longrope' && rope.originalContext < maxPositions ? rope.originalContext : null
+
 /** Tables of a rotation, in the order of the graph's pairs. @param inverseFrequencies null: the pair does not turn */
 export function ropeTables(
   inverseFrequencies: readonly (number | null)[],

@@ -199,13 +199,12 @@ function weighFour(p: usize, stride: usize, values: usize, dim: u32, from: u32, 
     v128.store(y3 + i, d0)
     v128.store(y3 + i, d1, 16)
   }
-  const rest = (dim - <u32>(i >> 2)) > 0
-  if (rest) {
-    weighRest(p, values, dim, <u32>(i >> 2), from, to, y0)
-    weighRest(p + stride, values, dim, <u32>(i >> 2), from, to, y1)
-    weighRest(p + stride * 2, values, dim, <u32>(i >> 2), from, to, y2)
-    weighRest(p + stride * 3, values, dim, <u32>(i >> 2), from, to, y3)
-  }
+  // Beyond the queries there are, the last one stands again: what adds to y must not do so twice.
+  const column = <u32>(i >> 2)
+  weighRest(p, values, dim, column, from, to, y0)
+  if (y1 != y0) weighRest(p + stride, values, dim, column, from, to, y1)
+  if (y2 != y1) weighRest(p + stride * 2, values, dim, column, from, to, y2)
+  if (y3 != y2) weighRest(p + stride * 3, values, dim, column, from, to, y3)
 }
 
 function weighRest(p: usize, values: usize, dim: u32, column: u32, from: u32, to: u32, y: usize): void {

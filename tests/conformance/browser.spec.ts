@@ -28,16 +28,26 @@ const files = (path: string, backend: 'wasm' | 'webgpu') => ({
 })
 
 for (const backend of ['wasm', 'webgpu'] as const) {
-  test(`the llama case agrees with transformers on ${backend} in a browser, whole and split at every cut, a graph for every layer`, async () => {
+  test(`the llama case agrees with transformers on ${backend} in a browser, whole and in every two and three parts, a graph for every layer`, async () => {
     // A software GPU compiles and runs every shader on the CPU.
     test.setTimeout(300_000)
     test.skip(backend === 'webgpu' && !hasGpu, 'this browser has no WebGPU adapter')
     const result = await harness.call<PageCaseResult>(PAGE, 'conformance', { ...files('/cases/llama/', backend), leastPartBytes: 1 })
     if ('error' in result) throw new Error(result.text)
     expect(result.report.checks.filter((check) => !check.passed)).toEqual([])
-    expect(result.report.checks.length).toBe(6 + 4 * 6)
+    // Whole, 3 splits in two, 3 in three.
+    expect(result.report.checks.length).toBe(6 + 3 * 6 + 3 * 3)
   })
 }
+
+test('the gemma2 case agrees on webgpu, whose attention has no softcap of its own', async () => {
+  test.setTimeout(300_000)
+  test.skip(!hasGpu, 'this browser has no WebGPU adapter')
+  const result = await harness.call<PageCaseResult>(PAGE, 'conformance', { ...files('/cases/gemma2/', 'webgpu'), mostShards: 1 })
+  if ('error' in result) throw new Error(result.text)
+  expect(result.report.checks.filter((check) => !check.passed)).toEqual([])
+  expect(result.report.checks.length).toBe(6)
+})
 
 /** Held in all four block shapes, without loss and with. */
 const HELD: Readonly<Record<string, readonly [int8: string, int4: string]>> = {

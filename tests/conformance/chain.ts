@@ -15,46 +15,65 @@ export type Chain = {
   /** `handoff` overrides the chain's own number format between shards. */
   readonly run: (sequence: SequenceId, tokens: ChainTokens, want: ShardWant, handoff?: HandoffType) => Promise<ShardOutput>
   readonly release: (sequence: SequenceId) => void
-  readonly dispose: () => Promise<void>
 }
 
 let nextSequence = 1
 export const newSequence = (): SequenceId => sequenceId((nextSequence++).toString(16).padStart(16, '0'))
 
+/** Shards by their range, each loaded when it is first asked for: the splits of one model share them. */
+export type ShardPool = {
+  readonly options: ChainOptions
+  readonly take: (startLayer: number, endLayer: number) => Promise<ShardRunner>
+  readonly runners: () => readonly ShardRunner[]
+  readonly dispose: () => Promise<void>
+}
+
+export function shardPool(options: ChainOptions): ShardPool {
+  const shards = new Map<string, ShardRunner>()
+  return {
+    options,
+    take: async (startLayer, endLayer) => {
+      const key = `${startLayer} ${endLayer}`
+      const shard = shards.get(key) ?? (await loadShard({ ...options, startLayer, endLayer }))
+      shards.set(key, shard)
+      return shard
+    },
+    runners: () => [...shards.values()],
+    dispose: async () => {
+      for (const shard of shards.values()) await shard.dispose()
+    },
+  }
+}
+
 /** @param cuts first layers of the shards after the first; empty for the whole model */
-export async function loadChain(options: ChainOptions, cuts: readonly number[], chainHandoff: HandoffType = 'f32'): Promise<Chain> {
-  const bounds = [0, ...cuts, options.model.config.numLayers]
+export async function chainOf(pool: ShardPool, cuts: readonly number[], chainHandoff: HandoffType = 'f32'): Promise<Chain> {
+  const bounds = [0, ...cuts, pool.options.model.config.numLayers]
   const runners: ShardRunner[] = []
-  for (const [i, startLayer] of bounds.slice(0, -1).entries()) {
-    runners.push(await loadShard({ ...options, startLayer, endLayer: bounds[i + 1] ?? 0 }))
-  }
-  async function run(sequence: SequenceId, tokens: ChainTokens, want: ShardWant, handoff = chainHandoff): Promise<ShardOutput> {
-    const { position, ids, reach = position + ids.length } = tokens
-    let input: ShardInput = { type: 'tokens', ids }
-    let output: ShardOutput = { type: 'none' }
-    for (const [i, runner] of runners.entries()) {
-      const isLast = i === runners.length - 1
-      output = await runner.run({
-        sequence,
-        position,
-        count: ids.length,
-        reach,
-        input,
-        want: isLast ? want : { type: 'hidden', numberType: handoff },
-      })
-      if (!isLast && output.type === 'hidden') input = { type: 'hidden', numberType: handoff, bytes: output.bytes }
-    }
-    return output
-  }
+  for (const [i, startLayer] of bounds.slice(0, -1).entries()) runners.push(await pool.take(startLayer, bounds[i + 1] ?? 0))
   return {
     runners,
     open: (sequence, maxTokens) => runners.forEach((runner) => runner.open(sequence, maxTokens)),
-    run,
+    run: (sequence, tokens, want, handoff = chainHandoff) => runChain(runners, sequence, tokens, want, handoff),
     release: (sequence) => runners.forEach((runner) => runner.release(sequence)),
-    dispose: async () => {
-      for (const runner of runners) await runner.dispose()
-    },
   }
+}
+
+async function runChain(
+  runners: readonly ShardRunner[],
+  sequence: SequenceId,
+  tokens: ChainTokens,
+  want: ShardWant,
+  handoff: HandoffType,
+): Promise<ShardOutput> {
+  const { position, ids, reach = position + ids.length } = tokens
+  let input: ShardInput = { type: 'tokens', ids }
+  let output: ShardOutput = { type: 'none' }
+  for (const [i, runner] of runners.entries()) {
+    const isLast = i === runners.length - 1
+    output = await runner.run({ sequence, position, count: ids.length, reach, input, want: isLast ? want : { type: 'hidden', numberType: handoff } })
+    if (!isLast && output.type === 'hidden') input = { type: 'hidden', numberType: handoff, bytes: output.bytes }
+  }
+  return output
 }
 
 /** Index of the largest; the lowest among equals. */
@@ -88,7 +107,7 @@ export async function greedy(
   chain.open(sequence, promptIds.length + options.maxTokens)
   try {
     const ids: number[] = []
-    let [position, pending, reach] = [0, promptIds, promptIds.length]
+    let [position, pending, reach]: [number, readonly number[], number] = [0, promptIds, promptIds.length]
     for (;;) {
       const chunk = pending.slice(0, options.chunk)
       pending = pending.slice(chunk.length)
@@ -101,7 +120,9 @@ export async function greedy(
       ids.push(id)
       if (ids.length === options.maxTokens || options.stopIds.includes(id)) return ids
       pending = [id]
-      reach = position + 1
+      // All tokens again where the rotation of all changes.
+      if (position === chain.runners[0]?.restartAt) [position, pending] = [0, [...promptIds, ...ids]]
+      reach = position + pending.length
     }
   } finally {
     chain.release(sequence)

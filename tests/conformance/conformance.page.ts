@@ -28,9 +28,14 @@ async function environment({ url, backend, wasmPaths }: PageCase): Promise<CaseO
   return { ort, source, backend, ...(backend === 'webgpu' ? { gpu: await (gpu ??= openRunnerGpu()) } : {}) }
 }
 
-export async function conformance({ leastPartBytes, ...options }: PageCase & Pick<CaseOptions, 'leastPartBytes'>): Promise<PageCaseResult> {
+export async function conformance({
+  leastPartBytes,
+  mostShards,
+  ...options
+}: PageCase & Pick<CaseOptions, 'leastPartBytes' | 'mostShards'>): Promise<PageCaseResult> {
   try {
-    return { report: await runCase({ ...(await environment(options)), ...(leastPartBytes === undefined ? {} : { leastPartBytes }) }) }
+    const choices = { ...(leastPartBytes === undefined ? {} : { leastPartBytes }), ...(mostShards === undefined ? {} : { mostShards }) }
+    return { report: await runCase({ ...(await environment(options)), ...choices }) }
   } catch (thrown) {
     return {
       error: toWireError(toClusterError(thrown)),

@@ -1,7 +1,7 @@
 /** The embedded model's reference answers, straight from the runner. */
 import { z } from 'zod'
 import { describeModel } from '../../core/model/describe-model.ts'
-import { greedy, loadChain, type ChainOptions } from './chain.ts'
+import { chainOf, greedy, shardPool, type ChainOptions } from './chain.ts'
 
 const samplesSchema = z.looseObject({ samples: z.array(z.looseObject({ prompt_ids: z.array(z.number()), generated_ids: z.array(z.number()) })) })
 
@@ -28,11 +28,12 @@ export async function runEmber(options: EmberOptions): Promise<EmberReport> {
   const text = await options.source.readText('samples.json')
   if (text === null) throw new Error('the embedded model has no samples.json')
   const samples = samplesSchema.parse(JSON.parse(text)).samples.slice(0, options.limit)
-  const chain = await loadChain({ ...options, model, contextLength: model.contextLength }, options.cuts ?? [], options.handoff)
+  const pool = shardPool({ ...options, model, contextLength: model.contextLength })
   const different: number[] = []
   let tokens = 0
   const start = performance.now()
   try {
+    const chain = await chainOf(pool, options.cuts ?? [], options.handoff)
     for (const [i, sample] of samples.entries()) {
       const expected = sample.generated_ids
       const ids = await greedy(chain, sample.prompt_ids, { maxTokens: expected.length, stopIds: model.eosIds, chunk: CHUNK_TOKENS })
@@ -40,7 +41,7 @@ export async function runEmber(options: EmberOptions): Promise<EmberReport> {
       if (ids.join() !== expected.join()) different.push(i)
     }
   } finally {
-    await chain.dispose()
+    await pool.dispose()
   }
   return { equal: samples.length - different.length, total: samples.length, tokens, milliseconds: performance.now() - start, different }
 }

@@ -11,7 +11,7 @@ export function conformancePage(cells: readonly TableCell[], about: string): str
   return `# Conformance
 
 Each case is a checkpoint with what Hugging Face transformers computes from it in float32. A case passes when every check does: hidden states
-after every layer, logits within the case's float32 bound, greedy ids equal; for the whole model, for every split in two and one in three, with the prompt
+after every layer, logits within the case's float32 bound, greedy ids equal; for the whole model, for every split in two and every split in three, with the prompt
 at once, in chunks, and token by token over the KV cache. Beside the number of checks: the largest error of any check as a share of its bound.
 
 ${about}

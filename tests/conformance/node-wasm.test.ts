@@ -11,7 +11,7 @@ const folder = (path: string): string => fileURLToPath(new URL(path, import.meta
 const EMBER = folder('../../models/ember')
 
 /** Cases in the repository. */
-const FIXTURES = ['llama', 'qwen3', 'gemma2', 'mixtral']
+const FIXTURES = ['llama', 'qwen3', 'gemma2', 'mixtral', 'phi3_crossing', 'deepseek_v3_groups']
 /** The whole set, where it is at hand: it is too large for the repository. */
 const WHOLE = folder('../../../shared/golden/arch')
 const others = existsSync(WHOLE) ? readdirSync(WHOLE).filter((name) => !FIXTURES.includes(name)) : []
@@ -22,12 +22,12 @@ async function expectAgreement(path: string, parts: Pick<CaseOptions, 'leastPart
   const { numLayers } = (await describeModel(source)).config
   const { checks } = await runCase({ source, backend: 'wasm', ort, ...parts })
   expect(checks.filter((check) => !check.passed)).toEqual([])
-  // Whole, every cut in two, one in three.
-  expect(checks.length).toBe(6 + (numLayers - 1 + (numLayers > 2 ? 1 : 0)) * 6)
+  // Whole, every split in two, every split in three.
+  expect(checks.length).toBe(6 + (numLayers - 1) * 6 + ((numLayers - 1) * (numLayers - 2) * 3) / 2)
 }
 
 for (const name of FIXTURES) {
-  test(`the ${name} case agrees with transformers on node-wasm, whole and split at every cut`, { timeout: 60_000 }, async () =>
+  test(`the ${name} case agrees with transformers on node-wasm, whole and in every two and three parts`, { timeout: 60_000 }, async () =>
     expectAgreement(folder(`../fixtures/golden/${name}`)),
   )
 }

@@ -1,15 +1,18 @@
-/** One golden case on one backend: whole, split at every cut and in three, chunked, token by token, rewound, interleaved. */
+/** One golden case on one backend: whole, in every two and every three parts, chunked, token by token, rewound, interleaved. */
 import { describeModel } from '../../core/model/describe-model.ts'
 import { asFloat32 } from '../../core/quant/stored.ts'
 import type { HandoffType, ShardOutput } from '../../runtime/shard-runner.ts'
-import { greedy, loadChain, newSequence, type Chain, type ChainOptions } from './chain.ts'
+import { chainOf, greedy, newSequence, shardPool, type Chain, type ChainOptions, type ShardPool } from './chain.ts'
 import { readGolden, type Golden } from './golden.ts'
 
 export type Check = { readonly name: string; readonly maxError: number; readonly bound: number; readonly passed: boolean }
 /** Told but not judged. */
 export type Observation = { readonly name: string; readonly value: string }
 export type CaseReport = { readonly checks: readonly Check[]; readonly observations: readonly Observation[] }
-export type CaseOptions = Omit<ChainOptions, 'model' | 'contextLength' | 'weightFormat'>
+export type CaseOptions = Omit<ChainOptions, 'model' | 'contextLength' | 'weightFormat'> & {
+  /** Most shards a model is split into; 3 when absent. */
+  readonly mostShards?: 1 | 2 | 3
+}
 
 const CHUNK_TOKENS = 7
 
@@ -84,44 +87,20 @@ async function rewindCheck(chain: Chain, golden: Golden): Promise<Check> {
   }
 }
 
-async function withChain<Result>(
-  options: ChainOptions,
-  cuts: readonly number[],
-  use: (chain: Chain) => Promise<Result>,
-  handoff: 'f16' | 'f32' = 'f32',
-): Promise<Result> {
-  const chain = await loadChain(options, cuts, handoff)
-  try {
-    return await use(chain)
-  } finally {
-    await chain.dispose()
-  }
-}
-
 type Whole = { readonly checks: readonly Check[]; readonly logits: Float32Array }
 
-async function wholeChecks(options: ChainOptions, golden: Golden): Promise<Whole> {
-  return withChain(options, [], async (chain) => {
-    const ids = golden.ids('input_ids')
-    const last = options.model.config.numLayers - 1
-    const logits = await promptRun(chain, ids, 'all-logits')
-    const checks = [
-      within(
-        'whole: last hidden states',
-        maxError(await promptRun(chain, ids, 'hidden'), golden.floats(`hidden_after_layer_${last}`)),
-        golden.atol.float32,
-      ),
-      within('whole: logits', maxError(logits, golden.floats('logits')), golden.atol.float32),
-      ...(await greedyChecks(chain, golden, 'whole')),
-      await rewindCheck(chain, golden),
-      within(
-        'released sequences hold no cache',
-        chain.runners.reduce((sum, runner) => sum + runner.openSequences(), 0),
-        0,
-      ),
-    ]
-    return { checks, logits }
-  })
+async function wholeChecks(pool: ShardPool, golden: Golden): Promise<Whole> {
+  const chain = await chainOf(pool, [])
+  const ids = golden.ids('input_ids')
+  const last = `hidden_after_layer_${pool.options.model.config.numLayers - 1}`
+  const logits = await promptRun(chain, ids, 'all-logits')
+  const checks = [
+    within('whole: last hidden states', maxError(await promptRun(chain, ids, 'hidden'), golden.floats(last)), golden.atol.float32),
+    within('whole: logits', maxError(logits, golden.floats('logits')), golden.atol.float32),
+    ...(await greedyChecks(chain, golden, 'whole')),
+    await rewindCheck(chain, golden),
+  ]
+  return { checks, logits }
 }
 
 /** The first shard of a chain as a chain of its own: its hidden states are what crosses the first cut. */
@@ -137,47 +116,71 @@ function firstShard(chain: Chain): Chain {
 }
 
 /** Against the golden values, and how far from the whole model with f32 and with f16 between the shards. */
-async function splitChecks(options: ChainOptions, golden: Golden, cuts: readonly number[], whole: Float32Array): Promise<CaseReport> {
+async function twoShardChecks(pool: ShardPool, golden: Golden, cut: number, whole: Float32Array): Promise<CaseReport> {
+  const label = `split at ${cut}`
+  const chain = await chainOf(pool, [cut])
+  const ids = golden.ids('input_ids')
+  const hidden = await promptRun(firstShard(chain), ids, 'hidden')
+  const logits = await promptRun(chain, ids, 'all-logits')
+  const halves = await promptRun(chain, ids, 'all-logits', 'f16')
+  const distance = maxError(whole, logits)
+  return {
+    checks: [
+      within(`${label}: hidden states at the cut`, maxError(hidden, golden.floats(`hidden_after_layer_${cut - 1}`)), golden.atol.float32),
+      within(`${label}: logits`, maxError(logits, golden.floats('logits')), golden.atol.float32),
+      within(`${label}: logits against the whole model's`, distance, golden.atol.float32),
+      within(`${label}: logits with f16 between shards`, maxError(whole, halves), golden.atol.float16),
+      ...(await greedyChecks(chain, golden, label)),
+    ],
+    observations: [
+      {
+        name: `${label} against whole`,
+        value: `f32 hand-off ${distance === 0 ? 'exact' : distance.toExponential(2)}, f16 hand-off ${maxError(whole, halves).toExponential(2)}`,
+      },
+    ],
+  }
+}
+
+/** Logits of the prompt and of the continuation; what crosses each cut was judged with two shards. */
+async function threeShardChecks(pool: ShardPool, golden: Golden, cuts: readonly [number, number]): Promise<Check[]> {
   const label = `split at ${cuts.join(', ')}`
-  return withChain(options, cuts, async (chain) => {
-    const ids = golden.ids('input_ids')
-    const hidden = await promptRun(firstShard(chain), ids, 'hidden')
-    const logits = await promptRun(chain, ids, 'all-logits')
-    const halves = await promptRun(chain, ids, 'all-logits', 'f16')
-    const distance = maxError(whole, logits)
-    return {
-      checks: [
-        within(
-          `${label}: hidden states at the cut`,
-          maxError(hidden, golden.floats(`hidden_after_layer_${(cuts[0] ?? 1) - 1}`)),
-          golden.atol.float32,
-        ),
-        within(`${label}: logits`, maxError(logits, golden.floats('logits')), golden.atol.float32),
-        within(`${label}: logits against the whole model's`, distance, golden.atol.float32),
-        within(`${label}: logits with f16 between shards`, maxError(whole, halves), golden.atol.float16),
-        ...(await greedyChecks(chain, golden, label)),
-      ],
-      observations: [
-        {
-          name: `${label} against whole`,
-          value: `f32 hand-off ${distance === 0 ? 'exact' : distance.toExponential(2)}, f16 hand-off ${maxError(whole, halves).toExponential(2)}`,
-        },
-      ],
-    }
-  })
+  const chain = await chainOf(pool, cuts)
+  const logits = await promptRun(chain, golden.ids('input_ids'), 'all-logits')
+  return [within(`${label}: logits`, maxError(logits, golden.floats('logits')), golden.atol.float32), ...(await greedyChecks(chain, golden, label))]
+}
+
+type Splits = { readonly two: readonly number[]; readonly three: readonly (readonly [number, number])[] }
+
+/** First layers of the later shards, of every way to split. */
+function splitsOf(numLayers: number, mostShards: number): Splits {
+  const cuts = Array.from({ length: numLayers - 1 }, (_, i) => i + 1)
+  const pairs = cuts.flatMap((first) => cuts.filter((second) => second > first).map((second) => [first, second] as const))
+  return { two: mostShards > 1 ? cuts : [], three: mostShards > 2 ? pairs : [] }
+}
+
+async function runChecks(pool: ShardPool, golden: Golden, splits: Splits): Promise<CaseReport> {
+  const whole = await wholeChecks(pool, golden)
+  const checks: Check[] = [...whole.checks]
+  const observations: Observation[] = []
+  for (const cut of splits.two) {
+    const report = await twoShardChecks(pool, golden, cut, whole.logits)
+    checks.push(...report.checks)
+    observations.push(...report.observations)
+  }
+  for (const cuts of splits.three) checks.push(...(await threeShardChecks(pool, golden, cuts)))
+  const held = pool.runners().reduce((sum, runner) => sum + runner.openSequences(), 0)
+  return { checks: [...checks, within('released sequences hold no cache', held, 0)], observations }
 }
 
 /** @throws {ClusterError} unsupported_model, unsupported_backend: the case is refused, not failed */
-export async function runCase(options: CaseOptions): Promise<CaseReport> {
+export async function runCase({ mostShards = 3, ...options }: CaseOptions): Promise<CaseReport> {
   const model = await describeModel(options.source)
   const golden = await readGolden(options.source)
   const contextLength = golden.ids('input_ids').length + golden.ids('greedy_ids').length
-  const chain: ChainOptions = { ...options, model, contextLength, weightFormat: 'f32' }
-  const { numLayers } = model.config
-  const twoWay = Array.from({ length: numLayers - 1 }, (_, i) => [i + 1])
-  const threeWay = numLayers > 2 ? [[1, numLayers - 1]] : []
-  const whole = await wholeChecks(chain, golden)
-  const reports: CaseReport[] = [{ checks: whole.checks, observations: [] }]
-  for (const cuts of [...twoWay, ...threeWay]) reports.push(await splitChecks(chain, golden, cuts, whole.logits))
-  return { checks: reports.flatMap((report) => report.checks), observations: reports.flatMap((report) => report.observations) }
+  const pool = shardPool({ ...options, model, contextLength, weightFormat: 'f32' })
+  try {
+    return await runChecks(pool, golden, splitsOf(model.config.numLayers, mostShards))
+  } finally {
+    await pool.dispose()
+  }
 }

@@ -124,6 +124,7 @@ function toyRunner(startLayer: number, endLayer: number, pace: ToyPace): ShardRu
     startLayer,
     endLayer,
     hiddenSize: WIDTH,
+    restartAt: null,
     heldBytes: (endLayer - startLayer) * 100,
     quantization: quantizationOf([]),
     open: (sequence) => {

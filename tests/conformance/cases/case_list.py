@@ -159,3 +159,8 @@ case("deepseek_v3", "no-query-rank", {"q_lora_rank": None, "first_k_dense_replac
 case("deepseek_v3", "one-group", {"n_group": 1, "topk_group": 1, "rope_interleave": False, "attention_bias": True}, dtype="bfloat16")
 case("deepseek_v3", "yarn", {"rope_scaling": {**YARN, "mscale": 0.8, "mscale_all_dim": 1.1}}, prompt=40)
 case("deepseek_v3", "wide-values", {"v_head_dim": 26, "first_k_dense_replace": 3, "rope_scaling": {**YARN, "type": "yarn", "mscale": 1.0, "mscale_all_dim": 1.0}}, prompt=40)
+
+# Small enough for the repository (tests/fixtures/golden): a continuation that changes its rotation, groups with negative scores.
+TINY = {"num_hidden_layers": 3, "vocab_size": 67}
+case("phi3", "tiny-crossing", {**TINY, "rope_scaling": LONGROPE, "original_max_position_embeddings": 32}, dtype="bfloat16", prompt=25)
+case("deepseek_v3", "tiny-groups", {**TINY}, dtype="bfloat16")
