@@ -34,14 +34,14 @@ beforeEach(async () => {
   folder = mkdtempSync(path.join(tmpdir(), 'ringlet-catalog-'))
   view = viewOf([], [], [])
   forgotten = []
-  const models = createModelCatalog([MODELS, folder])
+  const models = createModelCatalog({ folders: [MODELS, folder] })
   gateway = await startGateway(
     {},
     {
       models,
       wishes: { ...NO_WISHES, forget: (model) => void forgotten.push(model) },
-      uploads: createUploads(folder, async (model) => (await models.folderOf(model)) !== null),
-      cards: createModelCards({ models, fits, view: () => view, isRemovable: (entry) => entry.folder?.startsWith(folder) ?? false }),
+      uploads: createUploads(folder, async (model) => (await models.filesOf(model)) !== null),
+      cards: createModelCards({ models, fits, view: () => view, isRemovable: (entry) => entry.files?.folder.startsWith(folder) ?? false }),
       maxBodyBytes: 1024,
     },
   )

@@ -27,7 +27,7 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true }))
 
 test('models are listed with folders of two levels, and read by id with a slash, raw or escaped', async () => {
-  await using gateway = await startGateway({}, { models: createModelCatalog([MODELS, path.join(folder, 'models')]) })
+  await using gateway = await startGateway({}, { models: createModelCatalog({ folders: [MODELS, path.join(folder, 'models')] }) })
   expect(await (await fetch(`${gateway.url}/v1/models`)).json()).toEqual({
     object: 'list',
     data: ['ember', 'org/tiny.model'].map((id) => ({ id, object: 'model', created: expect.any(Number), owned_by: 'ringlet' })),
@@ -44,7 +44,7 @@ test('files of models come by byte range and each byte is told with its reader',
   const told: ModelBytes[] = []
   await using gateway = await startGateway(
     {},
-    { models: createModelCatalog([path.join(folder, 'models')]), onModelBytes: (bytes) => told.push(bytes) },
+    { models: createModelCatalog({ folders: [path.join(folder, 'models')] }), onModelBytes: (bytes) => told.push(bytes) },
   )
   const url = `${gateway.url}/models/org/tiny.model/model.safetensors`
   const part = await fetch(url, { headers: { range: 'bytes=2-4', 'x-ringlet-peer': 'peer-abc' } })
@@ -60,7 +60,7 @@ test('files of models come by byte range and each byte is told with its reader',
 })
 
 test('no path leads out of a model’s folder', async () => {
-  await using gateway = await startGateway({}, { models: createModelCatalog([path.join(folder, 'models')]) })
+  await using gateway = await startGateway({}, { models: createModelCatalog({ folders: [path.join(folder, 'models')] }) })
   for (const file of [
     '..%2f..%2f..%2fsecret.txt',
     '%2e%2e/%2e%2e/%2e%2e/secret.txt',

@@ -12,7 +12,7 @@ function pathIn(folder: string, file: string): string {
 
 /**
  * A checkpoint in a folder on disk. Messages name it by its last part: they reach clients, to whom the disk is no business.
- * @param gguf the file that is the checkpoint, where it is one of GGUF's format
+ * @param gguf the file that is the whole checkpoint; null for config.json and safetensors
  */
 export const folderSource = (folder: string, gguf: string | null = null): ModelSource => ({
   label: basename(folder),

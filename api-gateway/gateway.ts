@@ -19,12 +19,14 @@ import { clusterRoutes, type PlacementWishes } from './routes/cluster.ts'
 import { catalogRoutes } from './routes/catalog.ts'
 import { completionRoutes } from './routes/completions.ts'
 import { healthRoutes } from './routes/health.ts'
+import { hubFileRoutes } from './routes/hub-files.ts'
 import { modelFileRoutes, type ModelBytes } from './routes/model-files.ts'
 import { messageRoutes } from './routes/messages.ts'
 import { modelRoutes } from './routes/models.ts'
 import { ollamaRoutes } from './routes/ollama.ts'
 import { isolate, pageRoutes } from './routes/pages.ts'
 import { responseRoutes } from './routes/responses.ts'
+import type { Hub } from './hub-access.ts'
 import type { Uploads } from './uploads.ts'
 
 export type GatewayOptions = {
@@ -44,6 +46,8 @@ export type GatewayOptions = {
   /** Folder of the built pages; null = API only. */
   readonly staticDir: string | null
   readonly weightOrigins: readonly string[]
+  /** Whose private files are handed on to devices; null = none. */
+  readonly hub: Hub | null
   readonly maxBodyBytes?: number
   readonly onModelBytes?: (bytes: ModelBytes) => void
 }
@@ -152,6 +156,7 @@ export function createGateway(options: GatewayOptions): Express {
   app.use(clusterRoutes(backend.view, models, options.wishes))
   app.get('/metrics', async (_request, response) => void response.type(metrics.contentType).send(await metrics.render()))
   app.use(modelFileRoutes(models, options.onModelBytes))
+  if (options.hub) app.use(hubFileRoutes(options.hub))
   if (options.staticDir !== null) app.use(pageRoutes({ staticDir: options.staticDir, weightOrigins: options.weightOrigins }))
   app.use(endOfRoutes)
   app.use(answerErrors(log))

@@ -8,7 +8,6 @@ import type { Capabilities } from '../protocol/cluster.ts'
 import { isModelId, peerId } from '../protocol/ids.ts'
 import { PROTOCOL_VERSION } from '../protocol/version.ts'
 import { formatsOf } from '../core/graph/emit-options.ts'
-import { httpSource } from '../core/model/http-source.ts'
 import type { ModelSource } from '../core/model/model-source.ts'
 import { createDevice } from '../runtime/device.ts'
 import { loadShard } from '../runtime/load-shard.ts'
@@ -18,7 +17,7 @@ import { openPortNetwork } from '../runtime/port-network.ts'
 import { createPortPair } from '../runtime/port-pair.ts'
 import { systemClock } from '../runtime/system-clock.ts'
 import { folderSource } from './folder-source.ts'
-import { belowHub, HUB_READING } from './hub-models.ts'
+import { farOpener } from './hub-access.ts'
 import type { LocalDeviceOptions } from './local-device.ts'
 import { createNodePeerHost } from './transport/node-peer-host.ts'
 
@@ -33,20 +32,17 @@ const capabilities: Capabilities = {
   hardware: `the server itself, Node ${process.versions.node}`,
 }
 
-/** `/models/ID` of this server comes straight from its disk, and what is below its hub's address by HTTP: a wish may not send the server anywhere else. */
+const openFar = farOpener(options.hub, options.addresses)
+
+/** A model of this server comes straight from its disk, all else by HTTP from where the server may go. */
 function openSource(source: string): ModelSource {
-  const id = /^\/models\/(.+)$/.exec(source)?.[1]
-  if (id === undefined) {
-    const { hub } = options
-    const href = belowHub(source, hub?.endpoint ?? null)
-    return httpSource(href, { ...HUB_READING, ...(hub?.token ? { token: hub.token } : {}) })
-  }
-  // A GGUF file is named with its folder.
-  const [, name = id, file = null] = /^(.+)\/([^/]+\.gguf)$/.exec(id) ?? []
-  const gguf = file === null ? null : decodeURIComponent(file)
-  const candidates = isModelId(name) ? options.modelFolders.map((root) => path.join(root, name)) : []
-  const folder = candidates.find((candidate) => existsSync(path.join(candidate, gguf ?? '')))
-  if (folder === undefined) throw new ClusterError('model_not_found', `this server has no model ${name}`)
+  const [, id, name] = /^\/models\/((?:.+\/)?([^/]+))$/.exec(source) ?? []
+  if (id === undefined || name === undefined) return openFar(source)
+  const gguf = name.endsWith('.gguf') ? decodeURIComponent(name) : null
+  const within = gguf === null ? id : path.dirname(id)
+  const folders = within === '.' || isModelId(within) ? options.modelFolders.map((root) => path.join(root, within)) : []
+  const folder = folders.find((candidate) => existsSync(path.join(candidate, gguf ?? 'config.json')))
+  if (folder === undefined) throw new ClusterError('model_not_found', `this server has no model ${id}`)
   return folderSource(folder, gguf)
 }
 

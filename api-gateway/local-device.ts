@@ -1,4 +1,5 @@
 /** The server's own device: the same runner in a worker thread, so that the API answers before any browser joins. */
+import type { Hub } from './hub-access.ts'
 import { spawnWorker } from './spawn-worker.ts'
 
 export type LocalDeviceOptions = {
@@ -9,8 +10,9 @@ export type LocalDeviceOptions = {
   readonly ca?: string
   /** Folders of models: read from disk, not over the network. */
   readonly modelFolders: readonly string[]
-  /** The only other place that weights are read from; null = none. */
-  readonly hub: { readonly endpoint: string; readonly token: string | null } | null
+  /** The only other places that weights are read from: its hub, null = none; and addresses that the server was started with. */
+  readonly hub: Hub | null
+  readonly addresses: readonly string[]
   readonly memoryBytes: number
   readonly threads: number
 }

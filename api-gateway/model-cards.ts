@@ -54,7 +54,7 @@ export function createModelCards({ models, fits, view, isRemovable }: ModelCards
       family: checkpoint?.family ?? null,
       licence: checkpoint?.licence ?? null,
       gated: checkpoint?.gated ?? null,
-      place: (entry?.folder ?? null) === null ? 'hub' : 'server',
+      place: (entry?.files ?? null) === null ? 'hub' : 'server',
       isRemovable: entry !== null && isRemovable(entry),
       facts: known?.facts ?? null,
       isVerified: description !== null,

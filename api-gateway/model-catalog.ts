@@ -1,5 +1,4 @@
-/** The models that this server has files of: `name` or `org/name` below one of its folders. */
-import { readdir } from 'node:fs/promises'
+/** The models that this server can have served: those in its folders, those at addresses it was given, those of its hub. */
 import path from 'node:path'
 import { describeModel } from '../core/model/describe-model.ts'
 import type { ModelDescription } from '../core/model/model-description.ts'
@@ -8,22 +7,17 @@ import type { ModelSource } from '../core/model/model-source.ts'
 import { loadText, type TextModel } from '../core/text/text-model.ts'
 import { ClusterError } from '../protocol/errors.ts'
 import { isModelId, type ModelId } from '../protocol/ids.ts'
-import { checkpointIn } from './checkpoint-folder.ts'
-import { folderSource } from './folder-source.ts'
 import type { HubModels } from './hub-models.ts'
+import { modelAt, modelsIn, openFiles, ownerOf, type LocalModel, type ModelFiles } from './model-folders.ts'
 
 export type ModelEntry = {
   readonly id: ModelId
   /** Seconds since 1970. */
   readonly created: number
   readonly ownedBy: string
-  /** Where this server has its files; null when only the hub has. */
-  readonly folder: string | null
-  /** The file in `folder` that is the checkpoint, where it is one of GGUF's format. */
-  readonly gguf: string | null
-  /** Of the hub. */
-  readonly revision: string
-  /** What a wish names for devices to read: a path of this server, or a URL of its hub. */
+  /** Where this server has its files; null when it has none. */
+  readonly files: ModelFiles | null
+  /** What a wish names for devices to read: a path of this server, or a URL; of a folder, or of a GGUF file. */
   readonly source: string
 }
 
@@ -32,12 +26,14 @@ export type ModelCatalog = {
   /** @throws {ClusterError} model_not_found; `name` may be anything a client sent */
   readonly find: (name: unknown) => Promise<ModelEntry>
   /**
-   * As `find`, of what a person wrote: a name, perhaps with a revision, or an address of the hub. The revision stands from here on.
+   * As `find`, of what a person wrote: a name, or an address of the hub.
    * @throws {ClusterError} invalid_value, model_not_found, source_unavailable
    */
   readonly choose: (reference: string) => Promise<ModelEntry>
-  /** The folder of a model whose files this server has, or null. Never asks the hub. */
-  readonly folderOf: (name: string) => Promise<string | null>
+  /** The files of a model that this server has, or null. Never asks the hub. */
+  readonly filesOf: (id: ModelId) => Promise<ModelFiles | null>
+  /** The file that a path below `/models/` names, or null. @param parts of the path, decoded */
+  readonly locate: (parts: readonly string[]) => Promise<{ readonly model: ModelId; readonly folder: string; readonly file: string } | null>
   /** Loaded once and kept. @throws {ClusterError} source_unavailable, bad_checkpoint, unsupported_model */
   readonly text: (entry: ModelEntry) => Promise<TextModel>
   /** Read once and kept, headers of its weights only. @throws {ClusterError} source_unavailable, bad_checkpoint, unsupported_model */
@@ -48,35 +44,6 @@ export type ModelCatalog = {
   readonly drop: (id: ModelId) => void
 }
 
-async function foldersIn(folder: string): Promise<readonly string[]> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch(() => [])
-  return entries.filter((entry) => entry.isDirectory() || entry.isSymbolicLink()).map((entry) => entry.name)
-}
-
-/** Null where a folder of `root` holds no model of that name. */
-async function entryIn(root: string, name: string): Promise<ModelEntry | null> {
-  const folder = path.join(root, name)
-  const found = isModelId(name) ? await checkpointIn(folder) : null
-  if (!found || !isModelId(name)) return null
-  const { created, gguf } = found
-  const source = `/models/${name}${gguf === null ? '' : `/${encodeURIComponent(gguf)}`}`
-  return { id: name, created, ownedBy: 'ringlet', folder, gguf, revision: 'main', source }
-}
-
-async function entriesIn(root: string): Promise<readonly ModelEntry[]> {
-  const found: ModelEntry[] = []
-  const add = async (name: string): Promise<boolean> => {
-    const entry = await entryIn(root, name)
-    if (entry) found.push(entry)
-    return entry !== null
-  }
-  for (const name of await foldersIn(root)) {
-    if (await add(name)) continue
-    for (const inner of await foldersIn(path.join(root, name))) await add(`${name}/${inner}`)
-  }
-  return found
-}
-
 const notFound = (name: unknown): ClusterError => {
   const message =
     typeof name === 'string' && name !== ''
@@ -85,62 +52,83 @@ const notFound = (name: unknown): ClusterError => {
   return new ClusterError('model_not_found', message, { detail: { param: 'model' } })
 }
 
-/** @param folders searched in order; the first that has a name wins, and `hub` comes last */
-export function createModelCatalog(folders: readonly string[], hub: HubModels | null = null): ModelCatalog {
-  const texts = new Map<string, Promise<TextModel>>()
+const localEntry = ({ id, created, folder, gguf, source }: LocalModel): ModelEntry => ({
+  id,
+  created,
+  ownedBy: 'ringlet',
+  files: { folder, gguf },
+  source,
+})
+const farEntry = (id: ModelId, ownedBy: string, source: string): ModelEntry => ({ id, created: 0, ownedBy, files: null, source })
+
+export type CatalogOptions = {
+  /** Searched in order; the first that has a name wins. */
+  readonly folders: readonly string[]
+  /** Models at addresses that this server was started with. */
+  readonly addresses?: ReadonlyMap<ModelId, string>
+  /** Comes last. */
+  readonly hub?: HubModels | null
+  /** Opens a source that is no folder of this server. @throws {ClusterError} source_unavailable */
+  readonly openFar?: (source: string) => ModelSource
+}
+
+/** Keeps what was loaded for a key; a failed load is tried again by the next request. */
+function kept<T>(): (key: string, load: () => Promise<T>) => Promise<T> {
+  const known = new Map<string, Promise<T>>()
+  return (key, load) => {
+    const loading = known.get(key) ?? load()
+    known.set(key, loading)
+    loading.catch(() => known.delete(key))
+    return loading
+  }
+}
+
+export function createModelCatalog({ folders, addresses = new Map<ModelId, string>(), hub = null, openFar }: CatalogOptions): ModelCatalog {
+  const texts = kept<TextModel>()
   const descriptions = new Map<string, { readonly entry: ModelEntry; readonly model: Promise<ModelDescription> }>()
-  const revisions = new Map<ModelId, string>()
-  const openSource = (entry: ModelEntry): ModelSource => {
-    if (entry.folder !== null) return folderSource(entry.folder, entry.gguf)
-    if (hub) return hub.open(entry)
-    throw notFound(entry.id)
+  const openSource = ({ id, files, source }: ModelEntry): ModelSource => {
+    if (files) return openFiles(files)
+    if (openFar) return openFar(source)
+    throw notFound(id)
   }
   /** Files that were written anew are another model. */
   const keyOf = ({ source, created }: ModelEntry): string => `${source} ${created}`
   const list = async (): Promise<readonly ModelEntry[]> => {
-    const all = (await Promise.all(folders.map(entriesIn))).flat()
+    const local = (await Promise.all(folders.map(modelsIn))).flat().map(localEntry)
+    const all = [...local, ...[...addresses].map(([id, address]) => farEntry(id, 'address', address))]
     return all.filter((entry, at) => all.findIndex((other) => other.id === entry.id) === at).sort((a, b) => (a.id < b.id ? -1 : 1))
+  }
+  const localModel = async (id: ModelId): Promise<LocalModel | null> => {
+    for (const root of folders) {
+      const model = await modelAt(root, id)
+      if (model) return model
+    }
+    return null
   }
   const find = async (name: unknown): Promise<ModelEntry> => {
     if (!isModelId(name)) throw notFound(name)
-    for (const root of folders) {
-      const entry = await entryIn(root, name)
-      if (entry) return entry
-    }
-    const reference = { id: name, revision: revisions.get(name) ?? 'main' }
-    if (hub && (await hub.has(reference))) return { ...reference, created: 0, ownedBy: 'hub', folder: null, gguf: null, source: hub.url(reference) }
-    throw notFound(name)
+    const local = await localModel(name)
+    if (local) return localEntry(local)
+    const address = addresses.get(name)
+    if (address !== undefined) return farEntry(name, 'address', address)
+    const source = hub ? await hub.find(name) : null
+    if (source === null) throw notFound(name)
+    return farEntry(name, 'hub', source)
   }
   return {
     list,
     find,
-    choose: async (reference) => {
-      const { id, revision } = parseModelReference(reference, hub?.endpoint ?? null)
-      const before = revisions.get(id)
-      revisions.set(id, revision)
-      try {
-        return await find(id)
-      } catch (error) {
-        if (before === undefined) revisions.delete(id)
-        else revisions.set(id, before)
-        throw error
+    choose: async (reference) => find(parseModelReference(reference, hub?.endpoint ?? null)),
+    filesOf: localModel,
+    locate: async (parts) => {
+      if (parts.some((part) => part === '' || part.startsWith('.'))) return null
+      for (const root of folders) {
+        const owner = await ownerOf(root, parts)
+        if (owner) return { model: owner.id, folder: owner.folder, file: path.relative(owner.folder, path.join(root, ...parts)) }
       }
-    },
-    folderOf: async (name) => {
-      if (!isModelId(name)) return null
-      for (const root of folders) if ((await checkpointIn(path.join(root, name))) !== null) return path.join(root, name)
       return null
     },
-    text: (entry) => {
-      const key = keyOf(entry)
-      const known = texts.get(key)
-      if (known) return known
-      const loading = loadText(openSource(entry))
-      texts.set(key, loading)
-      // A failed load is tried again by the next request.
-      loading.catch(() => texts.delete(key))
-      return loading
-    },
+    text: (entry) => texts(keyOf(entry), async () => loadText(openSource(entry))),
     describe: (entry) => {
       const key = keyOf(entry)
       const known = descriptions.get(key)
@@ -150,10 +138,9 @@ export function createModelCatalog(folders: readonly string[], hub: HubModels | 
       model.catch(() => descriptions.delete(key))
       return model
     },
-    described: () => [...descriptions.values()].map(({ entry }) => entry).filter(({ folder }) => folder === null),
+    described: () => [...descriptions.values()].map(({ entry }) => entry).filter(({ files }) => files === null),
     drop: (id) => {
       for (const [key, { entry }] of descriptions) if (entry.id === id) descriptions.delete(key)
-      revisions.delete(id)
     },
   }
 }

@@ -19,6 +19,7 @@ test('gives every option its documented default', () => {
     host: '127.0.0.1',
     home: '/home/ann/.local/share/ringlet',
     modelsDir: '/home/ann/.local/share/ringlet/models',
+    modelUrls: new Map(),
     model: 'ember',
     devices: 0,
     maxDevices: 1024,

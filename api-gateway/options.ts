@@ -12,8 +12,10 @@ export type Options = {
   readonly host: string
   /** Folder of this server's own files: models, keys, certificates. */
   readonly home: string
-  /** Folder of models, one folder each, beside the embedded one. */
+  /** Folder of models, folders or GGUF files, beside the embedded one. */
   readonly modelsDir: string
+  /** Models at addresses: each a GGUF file, or a folder with a config.json. */
+  readonly modelUrls: ReadonlyMap<ModelId, string>
   readonly model: ModelId
   /** Headless browser devices to open on this machine. */
   readonly devices: number
@@ -115,6 +117,14 @@ function dataFolder(env: Environment, platform: NodeJS.Platform, homeDir: string
 const url = (name: string, text: string): string =>
   URL.canParse(text) && /^https?:/.test(text) ? text.replace(/\/+$/, '') : refuse(name, 'an http or https URL', text)
 
+/** `NAME=URL`; several, separated by spaces, in the environment's variable. */
+function modelUrl(text: string): readonly [ModelId, string] {
+  const [, name, address = ''] = /^([^=]+)=(.+)$/.exec(text) ?? []
+  if (!isModelId(name) || !URL.canParse(address) || !/^https?:/.test(address))
+    return refuse('--model-url', 'NAME=URL with an http or https URL of a .gguf file or of a folder with config.json', text)
+  return [name, new URL(address).href]
+}
+
 /**
  * @param argv arguments after the program's name
  * @throws {ClusterError} invalid_value; the message names the option, what it expects and what came
@@ -134,7 +144,15 @@ export function parseOptions(
     host: last('host'),
     home,
     modelsDir: path.resolve(last('models-dir') || path.join(home, 'models')),
-    model: isModelId(model) ? model : refuse('--model', 'a model id such as ember or org/name', model),
+    modelUrls: new Map(
+      values('model-url').flatMap((urls) =>
+        urls
+          .split(/\s+/)
+          .filter((text) => text !== '')
+          .map(modelUrl),
+      ),
+    ),
+    model: isModelId(model) ? model : refuse('--model', 'a model id such as ember, org/name or org/name/file.gguf', model),
     devices: integer('devices', last('devices'), 0, 64),
     maxDevices: integer('max-devices', last('max-devices'), 1, 1024),
     backend: choice('backend', last('backend'), ['auto', ...backendSchema.options]),

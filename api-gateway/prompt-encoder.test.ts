@@ -8,7 +8,7 @@ const encoder = createPromptEncoder()
 afterAll(() => encoder.close())
 
 test('a thread gives the ids and the errors that the caller’s own thread gives', async () => {
-  const [text, entry] = [await emberText(), await createModelCatalog([MODELS]).find('ember')]
+  const [text, entry] = [await emberText(), await createModelCatalog({ folders: [MODELS] }).find('ember')]
   // Spaces alone are never refused by length before tokenizing, and 9000 of anything go to the thread.
   await expect(encoder.text(entry, text, `${' '.repeat(9000)}x`)).resolves.toEqual(text.encode(`${' '.repeat(9000)}x`))
   const turns = [{ role: 'user', content: `Hello${' '.repeat(9000)}` }]
@@ -20,9 +20,9 @@ test('a thread gives the ids and the errors that the caller’s own thread gives
 })
 
 test('a GGUF file alone is a model, and the thread reads its tokenizer as the caller’s own thread does', async () => {
-  const catalog = createModelCatalog([fileURLToPath(new URL('../tests/fixtures/gguf/', import.meta.url))])
+  const catalog = createModelCatalog({ folders: [fileURLToPath(new URL('../tests/fixtures/gguf/', import.meta.url))] })
   const entry = await catalog.find('llama')
-  expect(entry).toMatchObject({ gguf: 'model.gguf', source: '/models/llama/model.gguf' })
+  expect(entry).toMatchObject({ files: { gguf: 'model.gguf' }, source: '/models/llama/model.gguf' })
   expect((await catalog.list()).map(({ id }) => id)).toEqual(['llama'])
   const text = await catalog.text(entry)
   const turns = [{ role: 'user', content: `Hello${' '.repeat(9000)}` }]

@@ -12,7 +12,8 @@ import { createSignalServer } from '../signal-server/signal-server.ts'
 import { isLoopback, lanAddresses, ownAddress } from './addresses.ts'
 import { loadCertificate } from './certificate.ts'
 import { createGateway, HTTP_LIMITS, type GatewayOptions } from './gateway.ts'
-import { createHubModels, hubOrigins } from './hub-models.ts'
+import { farOpener, type Hub } from './hub-access.ts'
+import { createHubModels } from './hub-models.ts'
 import { startLocalDevice, type LocalDevice } from './local-device.ts'
 import type { Log } from './log.ts'
 import { createModelCards } from './model-cards.ts'
@@ -23,6 +24,7 @@ import type { Options } from './options.ts'
 import { createPromptEncoder } from './prompt-encoder.ts'
 import type { ModelBytes } from './routes/model-files.ts'
 import { createUploads } from './uploads.ts'
+import { weightOrigins } from './weight-origins.ts'
 import { joinAsGateway, type GatewayPeer } from './transport/gateway-peer.ts'
 
 const ROOT = path.join(import.meta.dirname, '..')
@@ -86,6 +88,8 @@ const LOCAL_MEMORY_SHARE = 0.25
 /** This process as its own peers reach it. */
 type Home = { readonly url: string; readonly token: string; readonly ca: string | null }
 
+const hubOf = ({ offline, hfEndpoint, hfToken }: Options): Hub | null => (offline ? null : { endpoint: hfEndpoint, token: hfToken })
+
 function openLocalDevice(options: Options, { url, token, ca }: Home, modelFolders: readonly string[], log: Log): LocalDevice | null {
   if (options.localDevice === 'off') return null
   const memoryBytes = Math.floor(totalmem() * LOCAL_MEMORY_SHARE)
@@ -94,7 +98,8 @@ function openLocalDevice(options: Options, { url, token, ca }: Home, modelFolder
       url,
       token,
       modelFolders,
-      hub: options.offline ? null : { endpoint: options.hfEndpoint, token: options.hfToken },
+      hub: hubOf(options),
+      addresses: [...options.modelUrls.values()],
       memoryBytes,
       threads: 1,
       ...(ca === null ? {} : { ca }),
@@ -126,7 +131,13 @@ async function awaitServing(peer: GatewayPeer, options: Options, devices: number
 export async function startServer(options: Options, hooks: ServeHooks): Promise<RunningServer> {
   const { log } = hooks
   const modelFolders = [path.join(ROOT, 'models'), options.modelsDir]
-  const models = createModelCatalog(modelFolders, options.offline ? null : createHubModels(options.hfEndpoint, options.hfToken))
+  const hub = hubOf(options)
+  const models = createModelCatalog({
+    folders: modelFolders,
+    addresses: options.modelUrls,
+    hub: hub && createHubModels(hub),
+    openFar: farOpener(hub, [...options.modelUrls.values()]),
+  })
   const { id } = await models.find(options.model)
   const token = randomBytes(32).toString('hex')
   const { server, ca } = await openServer(options)
@@ -143,8 +154,8 @@ export async function startServer(options: Options, hooks: ServeHooks): Promise<
   const defaults = { strategy: options.placement, quality: options.quality, maxDevices: options.maxDevices }
   const backend = wishingBackend(peer.client, peer.network, wishes, models, defaults)
   const fits = createModelFits()
-  const uploads = createUploads(options.modelsDir, async (model) => (await models.folderOf(model)) !== null)
-  const isRemovable = ({ folder }: ModelEntry): boolean => folder?.startsWith(options.modelsDir + path.sep) ?? false
+  const uploads = createUploads(options.modelsDir, async (model) => (await models.filesOf(model)) !== null)
+  const isRemovable = ({ files }: ModelEntry): boolean => files?.folder.startsWith(options.modelsDir + path.sep) ?? false
   const cards = createModelCards({ models, fits, view: peer.network.view, isRemovable })
   server.on('request', createGateway({ ...gatewaySettings(options, hooks), backend, models, encoder, wishes, cards, uploads }))
   // Headless devices that join one by one would re-form the ring each time: the first placement waits for all of them.
@@ -182,7 +193,8 @@ function gatewaySettings(
     origins: [],
     log,
     staticDir: path.join(ROOT, 'dist/web'),
-    weightOrigins: options.offline ? [] : hubOrigins(options.hfEndpoint),
+    hub: hubOf(options),
+    weightOrigins: weightOrigins([...(options.offline ? [] : [options.hfEndpoint]), ...options.modelUrls.values()]),
     ...(onModelBytes ? { onModelBytes } : {}),
   }
 }

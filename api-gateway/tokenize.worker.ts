@@ -4,23 +4,21 @@ import { parentPort } from 'node:worker_threads'
 import type { ChatTurn } from '../core/text/chat-template.ts'
 import { loadText, type EncodeChatOptions, type TextModel } from '../core/text/text-model.ts'
 import { toClusterError, toWireError, type WireError } from '../protocol/errors.ts'
-import { folderSource } from './folder-source.ts'
+import { openFiles, type ModelFiles } from './model-folders.ts'
 
 export type EncodeTask =
-  | { readonly type: 'chat'; readonly model: ModelPlace; readonly turns: readonly ChatTurn[]; readonly options: EncodeChatOptions }
-  | { readonly type: 'text'; readonly model: ModelPlace; readonly prompt: string }
-/** As the catalog names it. */
-export type ModelPlace = { readonly folder: string; readonly gguf: string | null }
+  | { readonly type: 'chat'; readonly model: ModelFiles; readonly turns: readonly ChatTurn[]; readonly options: EncodeChatOptions }
+  | { readonly type: 'text'; readonly model: ModelFiles; readonly prompt: string }
 /** Either `ids` or `error`. */
 export type EncodeReply = { readonly ticket: number; readonly ids: readonly number[] | null; readonly error: WireError | null }
 
 const texts = new Map<string, Promise<TextModel>>()
 
-function textOf({ folder, gguf }: ModelPlace): Promise<TextModel> {
-  const key = path.join(folder, gguf ?? '')
+function textOf(files: ModelFiles): Promise<TextModel> {
+  const key = path.join(files.folder, files.gguf ?? '')
   const known = texts.get(key)
   if (known) return known
-  const loading = loadText(folderSource(folder, gguf))
+  const loading = loadText(openFiles(files))
   texts.set(key, loading)
   // A failed load is tried again by the next task.
   loading.catch(() => texts.delete(key))

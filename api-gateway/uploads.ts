@@ -8,12 +8,13 @@ import path from 'node:path'
 import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { describeModel } from '../core/model/describe-model.ts'
+import { splitPart } from '../core/model/gguf-split.ts'
 import { loadText } from '../core/text/text-model.ts'
 import type { Upload, UploadedFile } from '../protocol/catalog.ts'
 import { ClusterError } from '../protocol/errors.ts'
 import { isModelId, type ModelId } from '../protocol/ids.ts'
-import { checkpointIn } from './checkpoint-folder.ts'
 import { folderSource } from './folder-source.ts'
+import { modelAt } from './model-folders.ts'
 
 /** Bytes [start, end) of a file of `size` bytes. */
 export type Piece = { readonly start: number; readonly end: number; readonly size: number }
@@ -38,7 +39,7 @@ export type Uploads = {
 /** Not a model id, so no list of models shows it. */
 const WAITING = '.uploads'
 const REMOVED = '.removed'
-const FILE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,120}\.(json|safetensors|txt|model|jinja)$/
+const FILE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,120}\.(json|safetensors|gguf|txt|model|jinja)$/
 const PARTIAL = /^(.+)\.(\d{1,15})\.part$/
 const MAX_FILES = 512
 /** Kept free on the disk, so that an upload never stops the machine. */
@@ -53,7 +54,7 @@ async function sizeOf(file: string): Promise<number | null> {
 function checkPiece(file: string, { start, end, size }: Piece): void {
   if (!FILE_NAME.test(file))
     throw invalid(
-      `${JSON.stringify(file.slice(0, 80))} is not the name of a model's file; expected .safetensors, .json, .txt, .model or .jinja`,
+      `${JSON.stringify(file.slice(0, 80))} is not the name of a model's file; expected .safetensors, .gguf, .json, .txt, .model or .jinja`,
       'file',
     )
   if (start <= end && end <= size && Number.isSafeInteger(size)) return
@@ -66,6 +67,15 @@ async function checkRoom(folder: string, bytes: number): Promise<void> {
   if (bytes <= free) return
   const mib = (count: number): number => Math.ceil(count / 2 ** 20)
   throw new ClusterError('payload_too_large', `the disk of the server has room for ${mib(free)} MiB more, and ${mib(bytes)} MiB were to come`)
+}
+
+/** The GGUF file that is the model, where no other weights came. */
+function ggufOf(model: ModelId, files: readonly UploadedFile[]): string | null {
+  const names = files.map(({ name }) => name)
+  if (names.some((name) => name.endsWith('.safetensors'))) return null
+  const [first = null, other] = names.filter((name) => name.endsWith('.gguf') && (splitPart(name)?.part ?? 1) === 1)
+  if (other !== undefined) throw invalid(`${model} came with several GGUF models (${first}, ${other}); upload each under a name of its own`, 'model')
+  return first
 }
 
 async function filesIn(folder: string): Promise<readonly UploadedFile[]> {
@@ -156,7 +166,7 @@ export function createUploads(root: string, isTaken: (model: ModelId) => Promise
     const isInside = isModelId(organization) && organization !== model && (await isTaken(organization))
     if (isInside || (await isTaken(model)) || existsSync(target))
       throw invalid(`a model ${model} is here already; delete it first, or choose another name`, 'model')
-    const source = folderSource(folderOf(model), (await checkpointIn(folderOf(model)))?.gguf)
+    const source = folderSource(folderOf(model), ggufOf(model, files))
     // What cannot be run or spoken with is refused before it is offered.
     await describeModel(source)
     await loadText(source)
@@ -166,7 +176,8 @@ export function createUploads(root: string, isTaken: (model: ModelId) => Promise
 
   async function remove(model: ModelId): Promise<boolean> {
     const folder = path.join(root, model)
-    if ((await checkpointIn(folder)) === null) return false
+    const found = await modelAt(root, model)
+    if (found?.folder !== folder) return false
     const grave = path.join(root, REMOVED, `${encodeURIComponent(model)}-${process.hrtime.bigint()}`)
     await mkdir(path.dirname(grave), { recursive: true })
     // Gone for everybody at once, however long deleting takes.

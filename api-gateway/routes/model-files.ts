@@ -1,7 +1,7 @@
 /** Files of models for devices: `/models/<id>/<file>`, any byte range of them. */
 import { Router } from 'express'
 import path from 'node:path'
-import { isModelId, isPeerId, type ModelId, type PeerId } from '../../protocol/ids.ts'
+import { isPeerId, type ModelId, type PeerId } from '../../protocol/ids.ts'
 import { ClusterError } from '../../protocol/errors.ts'
 import type { ModelCatalog } from '../model-catalog.ts'
 
@@ -25,21 +25,12 @@ function rangeOf(contentRange: unknown, contentLength: unknown): { start: number
   return match ? { start: Number(match[1]), end: Number(match[2]) + 1 } : { start: 0, end: Number(contentLength ?? 0) }
 }
 
-/** Splits `org/name/file` or `name/file`; models are two segments where that is a model, else one. */
-async function locate(models: ModelCatalog, segments: readonly string[]): Promise<{ model: ModelId; folder: string; file: string }> {
-  for (const length of [2, 1]) {
-    if (segments.length <= length || segments.includes('')) continue
-    const id = segments.slice(0, length).join('/')
-    const folder = await models.folderOf(id)
-    if (folder !== null && isModelId(id)) return { model: id, folder, file: segments.slice(length).join('/') }
-  }
-  throw notFound()
-}
-
 export function modelFileRoutes(models: ModelCatalog, onBytes?: (bytes: ModelBytes) => void): Router {
   const router = Router()
   router.get('/models/*path', async (request, response) => {
-    const { model, folder, file } = await locate(models, [request.params.path].flat())
+    const found = await models.locate([request.params.path].flat())
+    if (!found) throw notFound()
+    const { model, folder, file } = found
     const peer = request.get('x-ringlet-peer')
     response.once('finish', () => {
       if (request.method === 'HEAD' || (response.statusCode !== 200 && response.statusCode !== 206)) return

@@ -6,7 +6,7 @@ import { NO_WISHES } from '../../tests/harness/gateway.ts'
 import { READY_VIEW } from '../../tests/harness/scripted-backend.ts'
 import { pullModel } from './ollama-pull.ts'
 
-const ENTRY = { id: modelId('ember'), created: 1, ownedBy: 'hub', folder: null, gguf: null, revision: 'main', source: 'https://hub.example/ember' }
+const ENTRY = { id: modelId('ember'), created: 1, ownedBy: 'hub', files: null, source: 'https://hub.example/ember' }
 const TERMS = { strategy: 'memory-weighted', quality: 'balanced', minDevices: 1, maxDevices: 4 } as const
 
 /** The view in which the one device reports so much of its shard. */

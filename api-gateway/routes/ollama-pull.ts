@@ -33,7 +33,7 @@ function progressOf(view: ClusterView, placement: Placement): Progress {
 /** Lines of the answer. Goes on fetching when the client leaves: it asked for the model, not for the lines. @throws {ClusterError} */
 export async function* pullModel(entry: ModelEntry, { view, wishes, terms, signal }: PullOptions): AsyncGenerator<object, void, undefined> {
   yield { status: 'pulling manifest' }
-  if (entry.folder === null) {
+  if (entry.files === null) {
     if (!view().wishes.has(entry.id)) await wishes.ask({ model: entry.id, ...terms, state: 'prefetch' })
     for (let isDone = false; !isDone && !signal.aborted;) {
       const placement = view().placements.get(entry.id)

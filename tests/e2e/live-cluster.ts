@@ -34,13 +34,13 @@ export type LiveCluster = {
   readonly close: () => Promise<void>
 }
 
-/** @param args as after `npm start --` */
-export async function startLiveCluster(args: readonly string[] = []): Promise<LiveCluster> {
+/** @param args as after `npm start --`. @param env variables beside those of the harness */
+export async function startLiveCluster(args: readonly string[] = [], env: Readonly<Record<string, string>> = {}): Promise<LiveCluster> {
   if (!existsSync(path.join(ROOT, 'dist/web/index.html'))) throw new Error('the pages are not built: run npm run build first')
   const home = mkdtempSync(path.join(tmpdir(), 'ringlet-test-'))
   const modelBytes: ModelBytes[] = []
   const contexts: BrowserContext[] = []
-  const options = parseOptions(['--port', '0', ...args], { RINGLET_HOME: home })
+  const options = parseOptions(['--port', '0', ...args], { RINGLET_HOME: home, ...env })
   const server = await startServer(options, { log: createLog('error'), onModelBytes: (bytes) => modelBytes.push(bytes) })
 
   const placed: LiveCluster['placed'] = async (devices) => {

@@ -41,7 +41,7 @@ export async function startGateway(script: Script = {}, overrides: Partial<Gatew
   })
   const app = createGateway({
     backend,
-    models: createModelCatalog([MODELS]),
+    models: createModelCatalog({ folders: [MODELS] }),
     encoder: directEncoder,
     wishes: NO_WISHES,
     cards: { list: async () => [], card: () => Promise.reject(new Error('this gateway has no cards')) },
@@ -53,6 +53,7 @@ export async function startGateway(script: Script = {}, overrides: Partial<Gatew
     log: pino({ level: 'debug', base: null }, sink),
     staticDir: null,
     weightOrigins: [],
+    hub: null,
     ...overrides,
   })
   const server = createServer(HTTP_LIMITS, app)

@@ -35,6 +35,10 @@ export type StandInHub = {
   fault: (request: HubRequest, count: number) => Fault | null
   /** False: answers carry no CORS headers. */
   allowsOtherSites: boolean
+  /** The only token that opens its repositories; null: everybody may read them. */
+  token: string | null
+  /** Told with every answer, as the commit that the asked revision stands for; null: not told. */
+  commit: string | null
   /** Signed URLs given out so far are refused with 403 from here on. */
   readonly expireLinks: () => void
   readonly [Symbol.asyncDispose]: () => Promise<void>
@@ -110,6 +114,7 @@ export async function startHub(files: Readonly<Record<string, Uint8Array>>, larg
     const fault = hub.fault(read, requests.push(read) - 1)
     if (fault?.type === 'status') response.writeHead(fault.status, { date: new Date().toUTCString(), ...fault.headers }).end()
     else if (fault?.type === 'cut' && fault.afterBytes === 0) response.destroy()
+    else if (from === 'hub' && hub.token !== null && read.authorization !== `Bearer ${hub.token}`) response.writeHead(401).end()
     else if (file === undefined || !files[file]) response.writeHead(404).end()
     else return fault
     return 'answered'
@@ -126,6 +131,7 @@ export async function startHub(files: Readonly<Record<string, Uint8Array>>, larg
   })
   const home = await listen((request, response) => {
     const file = FILE.exec(decodeURIComponent(new URL(request.url ?? '/', 'http://hub').pathname))?.[1]
+    if (hub.commit !== null) response.setHeader('x-repo-commit', hub.commit)
     const fault = begin(request, response, 'hub', file)
     const bytes = files[file ?? '']
     if (fault === 'answered' || !bytes || file === undefined) return
@@ -138,6 +144,8 @@ export async function startHub(files: Readonly<Record<string, Uint8Array>>, larg
     requests,
     fault: () => null,
     allowsOtherSites: true,
+    token: null,
+    commit: null,
     expireLinks: () => (validFrom = links),
     [Symbol.asyncDispose]: async () => {
       for (const { server } of [home, cdn]) {

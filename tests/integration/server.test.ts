@@ -115,7 +115,15 @@ describe('what an API client is told', { timeout: 60_000 }, () => {
     ).toEqual({ status: 400, code: 'unsupported_field' })
 
     const small: LocalDevice = startLocalDevice(
-      { url, token: null, modelFolders: [path.join(import.meta.dirname, '../../models')], hub: null, memoryBytes: 2_000_000, threads: 1 },
+      {
+        url,
+        token: null,
+        modelFolders: [path.join(import.meta.dirname, '../../models')],
+        hub: null,
+        addresses: [],
+        memoryBytes: 2_000_000,
+        threads: 1,
+      },
       () => undefined,
       () => undefined,
     )
