@@ -1,9 +1,10 @@
 /**
  * `npm run conformance -- DIR [--backend node-wasm,node-simd,wasm,simd,webgpu] [--only NAME] [--allow-refused] [--write FILE.md]`
- * Runs the architecture cases under DIR/arch (or DIR itself) whole and split, prints a table, exits 1 on any failure. A case of an
- * architecture that is not supported is `refused`: it fails the run too, unless --allow-refused says that is known.
+ * Runs what a folder with the layout of the golden data holds: checkpoints under DIR/arch and DIR/gguf (or in DIR itself) whole and
+ * split on every backend; quant, tokenizers (those within GGUF files too), chat-templates and sampling once. Prints a line a case, exits 1 on
+ * any failure. NAME is a section, a case, or both (`gguf`, `qwen3`, `chat-templates/qwen3`). A case of an architecture that is not supported is `refused`: it fails the run too, unless --allow-refused says that is known.
  */
-import { existsSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { folderSource } from '../../api-gateway/folder-source.ts'
@@ -13,7 +14,9 @@ import { loadOrt } from '../../runtime/ort.ts'
 import type { PageCaseResult } from './conformance.page.ts'
 import { runCase, type CaseOptions, type CaseReport } from './run-case.ts'
 import { openHarness, type Harness } from '../harness/browser.ts'
+import { checkpointCases, choose, ggufIn, meaningless } from './find-cases.ts'
 import { conformancePage } from './markdown-table.ts'
+import { describeGroup, groupResults, groupStatus, type GroupResult } from './text-cases.ts'
 import PACKAGE from '../../package.json' with { type: 'json' }
 
 const ORT_VERSION = PACKAGE.dependencies['onnxruntime-web']
@@ -50,17 +53,6 @@ function readArguments() {
   }
 }
 
-/** Folders that hold a case, by name. */
-function findCases(folder: string, only: readonly string[] | undefined): { root: string; names: string[] } {
-  const nested = join(folder, 'arch')
-  const root = existsSync(nested) ? nested : folder
-  const all = readdirSync(root).filter((name) => existsSync(join(root, name, 'golden.json')) && existsSync(join(root, name, 'config.json')))
-  const names = only ? all.filter((name) => only.includes(name)) : all
-  const missing = only?.filter((name) => !all.includes(name)) ?? []
-  if (missing.length > 0 || names.length === 0) throw new Error(`no case ${missing.join(', ') || 'at all'} in ${root}`)
-  return { root, names: names.sort() }
-}
-
 const judge = (report: CaseReport): Outcome => ({
   status: report.checks.length > 0 && report.checks.every((check) => check.passed) ? 'passed' : 'failed',
   report,
@@ -77,15 +69,19 @@ const environmentOf = async (backend: NodeBackend): Promise<Omit<CaseOptions, 's
 
 async function runInNode(folder: string, backend: NodeBackend): Promise<Outcome> {
   try {
-    return judge(await runCase({ source: folderSource(folder), ...(await environmentOf(backend)) }))
+    return judge(await runCase({ source: folderSource(folder, ggufIn(folder)), ...(await environmentOf(backend)) }))
   } catch (error) {
     if (error instanceof ClusterError && REFUSALS.includes(error.code)) return { status: 'refused', message: error.message }
     return { status: 'failed', message: error instanceof Error ? (error.stack ?? error.message) : String(error) }
   }
 }
 
-async function runInBrowser(harness: Harness, name: string, backend: Exclude<ConformanceBackend, NodeBackend>): Promise<Outcome> {
-  const argument = { url: `${harness.origin}/cases/${name}/`, backend, wasmPaths: `${harness.origin}/node_modules/onnxruntime-web/dist/` }
+async function runInBrowser(harness: Harness, root: string, name: string, backend: Exclude<ConformanceBackend, NodeBackend>): Promise<Outcome> {
+  const argument = {
+    url: `${harness.origin}/cases/${name}/${ggufIn(join(root, name)) ?? ''}`,
+    backend,
+    wasmPaths: `${harness.origin}/node_modules/onnxruntime-web/dist/`,
+  }
   try {
     const result = await harness.call<PageCaseResult>('tests/conformance/conformance.page.ts', 'conformance', argument)
     if ('report' in result) return judge(result.report)
@@ -100,7 +96,7 @@ async function runInBrowser(harness: Harness, name: string, backend: Exclude<Con
 const worstShare = ({ checks }: CaseReport): number =>
   checks.filter((check) => check.bound > 0).reduce((most, check) => Math.max(most, check.maxError / check.bound), 0)
 
-function pageOf(lines: readonly Line[]): string {
+function pageOf(lines: readonly Line[], groups: readonly GroupResult[]): string {
   const cells = lines.map(({ name, backend, outcome }) => {
     if (!('report' in outcome)) return { name, backend, text: `${outcome.status}: ${outcome.message}` }
     const { checks } = outcome.report
@@ -110,12 +106,13 @@ function pageOf(lines: readonly Line[]): string {
   const today = new Date().toISOString().slice(0, 10)
   return conformancePage(
     cells,
+    groups.map((group) => ({ name: group.id, checks: group.outcome.checks, text: groupStatus(group) })),
     `${today}, onnxruntime-web ${ORT_VERSION}, Node ${process.versions.node}; webgpu without a GPU is a software adapter. Weights in f32.`,
   )
 }
 
 function describe({ name, backend, outcome, milliseconds }: Line): string {
-  const start = `${outcome.status.padEnd(7)}  ${name.padEnd(16)} ${backend.padEnd(9)} ${String(Math.round(milliseconds)).padStart(7)} ms`
+  const start = `${outcome.status.padEnd(7)}  ${name.padEnd(20)} ${backend.padEnd(9)} ${String(Math.round(milliseconds)).padStart(7)} ms`
   if (!('report' in outcome)) return `${start}  ${outcome.message}`
   const { checks, observations } = outcome.report
   const failures = checks
@@ -130,7 +127,7 @@ type CaseRunner = { readonly run: (name: string) => Promise<Outcome>; readonly c
 async function openRunner(backend: ConformanceBackend, root: string): Promise<CaseRunner> {
   if (isNode(backend)) return { run: (name) => runInNode(join(root, name), backend), close: () => Promise.resolve() }
   const harness = await openHarness({ mounts: { '/cases/': root } })
-  return { run: (name) => runInBrowser(harness, name, backend), close: harness.close }
+  return { run: (name) => runInBrowser(harness, root, name, backend), close: harness.close }
 }
 
 async function runBackend(backend: ConformanceBackend, { root, names }: { root: string; names: readonly string[] }): Promise<Line[]> {
@@ -152,11 +149,17 @@ async function runBackend(backend: ConformanceBackend, { root, names }: { root: 
 
 async function main(): Promise<number> {
   const { folder, backends, only, allowRefused, write } = readArguments()
-  const cases = findCases(folder, only)
+  const [everyGroup, everyCase] = [await groupResults(folder), checkpointCases(folder)]
+  const unknown = meaningless([...everyGroup.map(({ id }) => id), ...everyCase], only)
+  if (unknown.length > 0 || everyGroup.length + everyCase.length === 0) throw new Error(`no case ${unknown.join(', ') || 'at all'} in ${folder}`)
+  const groups = choose(everyGroup, ({ id }) => id, only)
+  for (const group of groups) print(describeGroup(group))
+  const names = choose(everyCase, (name) => name, only)
   const lines: Line[] = []
-  for (const backend of backends) lines.push(...(await runBackend(backend, cases)))
-  if (write !== undefined) writeFileSync(write, pageOf(lines))
-  const count = (status: Outcome['status']): number => lines.filter(({ outcome }) => outcome.status === status).length
+  for (const backend of names.length > 0 ? backends : []) lines.push(...(await runBackend(backend, { root: folder, names })))
+  if (write !== undefined) writeFileSync(write, pageOf(lines, groups))
+  const statuses = [...lines.map(({ outcome }) => outcome.status), ...groups.map(groupStatus)]
+  const count = (status: Outcome['status']): number => statuses.filter((one) => one === status).length
   print(`${count('passed')} passed, ${count('failed')} failed, ${count('refused')} refused${allowRefused ? ' (allowed)' : ''}`)
   return count('failed') > 0 || (count('refused') > 0 && !allowRefused) ? 1 : 0
 }
