@@ -8,7 +8,7 @@ import { startServer } from '../api-gateway/serve.ts'
 import { joinAsGateway, type GatewayPeer } from '../api-gateway/transport/gateway-peer.ts'
 import { placementState, type ClusterView } from '../core/cluster/cluster-view.ts'
 import type { Network } from '../core/cluster/network.ts'
-import type { Placement } from '../protocol/cluster.ts'
+import type { Placement, Wish } from '../protocol/cluster.ts'
 import { modelId, type ModelId } from '../protocol/ids.ts'
 import { launchDevices, type HeadlessDevices } from '../scripts/headless-devices.ts'
 import type { BenchModel } from './models.ts'
@@ -21,6 +21,8 @@ const CONTEXT_TOKENS = 512
 export type BenchRing = { readonly model: ModelId; readonly tabs: number; readonly placement: Placement }
 
 export type BenchCluster = {
+  /** As this machine reaches the server. */
+  readonly url: string
   readonly peer: GatewayPeer
   readonly devices: HeadlessDevices
   /** A ring of exactly so many tabs that holds `model`, ready to answer. Rings stay: those of other sizes share the tabs. */
@@ -55,21 +57,25 @@ function readyPlacement(view: ClusterView, model: ModelId, tabs: number): Placem
   return placement?.shards.length === tabs && placementState(view, placement) === 'ready' ? placement : null
 }
 
-async function wishRing(network: Network, { name }: BenchModel, tabs: number): Promise<BenchRing> {
-  const model = modelId(`${name}-on-${tabs}`)
-  // The ring's name is its own; the files are those of the model.
+/** Wishes for a ring of `model` with a name of its own; the files are those of the model. */
+export function wishFor(network: Network, { name }: BenchModel, as: string, count: Pick<Wish, 'minDevices' | 'maxDevices'>): ModelId {
+  const model = modelId(as)
   network.wish({
     model,
     source: `/models/${name}`,
     strategy: 'memory-weighted',
     quality: 'balanced',
-    minDevices: tabs,
-    maxDevices: tabs,
+    ...count,
     contextLength: CONTEXT_TOKENS,
     localDevice: 'withdraw',
     state: 'serve',
   })
-  const placement = await awaitView(network, `a ring of ${tabs} for ${name}`, (view) => readyPlacement(view, model, tabs))
+  return model
+}
+
+async function wishRing(network: Network, bench: BenchModel, tabs: number): Promise<BenchRing> {
+  const model = wishFor(network, bench, `${bench.name}-on-${tabs}`, { minDevices: tabs, maxDevices: tabs })
+  const placement = await awaitView(network, `a ring of ${tabs} for ${bench.name}`, (view) => readyPlacement(view, model, tabs))
   return { model, tabs, placement }
 }
 
@@ -105,6 +111,7 @@ export async function openBenchCluster(options: { readonly tabs: number; readonl
     })
     lost.catch(() => undefined)
     return {
+      url: server.url,
       peer,
       devices,
       ring: (model, tabs) => Promise.race([wishRing(peer.network, model, tabs), lost]),

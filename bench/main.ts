@@ -1,6 +1,8 @@
 /** `npm run bench -- NAME [--json FILE]`: checks a result, then times it. Prints tables as Markdown. */
 import { writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
+import { benchChaos } from './chaos.ts'
+import { benchFailover } from './failover.ts'
 import { BENCH_MODELS } from './models.ts'
 import { renderTable, surroundings, type BenchReport } from './report.ts'
 import { benchRing } from './ring.ts'
@@ -9,18 +11,22 @@ const OPTIONS = {
   json: { type: 'string' },
   model: { type: 'string', multiple: true },
   rounds: { type: 'string', default: '5' },
+  runs: { type: 'string', default: '1000' },
   tabs: { type: 'string', default: '1,2,3' },
   streams: { type: 'string', default: '1,4' },
 } as const
 const USAGE = `npm run bench -- NAME [options]
 
-  ring   tokens/s of rings of tabs on this machine, one WASM thread a tab
+  ring       tokens/s of rings of tabs on this machine, one WASM thread a tab
+  failover   tabs killed in mid-answer: whether the answer is the same, and how long it paused
+  chaos      seeded runs with faults in the simulator, no browser: whether any token is lost, doubled or wrong
 
   --json FILE      every measurement, with date, machine and browser
   --model NAME     ${BENCH_MODELS.map(({ name }) => name).join(' or ')}; may be given more than once; default: all
   --tabs 1,2,3     sizes of the rings, the one to compare with first
   --streams 1,4    streams at once, the number to compare with first
-  --rounds N       interleaved rounds, of which medians are taken; default 5`
+  --rounds N       interleaved rounds, of which medians are taken; of failover, kills of each way at each place; default 5
+  --runs N         runs of chaos; default 1000`
 
 class UsageError extends Error {}
 
@@ -58,6 +64,9 @@ const BENCHES: Readonly<Record<string, (values: Values) => Promise<BenchReport>>
       rounds: wholeNumbers('rounds', values.rounds, 1000)[0] ?? 1,
       say,
     }),
+  failover: (values) =>
+    benchFailover({ models: modelsOf(values.model ?? ['ember']), rounds: wholeNumbers('rounds', values.rounds, 1000)[0] ?? 1, say }),
+  chaos: (values) => benchChaos({ runs: wholeNumbers('runs', values.runs, 1_000_000)[0] ?? 1, say }),
 }
 
 async function main(): Promise<void> {

@@ -36,8 +36,8 @@ export type StreamRates = {
   /** Until every stream has its first token. */
   readonly firstTokenMs: number
 }
-/** Token ids of each stream, and how fast they came. */
-export type StreamsRun = StreamRates & { readonly ids: readonly (readonly number[])[] }
+/** Token ids of each stream, when each came after the start, and how fast. */
+export type StreamsRun = StreamRates & { readonly ids: readonly (readonly number[])[]; readonly atMs: readonly (readonly number[])[] }
 
 /** @param times milliseconds from the common start to each token, a list for each stream */
 export function ratesOf(times: readonly (readonly number[])[], wallMs: number): StreamRates {
@@ -57,11 +57,6 @@ export async function runStreams(
 ): Promise<StreamsRun> {
   const started = performance.now()
   const streams = await Promise.all(prompts.map((prompt) => runStream(client, model, prompt, maxTokens, started)))
-  return {
-    ...ratesOf(
-      streams.map(({ atMs }) => atMs),
-      performance.now() - started,
-    ),
-    ids: streams.map(({ ids }) => ids),
-  }
+  const atMs = streams.map((stream) => stream.atMs)
+  return { ...ratesOf(atMs, performance.now() - started), ids: streams.map(({ ids }) => ids), atMs }
 }

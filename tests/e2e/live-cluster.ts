@@ -123,6 +123,7 @@ type ClusterJson = {
   readonly peers: readonly { readonly id: string; readonly role: string }[]
   readonly placements: readonly {
     readonly state: string
+    readonly spares: readonly { readonly peerId: string; readonly warm: boolean }[]
     readonly shards: readonly { readonly peerId: string; readonly startLayer: number; readonly endLayer: number; readonly path: LinkPath | null }[]
   }[]
 }

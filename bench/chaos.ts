@@ -1,0 +1,31 @@
+/** Seeded runs with faults in the simulator (tests/simulator/): how many, how they ended, how long it took. */
+import { runChaos, type ChaosResult } from '../tests/simulator/chaos.ts'
+import { median, type BenchReport } from './report.ts'
+
+export async function benchChaos({ runs, say }: { readonly runs: number; readonly say: (line: string) => void }): Promise<BenchReport> {
+  const started = performance.now()
+  const results: ChaosResult[] = []
+  for (let seed = 0; seed < runs; seed++) {
+    const result = await runChaos(seed)
+    results.push(result)
+    for (const problem of result.problems) say(`seed ${seed}: ${problem}; ${result.faults.join(', ')}`)
+    if ((seed + 1) % 100 === 0) say(`${seed + 1} of ${runs} runs, ${((performance.now() - started) / 1000).toFixed(0)} s`)
+  }
+  const sum = (of: (result: ChaosResult) => number): number => results.reduce((total, result) => total + of(result), 0)
+  const problems = sum((result) => result.problems.length)
+  if (problems > 0) throw new Error(`${problems} streams went wrong; RINGLET_SEED=N npx vitest run tests/simulator/chaos.test.ts replays a run`)
+  const gaps = results.map((result) => result.longestGapMs).toSorted((a, b) => a - b)
+  const rows = [
+    ['runs', runs],
+    ['faults', sum((result) => result.faults.length)],
+    ['streams', sum((result) => result.streams)],
+    ['whole and right', sum((result) => result.right)],
+    ['typed errors, the model did not fit what was left', sum((result) => result.excused)],
+    ['lost, doubled or wrong', problems],
+    ['longest gap of a run, median, simulated ms', median(gaps)],
+    ['longest gap of a run, p95, simulated ms', gaps[Math.ceil(0.95 * gaps.length) - 1] ?? 0],
+    ['wall time, s', (performance.now() - started) / 1000],
+  ] as const
+  const measurements = results.map(({ log: _, ...result }) => result)
+  return { browser: 'no browser', tables: [{ title: 'Chaos in the simulator', columns: ['what', 'figure'], rows }], measurements }
+}

@@ -1,0 +1,138 @@
+/**
+ * Tabs are killed while they answer: by closing the page and by ending its process, at the head, in the middle and at the tail. Every
+ * answer must be the undisturbed one; measured is the longest time between two tokens of it.
+ */
+import { isDeepStrictEqual } from 'node:util'
+import type { Page } from 'playwright-core'
+import { shardState, type ClusterView } from '../core/cluster/cluster-view.ts'
+import type { RingletApp } from '../web/ui/ringlet-app.ts'
+import { awaitView, openBenchCluster, wishFor, type BenchCluster } from './cluster.ts'
+import { BENCH_MODELS_DIR, type BenchModel } from './models.ts'
+import { median, type BenchReport, type Table } from './report.ts'
+import { promptOf, runStreams } from './stream.ts'
+
+const WAYS = ['page closed', 'process ended'] as const
+const PLACES = ['head', 'middle', 'tail'] as const
+const RING = 3
+
+export type FailoverOptions = {
+  readonly models: readonly BenchModel[]
+  /** Kills of each way at each place, with a spare and without. */
+  readonly rounds: number
+  readonly say: (line: string) => void
+}
+
+type Trial = {
+  readonly spare: boolean
+  readonly place: (typeof PLACES)[number]
+  readonly way: (typeof WAYS)[number]
+  readonly gapMs: number
+  readonly isEqual: boolean
+}
+
+const peerOf = (page: Page): Promise<string> =>
+  page.evaluate(() => {
+    const connection = document.querySelector<RingletApp>('ringlet-app')?.engine?.connection()
+    return connection?.state === 'online' ? connection.self : ''
+  })
+
+async function openTab(cluster: BenchCluster, url: string): Promise<Page> {
+  const context = await cluster.devices.browser.newContext()
+  const page = await context.newPage()
+  await page.goto(`${url}/contribute?auto=1&name=Tab&backend=wasm&threads=1&memory=512`, { waitUntil: 'domcontentloaded' })
+  return page
+}
+
+async function kill(page: Page, way: Trial['way']): Promise<void> {
+  if (way === 'page closed') return page.close()
+  const session = await page.context().newCDPSession(page)
+  const gone = page.waitForEvent('crash')
+  session.send('Page.crash').catch(() => undefined)
+  await gone
+}
+
+/** A ring of three that serves, and what the spares are to hold ready. */
+function isReady(view: ClusterView, model: string, spare: boolean): boolean {
+  const placement = [...view.placements.values()].find((candidate) => candidate.model === model)
+  if (placement?.shards.length !== RING || placement.shards.some((shard) => shardState(view, placement, shard) !== 'ready')) return false
+  const held = placement.spares.filter((range) => range.endLayer > range.startLayer)
+  return spare ? held.length >= RING && held.every((range) => shardState(view, placement, range) === 'ready') : placement.spares.length === 0
+}
+
+export async function benchFailover({ models, rounds, say }: FailoverOptions): Promise<BenchReport> {
+  const tables: Table[] = []
+  const measurements: Trial[] = []
+  let browser = ''
+  for (const model of models) {
+    const measured = await killTabs(model, rounds, say)
+    browser = measured.browser
+    measurements.push(...measured.trials)
+    tables.push(tableOf(model, measured.trials))
+  }
+  return { browser, tables, measurements }
+}
+
+async function killTabs(
+  model: BenchModel,
+  rounds: number,
+  say: (line: string) => void,
+): Promise<{ readonly browser: string; readonly trials: readonly Trial[] }> {
+  await model.prepare()
+  const cluster = await openBenchCluster({ tabs: 0, modelsDir: BENCH_MODELS_DIR })
+  try {
+    const { peer, url } = cluster
+    const tabs = new Set<Page>()
+    const trials: Trial[] = []
+    const ringModel = wishFor(peer.network, model, `${model.name}-failover`, { minDevices: 1, maxDevices: RING })
+    const ask = (from: number) => runStreams(peer.client, ringModel, [promptOf(model, from)], model.answerTokens)
+    for (const spare of [true, false]) {
+      const wanted = spare ? RING + 1 : RING
+      for (const page of [...tabs].slice(wanted)) {
+        tabs.delete(page)
+        await page.close()
+      }
+      for (let round = 0; round < rounds; round++)
+        for (const way of WAYS)
+          for (const [index, place] of PLACES.entries()) {
+            while (tabs.size < wanted) tabs.add(await openTab(cluster, url))
+            const placement = await awaitView(peer.network, 'a ring to kill tabs of', (view) =>
+              isReady(view, ringModel, spare) ? (view.placements.get(ringModel) ?? null) : null,
+            )
+            const expected = await ask(round)
+            const owner = placement.shards[index]?.peerId
+            const ids = await Promise.all([...tabs].map(async (page) => [page, await peerOf(page)] as const))
+            const victim = ids.find(([, id]) => id === owner)?.[0]
+            if (!victim) throw new Error(`no tab is ${owner}`)
+            const running = ask(round)
+            // A fixed spread of moments instead of chance: another run kills at the same ones.
+            await new Promise((resolve) => setTimeout(resolve, ((expected.atMs[0]?.at(-1) ?? 0) * (1 + ((trials.length * 7) % 12))) / 16))
+            await kill(victim, way)
+            tabs.delete(victim)
+            const { ids: got, atMs } = await running
+            const times = atMs[0] ?? []
+            const gapMs = Math.max(...times.slice(1).map((at, i) => at - (times[i] ?? 0)))
+            trials.push({ spare, place, way, gapMs, isEqual: isDeepStrictEqual(got, expected.ids) })
+            say(`${spare ? 'with' : 'without'} a spare, ${place}, ${way}: ${gapMs.toFixed(0)} ms, ${trials.at(-1)?.isEqual ? 'equal' : 'DIFFERENT'}`)
+          }
+    }
+    if (trials.some((trial) => !trial.isEqual)) throw new Error('an answer differs from the undisturbed one')
+    return { browser: `Chromium ${cluster.devices.browser.version()}`, trials }
+  } finally {
+    await cluster.close()
+  }
+}
+
+function tableOf(model: BenchModel, trials: readonly Trial[]): Table {
+  const rows = [true, false].flatMap((spare) =>
+    PLACES.map((place) => {
+      const gaps = trials.filter((trial) => trial.spare === spare && trial.place === place).map((trial) => trial.gapMs)
+      const sorted = gaps.toSorted((a, b) => a - b)
+      return [spare ? 'warm' : 'none', place, gaps.length, median(gaps), sorted[Math.ceil(0.95 * sorted.length) - 1] ?? null, Math.max(...gaps)]
+    }),
+  )
+  return {
+    title: `${model.title}: a ring of ${RING} loses a tab in mid-answer; all answers equal. Longest time between two tokens, ms`,
+    columns: ['spare', 'lost', 'kills', 'p50', 'p95', 'most'],
+    rows,
+  }
+}
