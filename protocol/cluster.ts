@@ -160,7 +160,7 @@ export type WishState = z.infer<typeof wishStateSchema>
 /** Somebody wants a model; the announcer answers with a placement, devices do what its state says. */
 export const wishSchema = z.object({
   model: modelIdSchema,
-  /** Where devices read the checkpoint: an absolute URL, or a path on the server they joined. */
+  /** Where devices read the checkpoint: an absolute URL, or a path on the server they joined; of a folder with config.json, or of a file whose path ends with `.gguf`. */
   source: z.string().min(1).max(2000),
   strategy: strategySchema,
   quality: qualitySchema,

@@ -106,7 +106,7 @@ export async function openPicked(files: Iterable<File>): Promise<PickedModel> {
   const source = fileSource(name, named, gguf)
   const description = await describeModel(source)
   checkSizes(description, named)
-  if (gguf === null) await loadText(source)
+  await loadText(source)
   const weights = new Set([...description.tensors.values()].map(({ file }) => file))
   const needed = [...named].filter(([file]) => weights.has(file) || file === gguf || (gguf === null && SMALL_FILE.test(file)))
   const picked = needed.map(([file, content]) => ({ name: file, file: content })).sort((a, b) => a.file.size - b.file.size)
