@@ -1,4 +1,5 @@
 /** The thread that weighs models against devices: its graphs are built to know sizes, which takes up to a second for the largest. */
+import { setImmediate } from 'node:timers/promises'
 import { parentPort } from 'node:worker_threads'
 import { CHECKPOINTS } from '../core/catalog/checkpoints.ts'
 import { factsOf, fitOf } from '../core/catalog/fit.ts'
@@ -44,7 +45,12 @@ function weigh(model: FitTask['models'][number], { devices, quality }: FitTask):
 }
 
 // Both ends of this port are this repository's own: its messages need no check.
-parentPort?.on('message', (task: FitTask) => {
-  const reply: FitReply = { ticket: task.ticket, weighed: task.models.map((model) => weigh(model, task)) }
-  parentPort?.postMessage(reply)
+parentPort?.on('message', async (task: FitTask) => {
+  const weighed: Weighed[] = []
+  for (const model of task.models) {
+    weighed.push(weigh(model, task))
+    // A single model that is asked for meanwhile does not wait for the whole catalogue.
+    await setImmediate()
+  }
+  parentPort?.postMessage({ ticket: task.ticket, weighed } satisfies FitReply)
 })

@@ -18,9 +18,9 @@ export function createModelFits(): ModelFits {
   let worker: Worker | null = null
   let nextTicket = 0
 
-  const failAll = (cause: unknown): void => {
+  const failAll = (error: ClusterError): void => {
     worker = null
-    for (const { reject } of waiting.values()) reject(new ClusterError('internal', 'the thread that weighs models ended', { cause }))
+    for (const { reject } of waiting.values()) reject(error)
     waiting.clear()
   }
   const settle = ({ ticket, weighed }: FitReply): void => {
@@ -31,7 +31,7 @@ export function createModelFits(): ModelFits {
   const start = (): Worker => {
     const started = spawnWorker(new URL('./fit.worker.ts', import.meta.url))
     started.on('message', settle)
-    started.on('error', failAll)
+    started.on('error', (cause) => failAll(new ClusterError('internal', 'the thread that weighs models ended', { cause })))
     return started
   }
   return {
@@ -46,7 +46,7 @@ export function createModelFits(): ModelFits {
       }),
     close: async () => {
       const ending = worker
-      failAll(new Error('closed'))
+      failAll(new ClusterError('cancelled', 'the server closes'))
       await ending?.terminate()
     },
   }

@@ -4,9 +4,8 @@ import type { ChatTurn } from '../core/text/chat-template.ts'
 import type { EncodeChatOptions, TextModel } from '../core/text/text-model.ts'
 import { ClusterError, fromWireError } from '../protocol/errors.ts'
 import type { ModelEntry } from './model-catalog.ts'
-import type { ModelFiles } from './model-folders.ts'
 import { spawnWorker } from './spawn-worker.ts'
-import type { EncodeReply, EncodeTask } from './tokenize.worker.ts'
+import type { EncodeReply, EncodeTask, ModelAtTime } from './tokenize.worker.ts'
 
 /** Tokenizes prompts of a model. @throws {ClusterError} context_length_exceeded, invalid_value */
 export type PromptEncoder = {
@@ -79,7 +78,8 @@ function createThread(): { readonly run: (task: EncodeTask) => Promise<readonly 
 export function createPromptEncoder(): ThreadedEncoder {
   const thread = createThread()
   /** Where the thread finds the model; null for what is tokenized here. */
-  const place = ({ files }: ModelEntry, length: number): ModelFiles | null => (length <= DIRECT_CHARACTERS ? null : files)
+  const place = ({ files, created }: ModelEntry, length: number): ModelAtTime | null =>
+    files === null || length <= DIRECT_CHARACTERS ? null : { ...files, created }
   return {
     chat: (entry, text, turns, options = {}) => {
       const model = place(entry, charactersIn([turns, options.variables]))

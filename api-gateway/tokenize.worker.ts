@@ -7,15 +7,17 @@ import { toClusterError, toWireError, type WireError } from '../protocol/errors.
 import { openFiles, type ModelFiles } from './model-folders.ts'
 
 export type EncodeTask =
-  | { readonly type: 'chat'; readonly model: ModelFiles; readonly turns: readonly ChatTurn[]; readonly options: EncodeChatOptions }
-  | { readonly type: 'text'; readonly model: ModelFiles; readonly prompt: string }
+  | { readonly type: 'chat'; readonly model: ModelAtTime; readonly turns: readonly ChatTurn[]; readonly options: EncodeChatOptions }
+  | { readonly type: 'text'; readonly model: ModelAtTime; readonly prompt: string }
+/** Files that were written anew are another model. */
+export type ModelAtTime = ModelFiles & { readonly created: number }
 /** Either `ids` or `error`. */
 export type EncodeReply = { readonly ticket: number; readonly ids: readonly number[] | null; readonly error: WireError | null }
 
 const texts = new Map<string, Promise<TextModel>>()
 
-function textOf(files: ModelFiles): Promise<TextModel> {
-  const key = path.join(files.folder, files.gguf ?? '')
+function textOf(files: ModelAtTime): Promise<TextModel> {
+  const key = `${path.join(files.folder, files.gguf ?? '')} ${files.created}`
   const known = texts.get(key)
   if (known) return known
   const loading = loadText(openFiles(files))

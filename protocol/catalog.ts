@@ -64,3 +64,4 @@ export const uploadedFileSchema = z.object({ name: z.string(), received: count, 
 export type UploadedFile = z.infer<typeof uploadedFileSchema>
 export const uploadSchema = z.object({ model: modelIdSchema, files: z.array(uploadedFileSchema).readonly() })
 export type Upload = z.infer<typeof uploadSchema>
+export const uploadListSchema = z.object({ data: z.array(uploadSchema).max(10_000) })

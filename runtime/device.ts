@@ -55,8 +55,16 @@ export function createDevice(options: DeviceOptions): RingNode {
 
   const sizing = async (wish: Wish): Promise<ModelSizing> => modelSizing(await modelOf(wish.source), wish.contextLength)
 
+  /** Other files may come under the same name. */
+  const stopForgetting = network.onView((view) => {
+    for (const { source, state } of view.wishes.values()) {
+      if (state !== 'forget' || !models.delete(source)) continue
+      sources.forget(source)
+    }
+  })
+
   network.setCapabilities(capabilities)
-  return createRingNode({
+  const node = createRingNode({
     network,
     sizing,
     now: clock.now,
@@ -81,4 +89,11 @@ export function createDevice(options: DeviceOptions): RingNode {
         }),
       ),
   })
+  return {
+    ...node,
+    close: () => {
+      stopForgetting()
+      return node.close()
+    },
+  }
 }

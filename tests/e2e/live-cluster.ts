@@ -24,6 +24,8 @@ export const SAMPLES = (JSON.parse(readFileSync(path.join(ROOT, 'models/ember/sa
 
 export type LiveCluster = {
   readonly server: RunningServer
+  /** Folder of models that the server writes to. */
+  readonly modelsDir: string
   /** Every range of a model's file that a peer was given. */
   readonly modelBytes: ModelBytes[]
   readonly openDevice: (browser: Browser, query?: Readonly<Record<string, string>>) => Promise<Page>
@@ -63,6 +65,7 @@ export async function startLiveCluster(args: readonly string[] = [], env: Readon
   }
   return {
     server,
+    modelsDir: options.modelsDir,
     modelBytes,
     openDevice: async (browser, query = {}) => {
       const context = await browser.newContext()

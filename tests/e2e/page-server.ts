@@ -5,6 +5,7 @@ import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { build } from 'vite'
+import { FIXTURE_CATALOG } from '../fixtures/ui/catalog.ts'
 import { pagesConfig } from '../../vite.config.ts'
 
 const ROOT = path.resolve(import.meta.dirname, '../..')
@@ -24,6 +25,12 @@ const HEADERS = {
   'Cross-Origin-Embedder-Policy': 'require-corp',
 }
 
+/** What pages ask of the gateway. */
+const API = new Map<string, unknown>([
+  ['/v1/catalog', FIXTURE_CATALOG],
+  ['/v1/catalog/uploads', { data: [{ model: 'org/half', files: [{ name: 'model.safetensors', received: 45_000_000, size: 900_000_000 }] }] }],
+])
+
 export type PageServer = { readonly url: string; readonly close: () => Promise<void> }
 
 export async function startPageServer(): Promise<PageServer> {
@@ -34,9 +41,10 @@ export async function startPageServer(): Promise<PageServer> {
   await build({ ...config, plugins: [], configFile: false, logLevel: 'error' })
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://localhost')
-    if (pathname === '/v1/models') {
+    const answer = API.get(pathname)
+    if (answer !== undefined) {
       response.writeHead(200, { ...HEADERS, 'Content-Type': 'application/json' })
-      response.end(JSON.stringify({ object: 'list', data: [{ id: 'ember' }, { id: 'org/other-model' }] }))
+      response.end(JSON.stringify(answer))
       return
     }
     const asked = path.join(folder, path.normalize(pathname))

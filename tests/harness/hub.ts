@@ -33,6 +33,8 @@ export type StandInHub = {
   readonly requests: HubRequest[]
   /** Asked for every request; null = all goes well. `count` counts the requests, from 0. */
   fault: (request: HubRequest, count: number) => Fault | null
+  /** Answers that have begun and not ended. */
+  readonly underWay: () => number
   /** False: answers carry no CORS headers. */
   allowsOtherSites: boolean
   /** The only token that opens its repositories; null: everybody may read them. */
@@ -104,12 +106,15 @@ export async function startHub(files: Readonly<Record<string, Uint8Array>>, larg
   const requests: HubRequest[] = []
   let validFrom = 0
   let links = 0
+  let underWay = 0
 
   function begin(request: IncomingMessage, response: ServerResponse, from: HubRequest['from'], file: string | undefined): Fault | null | 'answered' {
     if (hub.allowsOtherSites) {
       response.setHeader('access-control-allow-origin', '*')
       response.setHeader('access-control-expose-headers', 'ETag,Content-Range,Retry-After,X-Linked-Etag')
     }
+    underWay += 1
+    response.once('close', () => (underWay -= 1))
     const read = readRequest(request, from, file ?? '')
     const fault = hub.fault(read, requests.push(read) - 1)
     if (fault?.type === 'status') response.writeHead(fault.status, { date: new Date().toUTCString(), ...fault.headers }).end()
@@ -143,6 +148,7 @@ export async function startHub(files: Readonly<Record<string, Uint8Array>>, larg
     endpoint: home.origin,
     requests,
     fault: () => null,
+    underWay: () => underWay,
     allowsOtherSites: true,
     token: null,
     commit: null,

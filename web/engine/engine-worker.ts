@@ -17,6 +17,7 @@ import type { RingNode } from '../../runtime/ring-node.ts'
 import { chatStream } from './chat-stream.ts'
 import type { EngineToPage, PageToEngine } from './engine-messages.ts'
 import { openStorage, type Storage } from '../storage/storage.ts'
+import { forgetModels } from './forget-models.ts'
 import { openShardInBrowser } from './open-shard.ts'
 import { log } from './log.ts'
 
@@ -153,6 +154,14 @@ function createEngine(network: PortNetwork, page: MessagePort): void {
         return
     }
   }
+  forgetModels({
+    network,
+    stored: storage,
+    addressOf: (source) => new URL(source, self.location.origin).href,
+    timer: clock.timer,
+    onForget: ({ source }) => void texts.delete(source),
+    log,
+  })
   page.addEventListener('message', (event: MessageEvent<PageToEngine>) => handle(event.data))
   page.start()
 }

@@ -1,6 +1,6 @@
 import { LitElement, css, html, type PropertyValues } from 'lit'
 import { EMPTY_VIEW, shardState } from '../../core/cluster/cluster-view.ts'
-import type { ModelId } from '../../protocol/ids.ts'
+import { isModelId, type ModelId } from '../../protocol/ids.ts'
 import type { PageEngine } from '../engine/page-engine.ts'
 import './chat-composer.ts'
 import type { Draft } from './chat-composer.ts'
@@ -99,7 +99,9 @@ export class ChatPage extends LitElement {
     super()
     this.engine = null
     this.session = null
-    this.choice = { model: null, temperature: 0 }
+    // A link on another page may name the model to ask.
+    const named = new URLSearchParams(location.search).get('model')
+    this.choice = { model: isModelId(named) ? named : null, temperature: 0 }
     redrawOn(this, (redraw) => this.engine?.onChange(redraw) ?? (() => undefined))
     redrawOn(this, (redraw) => this.session?.onChange(redraw) ?? (() => undefined))
   }

@@ -1,16 +1,18 @@
 import { LitElement, css, html } from 'lit'
 import type { WireError } from '../../protocol/errors.ts'
-import { phraseError } from './error-phrase.ts'
+import { exactPhrase, phraseError } from './error-phrase.ts'
 import { sharedStyles } from './shared-styles.ts'
 
 /**
  * An error in plain words with the next step, announced at once.
  *
  * @property error - what went wrong; null shows nothing
+ * @property exact - shows what the error itself says, which tells more than its kind: which file, which host, which number
  */
 export class ErrorNote extends LitElement {
-  static override properties = { error: { attribute: false } }
+  static override properties = { error: { attribute: false }, exact: { type: Boolean } }
   declare error: WireError | null
+  declare exact: boolean
 
   static override styles = [
     sharedStyles,
@@ -31,10 +33,11 @@ export class ErrorNote extends LitElement {
   constructor() {
     super()
     this.error = null
+    this.exact = false
   }
 
   protected override render() {
-    const phrase = this.error ? phraseError(this.error) : null
+    const phrase = this.error ? (this.exact ? exactPhrase(this.error) : phraseError(this.error)) : null
     // The region is there before its text, else screen readers miss it.
     return html`<div role="alert">
       ${

@@ -47,3 +47,16 @@ export function phraseError(error: WireError): ErrorPhrase {
   if (!words) return { title: error.message, advice: short.trim(), wantsDevices: false }
   return { title: words.title, advice: short + words.advice, wantsDevices: words.wantsDevices ?? false }
 }
+
+/** A message as a sentence. What it begins with may be a name, which stays as it is. */
+export function sentenceOf(message: string): string {
+  const begun = /^[a-z]+[ ,;:]/.test(message) ? message.charAt(0).toUpperCase() + message.slice(1) : message
+  return /[.!?]$/.test(begun) ? begun : `${begun}.`
+}
+
+/** What the error itself says. */
+export const exactPhrase = ({ message, code }: WireError): ErrorPhrase => ({
+  title: sentenceOf(message),
+  advice: '',
+  wantsDevices: WORDS[code]?.wantsDevices ?? false,
+})

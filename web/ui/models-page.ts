@@ -1,62 +1,57 @@
 import { LitElement, css, html } from 'lit'
-import { toClusterError, toWireError, type WireError } from '../../protocol/errors.ts'
+import { repeat } from 'lit/directives/repeat.js'
+import type { ModelCard } from '../../protocol/catalog.ts'
 import type { ModelId } from '../../protocol/ids.ts'
-import { listModels } from '../engine/list-models.ts'
 import type { PageEngine } from '../engine/page-engine.ts'
+import { sendingKey, type CatalogSession, type Sending } from './catalog-session.ts'
 import './error-note.ts'
+import './model-add.ts'
+import type { FilesToSend } from './model-add.ts'
+import './model-card.ts'
+import type { AskedAction } from './model-card.ts'
+import './model-filter.ts'
+import type { ModelFilterChoice } from './model-filter.ts'
+import { familiesOf, modelLists } from './model-list.ts'
+import { modelState } from './model-state.ts'
+import './model-uploads.ts'
 import { redrawOn } from './redraw-on.ts'
-import { modelName, placementPhrase, servedModels } from './ring-summary.ts'
 import { sharedStyles } from './shared-styles.ts'
+import './storage-card.ts'
 
 /**
- * The models of this server, each with its state on this cluster.
+ * Models: what is here and how far, what could be, adding one, and what this browser keeps.
  *
  * @property engine - what the page knows
+ * @property catalog - what it knows of models, kept outside of this element
  */
 export class ModelsPage extends LitElement {
-  static override properties = { engine: { attribute: false }, listed: { state: true }, error: { state: true } }
+  static override properties = { engine: { attribute: false }, catalog: { attribute: false }, choice: { state: true } }
   declare engine: PageEngine | null
-  declare private listed: readonly ModelId[] | null
-  declare private error: WireError | null
+  declare catalog: CatalogSession | null
+  declare private choice: ModelFilterChoice
 
   static override styles = [
     sharedStyles,
     css`
+      .stack {
+        display: grid;
+        gap: 1.25rem;
+        margin-top: 1.75rem;
+      }
+      h2 {
+        margin-bottom: 0.75rem;
+      }
       ul {
         display: grid;
-        gap: 0.75rem;
-        margin-top: 1.75rem;
+        grid-template-columns: repeat(auto-fill, minmax(min(100%, 19rem), 1fr));
+        gap: 0.9rem;
         list-style: none;
       }
       li {
-        overflow-wrap: anywhere;
+        min-width: 0;
       }
-      code {
-        font: 0.85em var(--mono);
-      }
-      .state {
-        margin-top: 0.25rem;
-      }
-      .state::before {
-        content: '';
-        display: inline-block;
-        width: 0.55rem;
-        height: 0.55rem;
-        margin-right: 0.5rem;
-        border-radius: 50%;
-        background: var(--muted);
-      }
-      .ready::before {
-        background: var(--good);
-      }
-      .working::before {
-        background: var(--warn);
-      }
-      .problem::before {
-        background: var(--bad);
-      }
-      error-note {
-        margin-top: 1.25rem;
+      model-filter {
+        margin-bottom: 1rem;
       }
     `,
   ]
@@ -64,50 +59,103 @@ export class ModelsPage extends LitElement {
   constructor() {
     super()
     this.engine = null
-    this.listed = null
-    this.error = null
+    this.catalog = null
+    this.choice = { quality: 'balanced', family: null, onlyFitting: false, words: '' }
     redrawOn(this, (redraw) => this.engine?.onChange(redraw) ?? (() => undefined))
+    redrawOn(this, (redraw) => this.catalog?.onChange(redraw) ?? (() => undefined))
   }
 
   override connectedCallback(): void {
     super.connectedCallback()
-    void this.load()
+    const quality = this.catalog?.state().quality
+    if (quality) this.choice = { ...this.choice, quality }
+    void this.catalog?.refresh()
   }
 
-  private async load(): Promise<void> {
-    try {
-      this.listed = await listModels(fetch)
-      this.error = null
-    } catch (thrown) {
-      this.error = toWireError(toClusterError(thrown))
-    }
+  private choose(choice: ModelFilterChoice): void {
+    const isOther = choice.quality !== this.choice.quality
+    this.choice = choice
+    if (isOther) void this.catalog?.choose(choice.quality)
   }
 
-  private model(model: ModelId, engine: PageEngine) {
-    const view = engine.view()
-    const placement = view.placements.get(model)
-    const state = placement
-      ? placementPhrase(view, placement)
-      : { tone: 'idle', text: view.wishes.has(model) ? 'waiting for devices' : 'on the server, not loaded', wantsDevices: false }
-    return html`<li class="card">
-      <h2>${modelName(model)}</h2>
-      <p class="muted small"><code>${model}</code></p>
-      <p class="state small ${state.tone}">${state.text}${state.wantsDevices ? html` · <a href="/contribute">Lend a device</a>` : null}</p>
+  private card(card: ModelCard, engine: PageEngine, catalog: CatalogSession) {
+    return html`<li>
+      <model-card
+        .card=${card}
+        .state=${modelState(engine.view(), card.id, catalog.speeds, card.place === 'server')}
+        .failure=${catalog.state().failures.get(card.id) ?? null}
+        @act=${(event: CustomEvent<AskedAction>) => void catalog.act(card.id, event.detail)}
+        @remove=${() => void catalog.remove(card.id)}
+      ></model-card>
     </li>`
   }
 
+  private list(cards: readonly ModelCard[], engine: PageEngine, catalog: CatalogSession) {
+    return html`<ul>
+      ${repeat(
+        cards,
+        ({ id }) => id,
+        (card) => this.card(card, engine, catalog),
+      )}
+    </ul>`
+  }
+
+  private uploads(catalog: CatalogSession) {
+    const { sending, uploads } = catalog.state()
+    const resume = (model: ModelId): void => {
+      const stopped = sending.find((one) => one.model === model)
+      if (stopped) void catalog.send(model, stopped.files)
+    }
+    return html`<model-uploads
+      .sending=${sending}
+      .uploads=${uploads}
+      .speedOf=${({ model, totalBytes }: Sending) => catalog.speeds.of(sendingKey(model), totalBytes)}
+      @stop=${(event: CustomEvent<ModelId>) => catalog.stopSending(event.detail)}
+      @resume=${(event: CustomEvent<ModelId>) => resume(event.detail)}
+      @discard=${(event: CustomEvent<ModelId>) => void catalog.discard(event.detail)}
+    ></model-uploads>`
+  }
+
   protected override render() {
-    const engine = this.engine
-    if (!engine) return null
-    const models = [...new Set([...(this.listed ?? []), ...servedModels(engine.view())])]
+    const { engine, catalog } = this
+    if (!engine || !catalog) return null
+    const { cards, lookup, error } = catalog.state()
+    const found = lookup.state === 'found' ? lookup.model : null
+    const { here, others } = modelLists(engine.view(), cards ?? [], this.choice, found)
     return html`<div class="page">
       <h1>Models</h1>
-      <p class="lead">What this server has, and how each model stands on the cluster.</p>
-      <error-note .error=${this.error}></error-note>
-      <ul aria-busy=${this.listed || this.error ? 'false' : 'true'}>
-        ${models.map((model) => this.model(model, engine))}
-      </ul>
-      ${this.listed && models.length === 0 ? html`<p class="muted">No models yet.</p>` : null}
+      <p class="lead">What this cluster runs, and what it could run. Each device downloads only the layers that it holds.</p>
+      <div class="stack">
+        <error-note exact .error=${error}></error-note>
+        ${
+          here.length > 0
+            ? html`<section aria-labelledby="here">
+                <h2 id="here">Here</h2>
+                ${this.list(here, engine, catalog)}
+              </section>`
+            : null
+        }
+        <model-add
+          .busy=${lookup.state === 'busy'}
+          .error=${lookup.state === 'failed' ? lookup.error : null}
+          @look-up=${(event: CustomEvent<string>) => void catalog.lookUp(event.detail)}
+          @send=${(event: CustomEvent<FilesToSend>) => void catalog.send(event.detail.model, event.detail.files)}
+        ></model-add>
+        ${this.uploads(catalog)}
+        <section aria-labelledby="catalogue" aria-busy=${cards || error ? 'false' : 'true'}>
+          <h2 id="catalogue">Catalogue</h2>
+          <model-filter
+            .families=${familiesOf(cards ?? [])}
+            .choice=${this.choice}
+            .shown=${others.length}
+            @choose=${(event: CustomEvent<ModelFilterChoice>) => this.choose(event.detail)}
+          ></model-filter>
+          ${cards === null && !error ? html`<p class="muted" role="status">Weighing models against the devices here…</p>` : null}
+          ${cards && others.length === 0 ? html`<p class="muted">No model matches. Lend more memory, or change the filter.</p>` : null}
+          ${this.list(others, engine, catalog)}
+        </section>
+        <storage-card .store=${engine.stored}></storage-card>
+      </div>
     </div>`
   }
 }

@@ -1,5 +1,6 @@
 import { LitElement, css, html, nothing } from 'lit'
 import type { PageEngine } from '../engine/page-engine.ts'
+import type { CatalogSession } from './catalog-session.ts'
 import './chat-page.ts'
 import type { ChatSession } from './chat-session.ts'
 import './cluster-page.ts'
@@ -25,11 +26,13 @@ function withInvitation(address: string): string {
  *
  * @property engine - what the pages talk to
  * @property session - the conversation
+ * @property catalog - what is known of models
  */
 export class RingletApp extends LitElement {
-  static override properties = { engine: { attribute: false }, session: { attribute: false }, page: { state: true } }
+  static override properties = { engine: { attribute: false }, session: { attribute: false }, catalog: { attribute: false }, page: { state: true } }
   declare engine: PageEngine | null
   declare session: ChatSession | null
+  declare catalog: CatalogSession | null
   declare private page: Page
 
   static override styles = [
@@ -134,6 +137,7 @@ export class RingletApp extends LitElement {
     super()
     this.engine = null
     this.session = null
+    this.catalog = null
     this.page = pageAt(location.pathname)
     redrawOn(this, (redraw) => this.engine?.onChange(redraw) ?? (() => undefined))
   }
@@ -195,7 +199,7 @@ export class RingletApp extends LitElement {
       case 'cluster':
         return html`<cluster-page .engine=${this.engine}></cluster-page>`
       case 'models':
-        return html`<models-page .engine=${this.engine}></models-page>`
+        return html`<models-page .engine=${this.engine} .catalog=${this.catalog}></models-page>`
     }
   }
 
