@@ -1,7 +1,7 @@
 /** POST /v1/chat/completions: OpenAI's chat dialect, translated to a job and back. */
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
-import type { ChatTurn } from '../../core/text/chat-template.ts'
+import type { ChatTurn, TemplateVariables } from '../../core/text/chat-template.ts'
 import type { TextModel } from '../../core/text/text-model.ts'
 import { ClusterError } from '../../protocol/errors.ts'
 import {
@@ -32,10 +32,7 @@ const UNSUPPORTED = {
   audio: never,
   prediction: never,
   web_search_options: never,
-  reasoning_effort: never,
   verbosity: never,
-  enable_thinking: never,
-  chat_template_kwargs: never,
   chat_template: never,
   documents: never,
   echo: isFalse,
@@ -60,6 +57,9 @@ const bodySchema = z.looseObject({
   messages: z.array(messageSchema).min(1),
   max_completion_tokens: z.number().int().min(1).nullish(),
   metadata: z.looseObject({}).nullish(),
+  reasoning_effort: z.string().nullish(),
+  enable_thinking: z.boolean().nullish(),
+  chat_template_kwargs: z.record(z.string(), z.unknown()).nullish(),
 })
 
 export type ChatRequest = z.infer<typeof bodySchema> & {
@@ -103,6 +103,26 @@ function turnOf(message: Message, index: number): ChatTurn {
     content: textOf(message.content, at),
     ...(message.name === undefined ? {} : { name: message.name }),
   }
+}
+
+/** What the request itself says by other fields. */
+const RESERVED: ReadonlySet<string> = new Set(['messages', 'tools', 'documents', 'add_generation_prompt'])
+
+/**
+ * Switches for the model's chat template.
+ * @throws {ClusterError} unsupported_field for one that the template never reads: it would change nothing
+ */
+export function templateVariables(request: ChatRequest, text: TextModel): TemplateVariables {
+  const { reasoning_effort, enable_thinking, chat_template_kwargs } = request
+  const named = Object.entries({ reasoning_effort, enable_thinking }).map(([name, value]) => ({ param: name, name, value }))
+  const others = Object.entries(chat_template_kwargs ?? {}).map(([name, value]) => ({ param: `chat_template_kwargs.${name}`, name, value }))
+  const given = [...named, ...others].filter(({ value }) => value !== undefined && value !== null)
+  for (const { param, name } of given) {
+    if (RESERVED.has(name)) throw new ClusterError('invalid_value', `${param}: is not for chat_template_kwargs`, { detail: { param } })
+    if (text.readsVariable(name)) continue
+    throw new ClusterError('unsupported_field', `${param}: this model's chat template has no such switch; leave it out`, { detail: { param } })
+  }
+  return Object.fromEntries(given.map(({ name, value }) => [name, value]))
 }
 
 /** @throws {ClusterError} invalid_value, unsupported_field */

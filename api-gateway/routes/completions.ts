@@ -2,7 +2,7 @@
 import { Router, type Request, type Response } from 'express'
 import { ClusterError } from '../../protocol/errors.ts'
 import type { CompletionBackend } from '../completion-backend.ts'
-import { chatJob, newChatId, parseChatRequest } from '../dialects/openai-chat.ts'
+import { chatJob, newChatId, parseChatRequest, templateVariables } from '../dialects/openai-chat.ts'
 import { chatBody, chatStreamWriter, type Envelope } from '../dialects/openai-chat-answer.ts'
 import {
   checkIds,
@@ -43,7 +43,8 @@ export function completionRoutes(options: CompletionRoutesOptions): Router {
     const fields = parseChatRequest(request.body)
     const entry = await models.find(fields.model)
     const text = await models.text(entry)
-    const promptIds = await encoder.chat(entry, text, fields.turns, { continueFinal: fields.continueFinal })
+    const variables = templateVariables(fields, text)
+    const promptIds = await encoder.chat(entry, text, fields.turns, { continueFinal: fields.continueFinal, variables })
     const job = chatJob(fields, entry.id, text, promptIds)
     checkContext(job, backend)
     const envelope = envelopeOf(newChatId(), entry, backend)

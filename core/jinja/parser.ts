@@ -7,16 +7,20 @@ import { tokenStream, type TokenStream } from './token-stream.ts'
 /** Deeper than any template that a person wrote, and shallow enough for every stack. */
 const MAX_DEPTH = 200
 
+/** Statements, and every name that is read anywhere in them. */
+export type ParsedTemplate = { readonly statements: readonly Statement[]; readonly reads: ReadonlySet<string> }
+
 /** @throws {TemplateRefusal} SyntaxError, LimitError */
-export function parseTemplate(source: string): readonly Statement[] {
-  /** Of each macro that is being read, the names in it. */
-  const readers: Set<string>[] = []
+export function parseTemplate(source: string): ParsedTemplate {
+  /** Names of the whole template, and of each macro that is being read. */
+  const reads = new Set<string>()
+  const readers: Set<string>[] = [reads]
   const stream = tokenStream(tokenize(source))
   const expressions = createExpressionParser(stream, (name) => readers.forEach((names) => names.add(name)))
   const parser = createStatementParser(stream, expressions, readers)
-  const body = parser.block([])
+  const statements = parser.block([])
   stream.expect('end')
-  return body
+  return { statements, reads }
 }
 
 function createStatementParser(stream: TokenStream, { expression, tuple, filters }: ExpressionParser, readers: Set<string>[]) {

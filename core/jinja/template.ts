@@ -10,6 +10,8 @@ import { renderBlock } from './render.ts'
 import { Scope } from './scope.ts'
 
 export type Template = {
+  /** Names that the template reads, of variables among others. */
+  readonly reads: ReadonlySet<string>
   /**
    * @param variables plain values; objects become dicts
    * @throws {TemplateRefusal} where Python refuses; kind TemplateError with the template's own words when it called raise_exception
@@ -22,8 +24,9 @@ export type Template = {
  * @throws {TemplateRefusal} SyntaxError
  */
 export function compileTemplate(source: string, now: () => Date): Template {
-  const statements = parseTemplate(source)
+  const { statements, reads } = parseTemplate(source)
   return {
+    reads,
     render: (variables) => {
       const globals = new Scope(null, globalNames(now))
       const given = new Scope(

@@ -9,6 +9,8 @@ import { compileTemplate, type Template } from '../jinja/template.ts'
 export type ChatTurn = { readonly role: string; readonly content?: unknown; readonly [key: string]: unknown }
 
 export type ChatTemplate = {
+  /** Whether it reads a variable of this name. */
+  readonly reads: (name: string) => boolean
   /**
    * The prompt text. `continueFinal` ends it inside the last turn, which the model then goes on with.
    * @throws {ClusterError} invalid_value when the template refuses the turns
@@ -83,6 +85,7 @@ export function createChatTemplate(source: string, tokens: Readonly<Record<strin
     }
   }
   return {
+    reads: (name) => template.reads.has(name),
     render: (turns, options) => {
       const messages = turns.map(asTransformersDoes)
       const last = messages.at(-1)

@@ -19,6 +19,8 @@ export type EncodeChatOptions = {
 export type TextModel = {
   /** @throws {ClusterError} invalid_value when the template refuses the turns, or the model has none */
   readonly encodeChat: (turns: readonly ChatTurn[], options?: EncodeChatOptions) => readonly number[]
+  /** Whether the chat template does anything with a variable, such as `enable_thinking`. */
+  readonly readsVariable: (name: string) => boolean
   /** A plain text, with what the model wants around it (BOS). */
   readonly encode: (text: string) => readonly number[]
   readonly decode: (ids: readonly number[]) => string
@@ -81,7 +83,7 @@ function textFunctions(
   tokenizer: Tokenizer,
   templates: Templates,
   contextLength: number,
-): Pick<TextModel, 'encodeChat' | 'encode' | 'decode' | 'newDetokenizer'> {
+): Pick<TextModel, 'encodeChat' | 'readsVariable' | 'encode' | 'decode' | 'newDetokenizer'> {
   const encode = (text: string, addSpecial: boolean): readonly number[] => {
     refuseHopeless(tokenizer, text, contextLength)
     return tokenizer.encode(text, { addSpecial })
@@ -96,6 +98,7 @@ function textFunctions(
         })
       return encode(template.render(turns, { addGenerationPrompt: !continueFinal, continueFinal, variables }), false)
     },
+    readsVariable: (name) => [templates.plain, templates.withTools].some((template) => template?.reads(name) ?? false),
     encode: (text) => encode(text, true),
     decode: (ids) => tokenizer.decode(ids),
     newDetokenizer: tokenizer.newDetokenizer,
