@@ -67,6 +67,8 @@ for (const [startLayer, endLayer] of [
     ['wasm', 'int8'],
     ['simd', 'f32'],
     ['simd', 'f16'],
+    ['simd', 'int8'],
+    ['simd', 'int4'],
   ] as const) {
     test(`the estimate's weights are what layers ${startLayer} to ${endLayer} hold in ${weightFormat} on ${backend}, to the byte`, async () => {
       const runner = await load(startLayer, endLayer, { backend, weightFormat, simd })

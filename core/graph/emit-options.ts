@@ -19,7 +19,7 @@ export type EmitOptions = {
 /** Weight formats with a correct kernel on a backend. MatMulNBits on WASM is left out: each call unpacks the whole matrix to f32. */
 const FORMATS: Readonly<Record<Backend, readonly WeightFormat[]>> = {
   webgpu: ['f32', 'f16', 'int8', 'int4'],
-  simd: ['f32', 'f16'],
+  simd: ['f32', 'f16', 'int8', 'int4'],
   wasm: ['f32', 'int8'],
 }
 

@@ -1,5 +1,7 @@
 /** How the simd backend holds weights: bytes of a matrix, and which form a format means for a stored tensor. */
 import type { WeightRef } from '../arch/layer-builder.ts'
+import { blockFormOf, integerFormOf } from '../graph/block-form.ts'
+import type { TensorIndex } from '../model/safetensors.ts'
 import type { StoredType } from '../quant/stored.ts'
 import type { WeightFormat } from '../../protocol/cluster.ts'
 import * as code from '../../kernels/opcodes.ts'
@@ -63,16 +65,30 @@ export function scalesPerRow(held: Held, columns: number): number {
 export const scalesAt = ({ held, rows, columns }: HeldWeight): number => aligned(rows * rowBytes(held, columns))
 export const heldBytesOf = (weight: HeldWeight): number => scalesAt(weight) + aligned(weight.rows * scalesPerRow(weight.held, weight.columns) * 4)
 
-/** The form of a matrix that a device of `format` holds: what is stored where that is no worse, else quantized or widened at load. */
-export function heldAs(format: WeightFormat, stored: StoredType | null): Held {
+function heldInBlocks(ref: WeightRef, tensors: TensorIndex, format: 'int8' | 'int4'): Held {
+  const { bits, size, isRepacked } = blockFormOf(ref, tensors, format)
+  if (bits === 4 && size === code.BLOCK) return 'int4-blocks'
+  if (!isRepacked) return 'int8-rows'
+  return size === code.BLOCK ? 'int8-blocks' : 'int8-blocks16'
+}
+
+/** The form of a matrix on a device of `format`: as stored where that is no worse, else quantized or widened at load. */
+export function heldAs(format: WeightFormat, ref: WeightRef, tensors: TensorIndex): Held {
   switch (format) {
     case 'f32':
       return 'f32'
     case 'f16':
-      return stored === 'bf16' ? 'bf16' : 'f16'
+      return tensors.get(ref.tensor)?.type === 'bf16' ? 'bf16' : 'f16'
     case 'int8':
-      return 'int8-rows'
     case 'int4':
-      return 'int4-blocks'
+      return heldInBlocks(ref, tensors, format)
   }
+}
+
+/** Whether `held` has a place for each integer and scale of a stored type. */
+export function holdsBlocksOf(held: Held, type: StoredType): boolean {
+  const form = integerFormOf(type)
+  if (!form) return false
+  const { bits, group } = form
+  return group === 16 ? held === 'int8-blocks16' : held === 'int8-blocks' || (held === 'int4-blocks' && bits === 4)
 }

@@ -1,9 +1,11 @@
-/** Rows of a matrix as the kernels read them. */
-import { deviationOf, deviationOfIntegers, type Deviation } from '../quant/deviation.ts'
+/** Rows of a matrix as the kernels read them: from floats, or from the integers and scales of a checkpoint, value for value. */
+import { deviationOf, deviationOfIntegers, NO_DEVIATION, type Deviation } from '../quant/deviation.ts'
 import { bf16ToF32Array, f16ToF32Array, f32ToF16Array } from '../quant/float16.ts'
 import { quantizeInt8Rows } from '../quant/int8.ts'
+import { quantizeBlocks, type IntegerRows } from '../quant/integer-blocks.ts'
 import { bytesOf } from '../quant/stored.ts'
-import { rowBytes, scalesAt, scalesPerRow, type HeldWeight } from './held-matrix.ts'
+import { BLOCK } from '../../kernels/opcodes.ts'
+import { rowBytes, scalesAt, scalesPerRow, type Held, type HeldWeight } from './held-matrix.ts'
 
 /** Upper halves of f32, rounded to nearest even. */
 function toBf16(values: Float32Array): Uint16Array {
@@ -25,8 +27,46 @@ const floats = (values: Float32Array, packed: ArrayBufferView, held: Float32Arra
   deviation: deviationOf(values, held),
 })
 
+/** Rows of `columns` integers as bytes, zeros behind. */
+function packBytes(integers: Int8Array, columns: number, width: number): Uint8Array {
+  const rows = integers.length / columns
+  const out = new Int8Array(rows * width)
+  for (let row = 0; row < rows; row++) out.set(integers.subarray(row * columns, (row + 1) * columns), row * width)
+  return bytesOf(out)
+}
+
+/** Integers of -8 to 7 in the order of Q4_0, plus 8: element i of a block is the low nibble of byte i, or the high one of byte i - 16. */
+function packNibbles(integers: Int8Array, columns: number): Uint8Array {
+  const rows = integers.length / columns
+  const blocks = Math.ceil(columns / BLOCK)
+  const out = new Uint8Array((rows * blocks * BLOCK) / 2)
+  const nibble = (row: number, column: number): number => (column < columns ? (integers[row * columns + column] ?? 0) : 0) + 8
+  let next = 0
+  for (let row = 0; row < rows; row++) {
+    for (let block = 0; block < blocks * BLOCK; block += BLOCK) {
+      for (let i = block; i < block + BLOCK / 2; i++) out[next++] = nibble(row, i) | (nibble(row, i + BLOCK / 2) << 4)
+    }
+  }
+  return out
+}
+
+const packIntegers = (held: Held, integers: Int8Array, columns: number): Uint8Array =>
+  held === 'int4-blocks' ? packNibbles(integers, columns) : packBytes(integers, columns, rowBytes(held, columns))
+
+/** Rows as stored, without a rounding. @param held a form in blocks of the same size, with room for the integers */
+export const takeRows = (held: Held, { integers, scales }: IntegerRows, columns: number): PackedRows => ({
+  values: packIntegers(held, integers, columns),
+  scales,
+  deviation: NO_DEVIATION,
+})
+
+function quantized(held: Held, values: Float32Array, rows: IntegerRows, columns: number, size: number): PackedRows {
+  const deviation = deviationOfIntegers(values, rows, columns, size)
+  return { values: packIntegers(held, rows.integers, columns), scales: rows.scales, deviation }
+}
+
 /** @param values row-major, whole rows of `columns` */
-export function packRows(held: HeldWeight['held'], values: Float32Array, columns: number): PackedRows {
+export function packRows(held: Held, values: Float32Array, columns: number): PackedRows {
   switch (held) {
     case 'f32':
       return floats(values, values, values)
@@ -39,25 +79,16 @@ export function packRows(held: HeldWeight['held'], values: Float32Array, columns
       return floats(values, upper, bf16ToF32Array(upper))
     }
     case 'int8-rows': {
-      const rows = values.length / columns
-      const quantized = quantizeInt8Rows(values, rows, columns)
-      const deviation = deviationOfIntegers(values, { integers: quantized.values, scales: quantized.scales }, columns, columns)
-      return { values: padded(bytesOf(quantized.values), columns, rowBytes(held, columns)), scales: quantized.scales, deviation }
+      const { values: integers, scales } = quantizeInt8Rows(values, values.length / columns, columns)
+      return quantized(held, values, { integers, scales }, columns, columns)
     }
-    case 'int8-blocks':
-    case 'int8-blocks16':
     case 'int4-blocks':
-      throw new Error(`${held} is not packed from floats`)
+      return quantized(held, values, quantizeBlocks(values, columns, { bits: 4, size: BLOCK }), columns, BLOCK)
+    case 'int8-blocks':
+      return quantized(held, values, quantizeBlocks(values, columns, { bits: 8, size: BLOCK }), columns, BLOCK)
+    case 'int8-blocks16':
+      return quantized(held, values, quantizeBlocks(values, columns, { bits: 8, size: 16 }), columns, 16)
   }
-}
-
-/** Rows of `from` bytes in rows of `to`, zeros behind. */
-function padded(bytes: Uint8Array, from: number, to: number): Uint8Array {
-  if (from === to) return bytes
-  const rows = bytes.length / from
-  const out = new Uint8Array(rows * to)
-  for (let row = 0; row < rows; row++) out.set(bytes.subarray(row * from, (row + 1) * from), row * to)
-  return out
 }
 
 /** Writes rows from `firstRow` on into the place of a weight. @param place the bytes of the whole weight */

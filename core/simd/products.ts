@@ -25,6 +25,9 @@ export function vector({ program, tensors }: Emitter, sources: readonly WeightRe
   return { weight: program.weight({ held: 'f32', sources, rows: 1, columns }), offset: 0 }
 }
 
+/** Of a stack whose matrices are not stored alike. */
+const PLAIN: Readonly<Record<WeightFormat, Held>> = { f32: 'f32', f16: 'f16', int8: 'int8-rows', int4: 'int4-blocks' }
+
 type Matrix = { readonly weight: HeldWeight; readonly values: Operand; readonly scales: Operand }
 
 /** @param sources equal matrices, behind each other */
@@ -32,9 +35,10 @@ export function matrix({ program, tensors, weightFormat }: Emitter, sources: rea
   for (const ref of sources) checkStored(tensors, ref)
   const [first] = sources
   if (!first) throw new Error('a matrix without sources')
-  const stored = tensors.get(first.tensor)?.type ?? null
+  const forms = new Set(sources.map((ref) => heldAs(weightFormat, ref, tensors)))
+  const form = forms.size === 1 ? heldAs(weightFormat, first, tensors) : PLAIN[weightFormat]
   const rows = sources.reduce((sum, ref) => sum + rowsOf(ref), 0)
-  const weight: HeldWeight = { held: held ?? heldAs(weightFormat, stored), sources, rows, columns: columnsOf(first) }
+  const weight: HeldWeight = { held: held ?? form, sources, rows, columns: columnsOf(first) }
   const index = program.weight(weight)
   return { weight, values: { weight: index, offset: 0 }, scales: isInteger(weight.held) ? { weight: index, offset: scalesAt(weight) } : NONE }
 }

@@ -159,8 +159,8 @@ function weighOne(p: usize, values: usize, dim: u32, from: u32, to: u32, y: usiz
   }
 }
 
-// The same for four queries; probabilities outside of a query's own positions are zeros.
-function weighFour(p: usize, stride: usize, values: usize, dim: u32, from: u32, to: u32, y0: usize, y1: usize, y2: usize, y3: usize): void {
+// The same for `count` of four queries, the others being the last of them again; probabilities outside of a query's own positions are zeros.
+function weighFour(count: u32, p: usize, stride: usize, values: usize, dim: u32, from: u32, to: u32, y0: usize, y1: usize, y2: usize, y3: usize): void {
   const step = <usize>dim << 2
   let i: usize = 0
   for (; i + 32 <= step; i += 32) {
@@ -199,12 +199,12 @@ function weighFour(p: usize, stride: usize, values: usize, dim: u32, from: u32, 
     v128.store(y3 + i, d0)
     v128.store(y3 + i, d1, 16)
   }
-  // Beyond the queries there are, the last one stands again: what adds to y must not do so twice.
   const column = <u32>(i >> 2)
+  if (column == dim) return
   weighRest(p, values, dim, column, from, to, y0)
-  if (y1 != y0) weighRest(p + stride, values, dim, column, from, to, y1)
-  if (y2 != y1) weighRest(p + stride * 2, values, dim, column, from, to, y2)
-  if (y3 != y2) weighRest(p + stride * 3, values, dim, column, from, to, y3)
+  if (count > 1) weighRest(p + stride, values, dim, column, from, to, y1)
+  if (count > 2) weighRest(p + stride * 2, values, dim, column, from, to, y2)
+  if (count > 3) weighRest(p + stride * 3, values, dim, column, from, to, y3)
 }
 
 function weighRest(p: usize, values: usize, dim: u32, column: u32, from: u32, to: u32, y: usize): void {
@@ -288,7 +288,7 @@ function attendFour(frame: usize, args: usize, kvHead: u32, index: u32, count: u
   const y2 = outputAt(args, kvHead, r2, i2 - r2 * group, group)
   const y3 = outputAt(args, kvHead, r3, i3 - r3 * group, group)
   for (let i = index; i <= last; i++) memory.fill(outputAt(args, kvHead, i / group, i % group, group), 0, <usize>valueDim << 2)
-  for (let j = from; j < to; j += POSITION_TILE) weighFour(scores, stride, values, valueDim, j, min(j + POSITION_TILE, to), y0, y1, y2, y3)
+  for (let j = from; j < to; j += POSITION_TILE) weighFour(count, scores, stride, values, valueDim, j, min(j + POSITION_TILE, to), y0, y1, y2, y3)
 }
 
 // How many queries from `index` on, four at most, are of the same sequence with ascending positions.

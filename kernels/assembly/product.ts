@@ -1,7 +1,15 @@
 // y = x·Wᵀ + b in every form that W is held in, for all tokens or for those that chose an expert.
-import { HELD_BF16, HELD_F16, HELD_F32, HELD_INT4_BLOCK, HELD_INT8_BLOCK, HELD_INT8_BLOCK16, HELD_INT8_ROW } from '../opcodes'
+import { BLOCK, HELD_BF16, HELD_F16, HELD_F32, HELD_INT4_BLOCK, HELD_INT8_BLOCK, HELD_INT8_BLOCK16, HELD_INT8_ROW } from '../opcodes'
 import { frameRows, share, word } from './memory'
+import { blocksFour, blocksOne } from './product-block'
 import { floatFour, floatOne } from './product-float'
+import { byteRowsFour, byteRowsOne } from './product-int'
+
+// @ts-ignore: decorator
+@inline
+function blocksOf(k: u32): u32 {
+  return (k + BLOCK - 1) / BLOCK
+}
 
 // Rows of W that stay in cache while all tokens pass.
 const ROW_TILE: u32 = 16
@@ -10,12 +18,20 @@ function one(held: u32, x: usize, w: usize, scales: usize, from: u32, to: u32, k
   if (held == HELD_F32) floatOne<f32>(x, w, from, to, k, bias, y)
   else if (held == HELD_F16) floatOne<u16>(x, w, from, to, k, bias, y)
   else if (held == HELD_BF16) floatOne<i16>(x, w, from, to, k, bias, y)
+  else if (held == HELD_INT8_ROW) byteRowsOne(x, w, scales, from, to, blocksOf(k), bias, y)
+  else if (held == HELD_INT8_BLOCK) blocksOne<i32>(x, w, scales, from, to, blocksOf(k), bias, y)
+  else if (held == HELD_INT8_BLOCK16) blocksOne<i16>(x, w, scales, from, to, blocksOf(k), bias, y)
+  else if (held == HELD_INT4_BLOCK) blocksOne<i8>(x, w, scales, from, to, blocksOf(k), bias, y)
 }
 
 function four(held: u32, x0: usize, x1: usize, x2: usize, x3: usize, w: usize, scales: usize, from: u32, to: u32, k: u32, bias: usize, y0: usize, y1: usize, y2: usize, y3: usize): void {
   if (held == HELD_F32) floatFour<f32>(x0, x1, x2, x3, w, from, to, k, bias, y0, y1, y2, y3)
   else if (held == HELD_F16) floatFour<u16>(x0, x1, x2, x3, w, from, to, k, bias, y0, y1, y2, y3)
   else if (held == HELD_BF16) floatFour<i16>(x0, x1, x2, x3, w, from, to, k, bias, y0, y1, y2, y3)
+  else if (held == HELD_INT8_ROW) byteRowsFour(x0, x1, x2, x3, w, scales, from, to, blocksOf(k), bias, y0, y1, y2, y3)
+  else if (held == HELD_INT8_BLOCK) blocksFour<i32>(x0, x1, x2, x3, w, scales, from, to, blocksOf(k), bias, y0, y1, y2, y3)
+  else if (held == HELD_INT8_BLOCK16) blocksFour<i16>(x0, x1, x2, x3, w, scales, from, to, blocksOf(k), bias, y0, y1, y2, y3)
+  else if (held == HELD_INT4_BLOCK) blocksFour<i8>(x0, x1, x2, x3, w, scales, from, to, blocksOf(k), bias, y0, y1, y2, y3)
 }
 
 // Words: held, x, xStride, w, scales, n, k, bias, y, yStride.

@@ -1,11 +1,12 @@
 /** Streams weights from the checkpoint into their places: beside them only a few pieces of what is stored are in memory. */
 import type { WeightRef } from '../../core/arch/layer-builder.ts'
 import { columnsOf, locationsOf, rowReader, rowsOf, type StoredPart } from '../../core/graph/weight-source.ts'
+import { integerRowReader } from '../../core/graph/integer-rows.ts'
 import { matrixFidelity, type MatrixFidelity } from '../../core/graph/fidelity.ts'
 import type { Deviation } from '../../core/quant/deviation.ts'
 import type { TensorIndex, TensorLocation } from '../../core/model/safetensors.ts'
-import { heldBytesOf, type HeldWeight } from '../../core/simd/held-matrix.ts'
-import { packRows, placeRows } from '../../core/simd/pack.ts'
+import { heldBytesOf, holdsBlocksOf, type HeldWeight } from '../../core/simd/held-matrix.ts'
+import { packRows, placeRows, takeRows, type PackedRows } from '../../core/simd/pack.ts'
 import { ClusterError } from '../../protocol/errors.ts'
 import { notHeld, readParts, type WeightReading } from '../external-data.ts'
 
@@ -80,15 +81,24 @@ function decodePiece({ ref }: Piece, lookup: (key: string) => StoredPart): Float
   return offset ? values.map((value) => value + offset) : values
 }
 
+/** The piece's rows without a rounding, where they are stored in blocks like those they are held in. */
+function taken({ ref, place }: Piece, tensors: TensorIndex, lookup: (key: string) => StoredPart): PackedRows | null {
+  const { held, columns } = place.weight
+  const type = ref.mxfp4Scales === undefined ? tensors.get(ref.tensor)?.type : 'mxfp4'
+  if (ref.transposed || ref.offset || !type || !holdsBlocksOf(held, type)) return null
+  return takeRows(held, integerRowReader(ref, lookup)(0, rowsOf(ref)), columns)
+}
+
 /** @returns what holding them so does to the rows of a matrix; null for a vector */
-function put(memory: Uint8Array, piece: Piece, values: Float32Array): Deviation | null {
+function put(memory: Uint8Array, piece: Piece, tensors: TensorIndex, lookup: (key: string) => StoredPart): Deviation | null {
   const { weight, address } = piece.place
   const place = memory.subarray(address, address + heldBytesOf(weight))
   if (weight.rows === 1 && weight.held === 'f32') {
+    const values = decodePiece(piece, lookup)
     new Float32Array(place.buffer, place.byteOffset + piece.firstRow * 4, values.length).set(values)
     return null
   }
-  const packed = packRows(weight.held, values, weight.columns)
+  const packed = taken(piece, tensors, lookup) ?? packRows(weight.held, decodePiece(piece, lookup), weight.columns)
   placeRows(place, weight, piece.firstRow, packed)
   return packed.deviation
 }
@@ -105,7 +115,7 @@ export async function loadWeights(
     const lookup = await readParts(locations, reading)
     if (reading.signal?.aborted) throw new ClusterError('cancelled', 'loading the shard was cancelled')
     for (const piece of group) {
-      const deviation = put(memory(), piece, decodePiece(piece, lookup))
+      const deviation = put(memory(), piece, reading.tensors, lookup)
       if (deviation) fidelity.push(matrixFidelity([piece.ref], piece.place.weight.held, reading.tensors, deviation))
     }
   }

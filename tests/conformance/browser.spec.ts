@@ -21,13 +21,13 @@ test.beforeAll(async () => {
 })
 test.afterAll(() => harness.close())
 
-const files = (path: string, backend: 'wasm' | 'webgpu') => ({
+const files = (path: string, backend: 'wasm' | 'simd' | 'webgpu') => ({
   url: `${harness.origin}${path}`,
   backend,
   wasmPaths: `${harness.origin}/node_modules/onnxruntime-web/dist/`,
 })
 
-for (const backend of ['wasm', 'webgpu'] as const) {
+for (const backend of ['wasm', 'simd', 'webgpu'] as const) {
   test(`the llama case agrees with transformers on ${backend} in a browser, whole and in every two and three parts, a graph for every layer`, async () => {
     // A software GPU compiles and runs every shader on the CPU.
     test.setTimeout(300_000)

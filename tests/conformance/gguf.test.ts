@@ -2,6 +2,7 @@ import { existsSync, readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { folderSource } from '../../api-gateway/folder-source.ts'
+import { loadKernels } from '../../api-gateway/local-device-kernels.ts'
 import { describeModel } from '../../core/model/describe-model.ts'
 import { loadOrt } from '../../runtime/ort.ts'
 import { runCase } from './run-case.ts'
@@ -12,26 +13,30 @@ const FIXTURES: readonly string[] = ['llama']
 const WHOLE = folder('../../../shared/golden/gguf')
 const others = existsSync(WHOLE) ? readdirSync(WHOLE).filter((name) => !FIXTURES.includes(name)) : []
 
-async function expectAgreement(path: string): Promise<void> {
-  const ort = await loadOrt({ backend: 'wasm', numThreads: 1 })
+async function expectAgreement(path: string, backend: 'wasm' | 'simd'): Promise<void> {
+  const runtime = backend === 'wasm' ? { ort: await loadOrt({ backend, numThreads: 1 }) } : { simd: await loadKernels() }
   const source = { ...folderSource(path), gguf: 'model.gguf' }
   const { numLayers } = (await describeModel(source)).config
-  const { checks } = await runCase({ source, backend: 'wasm', ort })
+  const { checks } = await runCase({ source, backend, ...runtime })
   expect(checks.filter((check) => !check.passed)).toEqual([])
   expect(checks.length).toBe(6 + (numLayers - 1) * 6 + ((numLayers - 1) * (numLayers - 2) * 3) / 2)
 }
 
 for (const name of FIXTURES) {
-  test(
-    `the GGUF file of the ${name} case agrees with transformers on node-wasm, whole and in every two and three parts`,
-    { timeout: 60_000 },
-    async () => expectAgreement(folder(`../fixtures/gguf/${name}`)),
-  )
+  for (const backend of ['wasm', 'simd'] as const) {
+    test(
+      `the GGUF file of the ${name} case agrees with transformers on node-${backend}, whole and in every two and three parts`,
+      { timeout: 60_000 },
+      async () => expectAgreement(folder(`../fixtures/gguf/${name}`), backend),
+    )
+  }
 }
 
 if (others.length === 0) test.skip('the other GGUF files agree: the whole golden set is not beside the repository', () => undefined)
 for (const name of others) {
-  test(`the GGUF file of the ${name} case of the whole set agrees with transformers on node-wasm`, { timeout: 60_000 }, async () =>
-    expectAgreement(`${WHOLE}/${name}`),
-  )
+  for (const backend of ['wasm', 'simd'] as const) {
+    test(`the GGUF file of the ${name} case of the whole set agrees with transformers on node-${backend}`, { timeout: 60_000 }, async () =>
+      expectAgreement(`${WHOLE}/${name}`, backend),
+    )
+  }
 }

@@ -28,3 +28,9 @@ test('all 30 stored answers of the embedded model come back token for token from
   expect(report.different).toEqual([])
   expect(report.total).toBe(30)
 })
+
+test('of the 30 stored answers all survive int8 weights on simd, and at least 26 int4', async () => {
+  const ember = { source: folderSource(EMBER), backend: 'simd', simd: await loadKernels() } as const
+  expect(await runEmber({ ...ember, weightFormat: 'int8' })).toMatchObject({ equal: 30, total: 30 })
+  expect((await runEmber({ ...ember, weightFormat: 'int4' })).equal).toBeGreaterThanOrEqual(26)
+})

@@ -1,0 +1,118 @@
+/** Random attention: sequences that grow in passes of any sizes, several in one call, over caches of any capacity. */
+import { attend } from '../../kernels/reference/attention.ts'
+import type { KernelCaller, Random, Row } from './simd-call.ts'
+import { extreme, pick, uneven, whole } from './simd-inputs.ts'
+import type { Worst } from './simd-sweep.ts'
+
+type Sequence = { readonly cache: number; readonly capacity: number; readonly keys: Float32Array[]; readonly values: Float32Array[] }
+type Shape = {
+  readonly heads: number
+  readonly kvHeads: number
+  readonly keyDim: number
+  readonly valueDim: number
+  readonly fixed: number
+  readonly keyOffset: number
+  readonly valueOffset: number
+}
+
+function randomShape(random: Random): Shape {
+  const [kvHeads, group] = [whole(random, 1, 3), whole(random, 1, 5)]
+  const [keyDim, valueDim] = [pick(random, [4, 6, 16, 20, 64]), pick(random, [3, 8, 16, 36, 64])]
+  const keyBytes = 4 * kvHeads * keyDim
+  return { heads: kvHeads * group, kvHeads, keyDim, valueDim, fixed: 4 * whole(random, 0, 9), keyOffset: 0, valueOffset: keyBytes }
+}
+
+const openSequence = (caller: KernelCaller, { fixed, kvHeads, keyDim, valueDim }: Shape, capacity: number): Sequence => ({
+  cache: caller.buffer(fixed + 4 * capacity * kvHeads * (keyDim + valueDim)),
+  capacity,
+  keys: [],
+  values: [],
+})
+
+/** Rows of the next pass: some tokens of each sequence, one behind the other. */
+function nextRows(random: Random, sequences: readonly Sequence[]): { readonly table: Row[]; readonly of: Sequence[] } {
+  const [table, of]: [Row[], Sequence[]] = [[], []]
+  for (const sequence of sequences) {
+    const { cache, capacity, keys } = sequence
+    const count = Math.min(whole(random, 1, 7), capacity - keys.length)
+    for (let i = 0; i < count; i++) {
+      table.push({ cache, capacity, position: keys.length + i })
+      of.push(sequence)
+    }
+  }
+  return { table, of }
+}
+
+/** Keeps keys or values of a pass in the caches, and here. */
+function keep(caller: KernelCaller, shape: Shape, rows: readonly Row[], x: Float32Array, width: number, offset: number): void {
+  const { kvHeads, fixed } = shape
+  const stride = 4 * kvHeads * width
+  const words = { x: caller.floats(x), xStride: stride, headStride: 4 * width, heads: kvHeads, width, cacheWidth: width, column: 0 }
+  caller.call('store', { ...words, fixed, offset }, rows)
+}
+
+export function attendCall(caller: KernelCaller, random: Random, isExtreme: boolean, worst: Worst): void {
+  const shape = randomShape(random)
+  const { heads, kvHeads, keyDim, valueDim } = shape
+  const sequences = Array.from({ length: whole(random, 1, 3) }, () => openSequence(caller, shape, whole(random, 1, random() < 0.1 ? 150 : 30)))
+  const options = {
+    scale: keyDim ** -0.5,
+    softcap: random() < 0.3 ? 5 + 20 * random() : 0,
+    window: random() < 0.3 ? whole(random, 1, 12) : 0,
+  }
+  const sinks = random() < 0.3 ? uneven(random, heads) : null
+  const make = isExtreme ? extreme : uneven
+  for (let pass = 0; pass < 3; pass++) {
+    const { table, of } = nextRows(random, sequences)
+    if (table.length === 0) return
+    const [keys, values] = [make(random, table.length * kvHeads * keyDim), make(random, table.length * kvHeads * valueDim)]
+    keep(caller, shape, table, keys, keyDim, shape.keyOffset)
+    keep(caller, shape, table, values, valueDim, shape.valueOffset)
+    for (const [row, sequence] of of.entries()) {
+      sequence.keys.push(keys.subarray(row * kvHeads * keyDim, (row + 1) * kvHeads * keyDim))
+      sequence.values.push(values.subarray(row * kvHeads * valueDim, (row + 1) * kvHeads * valueDim))
+    }
+    const q = make(random, table.length * heads * keyDim)
+    const y = caller.buffer(4 * table.length * heads * valueDim)
+    const scoresStride = 4 * Math.max(...sequences.map(({ capacity }) => capacity))
+    const words = { q: caller.floats(q), qStride: 4 * heads * keyDim, ...shape, ...options, sinks: sinks ? caller.floats(sinks) : 0 }
+    const scores = caller.buffer(4 * scoresStride)
+    caller.call('attend', { ...words, y, yStride: 4 * heads * valueDim, scores, scoresStride, scoresPart: 4 * scoresStride }, table)
+    if (!isExtreme) compare(caller.readFloats(y, table.length * heads * valueDim), q, table, of, { shape, options, sinks }, worst)
+  }
+}
+
+type Given = {
+  readonly shape: Shape
+  readonly options: { readonly scale: number; readonly softcap: number; readonly window: number }
+  readonly sinks: Float32Array | null
+}
+
+function compare(
+  results: Float32Array,
+  q: Float32Array,
+  table: readonly Row[],
+  of: readonly Sequence[],
+  { shape, options, sinks }: Given,
+  worst: Worst,
+): void {
+  const { heads, kvHeads, keyDim, valueDim } = shape
+  for (const [row, { position }] of table.entries()) {
+    for (let head = 0; head < heads; head++) {
+      const kv = Math.floor(head / (heads / kvHeads))
+      const part = (rows: readonly Float32Array[] | undefined, dim: number): Float32Array[] =>
+        (rows ?? []).slice(0, position + 1).map((one) => one.subarray(kv * dim, (kv + 1) * dim))
+      const [keys, values] = [part(of[row]?.keys, keyDim), part(of[row]?.values, valueDim)]
+      const query = q.subarray((row * heads + head) * keyDim, (row * heads + head + 1) * keyDim)
+      const expected = attend(query, keys, values, { ...options, sink: sinks?.[head] ?? null })
+      // A rounding error of a score is one of the logarithm of its weight.
+      const product = (key: Float32Array): number => query.reduce((sum, value, i) => sum + Math.abs(value * (key[i] ?? 0)), 0)
+      const scoreError = 1e-6 * (1 + options.scale * Math.max(...keys.map(product)) + Math.abs(sinks?.[head] ?? 0))
+      const largest = Math.max(...values.map((value) => value.reduce((most, one) => Math.max(most, Math.abs(one)), 0)))
+      for (const [i, value] of expected.entries()) {
+        const actual = results[(row * heads + head) * valueDim + i] ?? NaN
+        worst('attend', Math.abs(actual - value), (2 * scoreError + 2e-6) * largest + 1e-30)
+      }
+    }
+  }
+}

@@ -1,0 +1,137 @@
+/** Random calls of the products and of the quantization before them. */
+import * as code from '../../kernels/opcodes.ts'
+import { byteRow, dot, dotOfMagnitudes, nibbleRow } from '../../kernels/reference/product.ts'
+import { f16ToF32Array, bf16ToF32Array } from '../../core/quant/float16.ts'
+import { HELD_CODES, isInteger, rowBytes, scalesPerRow, type Held } from '../../core/simd/held-matrix.ts'
+import { rowsWithoutCache, type KernelCaller, type Random } from './simd-call.ts'
+import { extreme, pick, uneven, whole } from './simd-inputs.ts'
+import type { Worst } from './simd-sweep.ts'
+
+const HELDS = ['f32', 'f16', 'bf16', 'int8-rows', 'int8-blocks', 'int8-blocks16', 'int4-blocks'] as const satisfies readonly Held[]
+const WIDTHS = [1, 3, 16, 31, 32, 33, 48, 64, 96, 100, 256, 576] as const
+const LONG = 4096
+
+type Matrix = { readonly bytes: Uint8Array; readonly scales: Float32Array; readonly rows: readonly Float64Array[] }
+
+/** A matrix in any form, and what it stands for. */
+function randomMatrix(random: Random, held: Held, n: number, k: number): Matrix {
+  const perRow = rowBytes(held, k)
+  const bytes = Uint8Array.from({ length: n * perRow }, () => Math.floor(random() * 256))
+  // Of a form's own bytes any are a weight, but for floats, whose exponents must be small.
+  if (held === 'f32') bytes.set(new Uint8Array(uneven(random, n * k).buffer))
+  if (held === 'f16' || held === 'bf16') for (let i = 1; i < bytes.length; i += 2) bytes[i] = ((bytes[i] ?? 0) & 0x80) | (0x38 + (i % 7))
+  const perScales = scalesPerRow(held, k)
+  const scales = uneven(random, n * perScales, 0.01)
+  const rows = Array.from({ length: n }, (_, row) => {
+    const part = bytes.slice(row * perRow, (row + 1) * perRow)
+    const own = scales.subarray(row * perScales, (row + 1) * perScales)
+    switch (held) {
+      case 'f32':
+        return Float64Array.from(new Float32Array(part.buffer))
+      case 'f16':
+        return Float64Array.from(f16ToF32Array(new Uint16Array(part.buffer)))
+      case 'bf16':
+        return Float64Array.from(bf16ToF32Array(new Uint16Array(part.buffer)))
+      case 'int8-rows':
+        return byteRow(new Int8Array(part.buffer), own, Infinity, k)
+      case 'int8-blocks':
+        return byteRow(new Int8Array(part.buffer), own, 32, k)
+      case 'int8-blocks16':
+        return byteRow(new Int8Array(part.buffer), own, 16, k)
+      case 'int4-blocks':
+        return nibbleRow(part, own, k)
+    }
+  })
+  return { bytes, scales, rows }
+}
+
+const quantizedStride = (k: number): number => Math.ceil(k / code.BLOCK) * code.BLOCK_BYTES + 16
+
+/** Address of x as a product of `held` reads it, with its stride. */
+function input(caller: KernelCaller, held: Held, x: Float32Array, rows: number, k: number): readonly [number, number] {
+  const address = caller.floats(x)
+  if (!isInteger(held)) return [address, 4 * k]
+  const stride = quantizedStride(k)
+  const y = caller.buffer(rows * stride)
+  const order = held === 'int4-blocks' ? code.ORDER_NIBBLES : code.ORDER_NATURAL
+  caller.call('quantize', { x: address, xStride: 4 * k, k, repeat: 1, order, y, yStride: stride }, rowsWithoutCache(rows))
+  return [y, stride]
+}
+
+/** Rounding of sums in f32, and half a step of the quantized activations at each weight. */
+function bound(held: Held, x: Float32Array, w: Float64Array): number {
+  const rounding = 4e-6 * dotOfMagnitudes(x, w)
+  if (!isInteger(held)) return rounding + 1e-30
+  const step = x.reduce((most, value) => Math.max(most, Math.abs(value)), 0) / 32_767
+  return rounding + 0.51 * step * w.reduce((sum, value) => sum + Math.abs(value), 0) + 1e-30
+}
+
+export function productCall(caller: KernelCaller, random: Random, isExtreme: boolean, worst: Worst): void {
+  const held = pick(random, HELDS)
+  const k = random() < 0.02 ? LONG + whole(random, -40, 40) : pick(random, WIDTHS)
+  const [n, rows] = [whole(random, 1, k > 1000 ? 6 : 37), whole(random, 1, 9)]
+  const { bytes, scales, rows: weights } = randomMatrix(random, held, n, k)
+  const x = isExtreme ? extreme(random, rows * k) : uneven(random, rows * k)
+  const bias = random() < 0.5 ? uneven(random, n) : null
+  const [address, xStride] = input(caller, held, x, rows, k)
+  const y = caller.buffer(4 * rows * n)
+  const words = { held: HELD_CODES[held], x: address, xStride, weight: caller.bytes(bytes), scales: isInteger(held) ? caller.floats(scales) : 0 }
+  caller.call('product', { ...words, n, k, bias: bias ? caller.floats(bias) : 0, y, yStride: 4 * n }, rowsWithoutCache(rows))
+  if (isExtreme) return
+  const results = caller.readFloats(y, rows * n)
+  for (let row = 0; row < rows; row++) {
+    const own = x.subarray(row * k, (row + 1) * k)
+    for (const [i, w] of weights.entries()) {
+      const expected = dot(own, w) + (bias?.[i] ?? 0)
+      worst(`product ${held}`, Math.abs((results[row * n + i] ?? NaN) - expected), bound(held, own, w) + 2e-7 * Math.abs(expected))
+    }
+  }
+}
+
+/** Each slot through the expert it chose, before and behind the activation. */
+export function expertCall(caller: KernelCaller, random: Random, isExtreme: boolean, worst: Worst): void {
+  const held = pick(random, HELDS)
+  const [k, n, experts, tokens] = [pick(random, WIDTHS), whole(random, 1, 19), whole(random, 1, 6), whole(random, 1, 7)]
+  const chosen = whole(random, 1, experts)
+  const fromSlots = random() < 0.5
+  const { bytes, scales, rows: weights } = randomMatrix(random, held, n * experts, k)
+  const rows = fromSlots ? tokens * chosen : tokens
+  const x = isExtreme ? extreme(random, rows * k) : uneven(random, rows * k)
+  const ids = Uint32Array.from({ length: tokens * chosen }, () => whole(random, 0, experts - 1))
+  const bias = random() < 0.5 ? uneven(random, n * experts) : null
+  const [address, xStride] = input(caller, held, x, rows, k)
+  const y = caller.buffer(4 * tokens * chosen * n)
+  caller.call(
+    'expertProduct',
+    {
+      held: HELD_CODES[held],
+      x: address,
+      xStride,
+      weight: caller.bytes(bytes),
+      scales: isInteger(held) ? caller.floats(scales) : 0,
+      n,
+      k,
+      bias: bias ? caller.floats(bias) : 0,
+      y,
+      yStride: 4 * n,
+      choice: caller.bytes(new Uint8Array(ids.buffer)),
+      chosen,
+      experts,
+      fromSlots: fromSlots ? 1 : 0,
+      matrixBytes: n * rowBytes(held, k),
+      scaleBytes: 4 * n * scalesPerRow(held, k),
+    },
+    rowsWithoutCache(tokens),
+  )
+  if (isExtreme) return
+  const results = caller.readFloats(y, tokens * chosen * n)
+  for (const [slot, expert] of ids.entries()) {
+    const row = fromSlots ? slot : Math.floor(slot / chosen)
+    const own = x.subarray(row * k, (row + 1) * k)
+    for (let i = 0; i < n; i++) {
+      const w = weights[expert * n + i] ?? new Float64Array(0)
+      const expected = dot(own, w) + (bias?.[expert * n + i] ?? 0)
+      worst(`expert product ${held}`, Math.abs((results[slot * n + i] ?? NaN) - expected), bound(held, own, w) + 2e-7 * Math.abs(expected))
+    }
+  }
+}
