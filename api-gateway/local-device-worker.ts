@@ -19,13 +19,20 @@ import { systemClock } from '../runtime/system-clock.ts'
 import { folderSource } from './folder-source.ts'
 import { farOpener } from './hub-access.ts'
 import type { LocalDeviceOptions } from './local-device.ts'
+import { loadKernels } from './local-device-kernels.ts'
 import { createNodePeerHost } from './transport/node-peer-host.ts'
 
 const options = workerData as LocalDeviceOptions
 const log = (message: string, fields: Record<string, unknown>): void => parentPort?.postMessage({ message, fields })
+/** Null where the engine does not take them: ONNX Runtime's WASM is the fallback. */
+const kernels = await loadKernels().catch((error: unknown) => {
+  log('the SIMD kernels do not load here; computing with WASM instead', { cause: String(error) })
+  return null
+})
+const backend = kernels ? 'simd' : 'wasm'
 const capabilities: Capabilities = {
-  backend: 'wasm',
-  weightFormats: formatsOf('wasm', 'f32'),
+  backend,
+  weightFormats: formatsOf(backend, 'f32'),
   floatType: 'f32',
   memoryBytes: options.memoryBytes,
   threads: options.threads,
@@ -73,7 +80,9 @@ const device = createDevice({
   clock: systemClock,
   log,
   openShard: async ({ capabilities: { threads }, ...shard }) =>
-    loadShard({ ...shard, backend: 'wasm', ort: await loadOrt({ backend: 'wasm', numThreads: threads }) }),
+    kernels
+      ? loadShard({ ...shard, backend: 'simd', simd: kernels })
+      : loadShard({ ...shard, backend: 'wasm', ort: await loadOrt({ backend: 'wasm', numThreads: threads }) }),
 })
 
 parentPort?.once('message', () => {

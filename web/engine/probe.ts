@@ -15,6 +15,10 @@ const MEMORY_SHARE = 0.25
 /** Software adapters (SwiftShader, llvmpipe) are exact but slower than the CPU kernels: `auto` passes them by. */
 const isSoftware = (adapter: string): boolean => /swiftshader|llvmpipe|software|basic render/i.test(adapter)
 
+/** A function that gives a vector of zeros: engines that take it have SIMD. */
+const SIMD_MODULE = Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11)
+const hasSimd = (): boolean => WebAssembly.validate(SIMD_MODULE)
+
 async function probeGpu(): Promise<Gpu> {
   if (!globalThis.isSecureContext) return { ...NO_GPU, reason: 'WebGPU needs a secure page (https or localhost)' }
   if (!('gpu' in navigator)) return { ...NO_GPU, reason: 'this browser has no WebGPU' }
@@ -46,7 +50,7 @@ const floatTypeFor = (backend: Backend, { webgpu }: HardwareReport): FloatType =
 export async function probeHardware(): Promise<HardwareReport> {
   const [webgpu, storage] = await Promise.all([probeGpu(), probeStorage()])
   const memory = deviceMemoryBytes()
-  const backend: Backend = webgpu.available && !isSoftware(webgpu.adapter) ? 'webgpu' : 'wasm'
+  const backend: Backend = webgpu.available && !isSoftware(webgpu.adapter) ? 'webgpu' : hasSimd() ? 'simd' : 'wasm'
   return {
     webgpu,
     storage,
@@ -61,10 +65,11 @@ export async function probeHardware(): Promise<HardwareReport> {
 /** One core stays free for the page and its owner; beyond 8 threads small matrices gain nothing. */
 const defaultThreads = (cores: number): number => Math.min(8, cores - 1)
 
-/** The backend that serves a person's choice; `simd` is served by `wasm` until its kernels exist. */
+/** The backend that serves a person's choice: without the wished GPU, what `auto` takes on a machine that has none. */
 export function backendFor(report: HardwareReport, wanted: LendOptions['backend']): Backend {
   const backend = wanted === 'auto' ? report.backend : wanted
-  return (backend === 'webgpu' && !report.webgpu.available) || backend === 'simd' ? 'wasm' : backend
+  if (backend === 'webgpu' && !report.webgpu.available) return hasSimd() ? 'simd' : 'wasm'
+  return backend === 'simd' && !hasSimd() ? 'wasm' : backend
 }
 
 /** Formats that a backend can hold weights in on this machine. */

@@ -11,8 +11,6 @@ import './lend-status.ts'
 import { redrawOn } from './redraw-on.ts'
 import { sharedStyles } from './shared-styles.ts'
 
-const SIMD_NOTE = 'The SIMD backend is not built yet, so this device computes with WASM instead.'
-
 /**
  * Lending this device: what was found, what to lend, what it does now.
  *
@@ -119,7 +117,7 @@ export class ContributePage extends LitElement {
     const device = engine.device()
     const isOut = device.lending === 'off' || device.lending === 'failed'
     const format = this.report ? formatNote(this.report, this.query) : null
-    const notes = [...(this.query.backend === 'simd' ? [SIMD_NOTE] : []), ...(format ? [format] : []), ...this.query.problems]
+    const notes = [...(format ? [format] : []), ...this.query.problems]
     return html`<div class="page">
       <h1>${isOut ? 'Lend this device' : 'This device is in the ring'}</h1>
       <p class="lead">

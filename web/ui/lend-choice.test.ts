@@ -32,8 +32,8 @@ test('a link decides over what was found', () => {
   expect(lendOptions(REPORT, choice)).toEqual({ name: 'A', backend: 'wasm', weightFormat: 'int8', memoryBytes: 512 * 1024 ** 2, threads: 2 })
 })
 
-test('a link that asks for SIMD gets WASM', () => {
-  expect(firstChoice(REPORT, parseLendQuery('?backend=simd'), 'found').backend).toBe('wasm')
+test('a link that asks for SIMD gets it', () => {
+  expect(firstChoice(REPORT, parseLendQuery('?backend=simd'), 'found').backend).toBe('simd')
 })
 
 test('tells why there is no GPU', () => {

@@ -29,7 +29,7 @@ export type LendChoice = Omit<LendOptions, 'threads'> & { readonly threads: numb
 export function firstChoice(report: HardwareReport, query: LendQuery, name: string): LendChoice {
   return {
     name: query.name ?? name,
-    backend: query.backend === 'simd' ? 'wasm' : query.backend,
+    backend: query.backend,
     weightFormat: query.weightFormat,
     // A link may ask for less or more than the slider offers; its owner knows the device.
     memoryBytes: query.memoryBytes ?? report.suggestedMemoryBytes,

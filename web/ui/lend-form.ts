@@ -3,6 +3,7 @@ import { backendSchema, displayNameSchema, weightFormatSchema } from '../../prot
 import { MAX_NAME_CHARS } from '../../protocol/limits.ts'
 import { backendFor, formatsFor } from '../engine/probe.ts'
 import type { HardwareReport } from '../engine/page-engine.ts'
+import { BACKEND_NAMES } from './device-rows.ts'
 import { automaticThreads, memoryRange, type LendChoice } from './lend-choice.ts'
 import { formatBytes } from './quantities.ts'
 import { buttonStyles, fieldStyles, sharedStyles } from './shared-styles.ts'
@@ -112,9 +113,9 @@ export class LendForm extends LitElement {
         <label
           >Computes with
           <select name="backend">
-            ${option('auto', `Automatic (${report.backend === 'webgpu' ? 'WebGPU' : 'WASM'})`, choice.backend)}
+            ${option('auto', `Automatic (${BACKEND_NAMES[report.backend]})`, choice.backend)}
             ${option('webgpu', report.webgpu.available ? 'WebGPU' : 'WebGPU (not found)', choice.backend, !report.webgpu.available)}
-            ${option('wasm', 'WASM', choice.backend)} ${option('simd', 'SIMD (not built yet)', choice.backend, true)}
+            ${option('simd', 'SIMD', choice.backend)} ${option('wasm', 'WASM', choice.backend)}
           </select>
         </label>
         <label
