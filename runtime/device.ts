@@ -6,6 +6,7 @@ import type { ModelSizing } from '../core/cluster/sizing.ts'
 import { describeModel } from '../core/model/describe-model.ts'
 import type { ModelDescription } from '../core/model/model-description.ts'
 import type { ModelSource } from '../core/model/model-source.ts'
+import { ClusterError } from '../protocol/errors.ts'
 import { fetchShard } from './fetch-shard.ts'
 import type { LoadProgress, ShardRunner } from './shard-runner.ts'
 import type { PortNetwork } from './port-network.ts'
@@ -53,6 +54,19 @@ export function createDevice(options: DeviceOptions): RingNode {
     return reading
   }
 
+  /** A source that could not be read, or gave wrong bytes, may have other files by now: the next try describes it anew. */
+  async function withModel<T>(source: string, work: (opened: ModelSource, model: ModelDescription) => Promise<T>): Promise<T> {
+    try {
+      return await sources.use(source, async (opened) => work(opened, await modelOf(source)))
+    } catch (error) {
+      if (error instanceof ClusterError && (error.code === 'source_unavailable' || error.code === 'bad_checkpoint')) {
+        models.delete(source)
+        sources.forget(source)
+      }
+      throw error
+    }
+  }
+
   const sizing = async (wish: Wish): Promise<ModelSizing> => modelSizing(await modelOf(wish.source), wish.contextLength)
 
   /** Other files may come under the same name. */
@@ -71,14 +85,12 @@ export function createDevice(options: DeviceOptions): RingNode {
     timer: clock.timer,
     log: options.log,
     fetch: ({ placement, shard, onProgress, signal }) =>
-      sources.use(placement.source, async (source) =>
-        fetchShard({ source, model: await modelOf(placement.source), range: shard, onProgress, signal }),
-      ),
+      withModel(placement.source, (source, model) => fetchShard({ source, model, range: shard, onProgress, signal })),
     load: ({ placement, shard, onProgress, signal }) =>
-      sources.use(placement.source, async (source) =>
+      withModel(placement.source, (source, model) =>
         options.openShard({
           source,
-          model: await modelOf(placement.source),
+          model,
           startLayer: shard.startLayer,
           endLayer: shard.endLayer,
           weightFormat: shard.weightFormat,
