@@ -22,6 +22,8 @@ export type CachedSourceOptions = {
   readonly log: (message: string, fields: Record<string, unknown>) => void
 }
 
+/** Takes bytes that begin at `start` of the file. */
+type Put = (bytes: Uint8Array, start: number) => void
 type Reading = { readonly signal?: AbortSignal; readonly onBytes?: (count: number) => void }
 
 export function cachedSource(origin: RemoteSource, { shelf, clock, isOnline, log }: CachedSourceOptions): ModelSource {
@@ -104,17 +106,20 @@ export function cachedSource(origin: RemoteSource, { shelf, clock, isOnline, log
   /** A range beyond the file's end is refused too, and says nothing against its bytes. */
   const isInside = (file: string, end: number): boolean => end <= (origin.facts(file)?.size ?? 0)
 
-  /** Copies what is kept into its place; returns what was missing or damaged. */
-  async function readKept(kept: KeptFile, range: Span, target: () => Uint8Array, { signal, onBytes }: Reading): Promise<readonly Span[]> {
+  /** Puts what is kept into its place; returns what was missing or damaged. */
+  async function readKept(kept: KeptFile, range: Span, put: Put, reading: Reading): Promise<readonly Span[]> {
     const { parts, gaps } = kept.cover(range.start, range.end)
     const missing: Span[] = [...gaps]
     for (const part of parts) {
-      if (signal?.aborted) throw new ClusterError('cancelled', 'reading the model was cancelled')
+      if (reading.signal?.aborted) throw new ClusterError('cancelled', 'reading the model was cancelled')
       const bytes = await kept.read(part.piece, part.start, part.end)
       if (bytes) {
-        target().set(bytes, part.start - range.start)
-        onBytes?.(bytes.length)
-      } else missing.push(part)
+        put(bytes, part.start)
+        reading.onBytes?.(bytes.length)
+      } else {
+        // The piece no longer counts; another may have some of the same bytes.
+        missing.push(...(await readKept(kept, part, put, reading)))
+      }
     }
     return joined(missing)
   }
@@ -136,14 +141,15 @@ export function cachedSource(origin: RemoteSource, { shelf, clock, isOnline, log
     if (end > size) throw new ClusterError('bad_checkpoint', `${file} of ${origin.label} has ${size} bytes, and byte ${end} is needed`)
     let target: Uint8Array | null = null
     const place = (): Uint8Array => (target ??= new Uint8Array(end - start))
-    const missing = kept ? await readKept(kept, { start, end }, place, reading) : [{ start, end }]
+    const put: Put = (bytes, at) => place().set(bytes, at - start)
+    const missing = kept ? await readKept(kept, { start, end }, put, reading) : [{ start, end }]
     const [only] = missing
     if (only?.start === start && only.end === end) {
       const bytes = await fetchSpan(file, only, reading)
       await verify(file)
       return bytes
     }
-    await Promise.all(missing.map(async (span) => place().set(await fetchSpan(file, span, reading), span.start - start)))
+    await Promise.all(missing.map(async (span) => put(await fetchSpan(file, span, reading), span.start)))
     if (missing.length > 0) await verify(file)
     return place()
   }

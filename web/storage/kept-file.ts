@@ -41,6 +41,10 @@ export function keptFile({ store, folder, key, record, pieces, isVerified, ensur
     await store.remove(folder, name)
     return null
   }
+  const readWhole = async (name: string): Promise<Uint8Array<ArrayBuffer> | null> => {
+    const bytes = await store.read(folder, name)
+    return bytes && (await isWhole(name, bytes)) ? bytes : null
+  }
   const cover: KeptFile['cover'] = (start, end) => coverOf(known.values(), start, end)
   const read: KeptFile['read'] = async (piece, start, end) => {
     const [from, to] = [start - piece.start, end - piece.start]
@@ -48,8 +52,9 @@ export function keptFile({ store, folder, key, record, pieces, isVerified, ensur
       const bytes = await store.read(folder, piece.name, from, to)
       return bytes?.length === to - from ? bytes : drop(piece.name)
     }
-    const whole = await store.read(folder, piece.name)
-    if (!whole || !(await isWhole(piece.name, whole))) return drop(piece.name)
+    // Read twice before it is given up: another tab may be in the middle of writing it.
+    const whole = (await readWhole(piece.name)) ?? (await readWhole(piece.name))
+    if (!whole) return drop(piece.name)
     checked.add(piece.name)
     return whole.subarray(from, to)
   }

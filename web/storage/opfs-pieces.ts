@@ -9,8 +9,16 @@ const orNull = (error: unknown): null => {
   throw error
 }
 
+/** True when a file of that name and size is there. */
+const isThere = async (folder: FileSystemDirectoryHandle, name: string, size: number): Promise<boolean> => {
+  const handle = await folder.getFileHandle(name).catch(orNull)
+  return (await handle?.getFile().catch(orNull))?.size === size
+}
+
 /** Writes a file whole. A tab that is killed here leaves a shorter file, which its hash gives away. */
 async function writeFile(folder: FileSystemDirectoryHandle, name: string, bytes: Uint8Array): Promise<Kept> {
+  // Another tab has written the same: writing it again would cut it short for whoever reads it now.
+  if (await isThere(folder, name, bytes.length)) return 'kept'
   let access: FileSystemSyncAccessHandle | null = null
   try {
     access = await (await folder.getFileHandle(name, { create: true })).createSyncAccessHandle()
