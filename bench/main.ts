@@ -2,6 +2,7 @@
 import { writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { benchChaos } from './chaos.ts'
+import { benchEstimate } from './estimate.ts'
 import { benchFailover } from './failover.ts'
 import { BENCH_MODELS } from './models.ts'
 import { renderTable, surroundings, type BenchReport } from './report.ts'
@@ -10,6 +11,7 @@ import { benchRing } from './ring.ts'
 const OPTIONS = {
   json: { type: 'string' },
   model: { type: 'string', multiple: true },
+  checkpoint: { type: 'string', multiple: true },
   rounds: { type: 'string', default: '5' },
   runs: { type: 'string', default: '1000' },
   tabs: { type: 'string', default: '1,2,3' },
@@ -20,9 +22,11 @@ const USAGE = `npm run bench -- NAME [options]
   ring       tokens/s of rings of tabs on this machine, one WASM thread a tab
   failover   tabs killed in mid-answer: whether the answer is the same, and how long it paused
   chaos      seeded runs with faults in the simulator, no browser: whether any token is lost, doubled or wrong
+  estimate   memory predicted for a shard against what a process grows by, on both CPU backends, no browser
 
   --json FILE      every measurement, with date, machine and browser
   --model NAME     ${BENCH_MODELS.map(({ name }) => name).join(' or ')}; may be given more than once; default: all
+  --checkpoint DIR a folder with a checkpoint, for estimate; may be given more than once
   --tabs 1,2,3     sizes of the rings, the one to compare with first
   --streams 1,4    streams at once, the number to compare with first
   --rounds N       interleaved rounds, of which medians are taken; of failover, kills of each way at each place; default 5
@@ -56,6 +60,7 @@ function modelsOf(names: readonly string[] | undefined) {
 const say = (line: string): void => void process.stderr.write(`${line}\n`)
 
 const BENCHES: Readonly<Record<string, (values: Values) => Promise<BenchReport>>> = {
+  estimate: (values) => benchEstimate({ models: modelsOf(values.model), folders: values.checkpoint ?? [], say }),
   ring: (values) =>
     benchRing({
       models: modelsOf(values.model),

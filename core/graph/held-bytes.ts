@@ -43,6 +43,18 @@ function groupBytes(model: ModelDescription, { startLayer, endLayer }: LayerRang
   return sum(layers.map(({ own }) => own)) + sum(shared.values())
 }
 
+/** Bytes of weights in each graph of a shard, in the order they run. */
+export type HeldByGraph = { readonly layers: readonly number[]; readonly head: readonly number[] }
+
+/** Of the backends that run graphs. @throws {ClusterError} unsupported_backend */
+export function heldByGraph(model: ModelDescription, range: LayerRange, held: HeldBytesOptions): HeldByGraph {
+  const options = emitOptionsOf(model, held)
+  return {
+    layers: layerGroups(model, range, options).map((group) => groupBytes(model, group, options)),
+    head: headPieces(model, range, options).map(({ graph }) => sum(graph.weights.map(plannedBytes))),
+  }
+}
+
 /** The table as stored, on the first shard. */
 function embeddingBytes(model: ModelDescription, range: LayerRange): number {
   if (range.startLayer !== 0) return 0
@@ -57,8 +69,6 @@ function embeddingBytes(model: ModelDescription, range: LayerRange): number {
  */
 export function heldWeightBytes(model: ModelDescription, range: LayerRange, held: HeldBytesOptions): number {
   if (held.backend === 'simd') return simdWeightBytes(model, range, held) + embeddingBytes(model, range)
-  const options = emitOptionsOf(model, held)
-  const layers = sum(layerGroups(model, range, options).map((group) => groupBytes(model, group, options)))
-  const head = sum(headPieces(model, range, options).flatMap(({ graph }) => graph.weights.map(plannedBytes)))
-  return layers + head + embeddingBytes(model, range)
+  const { layers, head } = heldByGraph(model, range, held)
+  return sum(layers) + sum(head) + embeddingBytes(model, range)
 }

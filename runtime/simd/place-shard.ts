@@ -1,5 +1,6 @@
 /** Gives a shard's frame, weights, code and scratch their addresses. */
 import { FRAME_ROW_TABLE, ROW_BYTES } from '../../kernels/opcodes.ts'
+import { HEAD_ROWS } from '../../core/simd/held-bytes.ts'
 import { aligned, heldBytesOf } from '../../core/simd/held-matrix.ts'
 import { codeWords, encode, placeBuffers } from '../../core/simd/place.ts'
 import { weightBytes, type Buffer, type Program } from '../../core/simd/program.ts'
@@ -27,8 +28,6 @@ export type PlacedShard = {
 
 /** Rows of a pass: enough that weights are read seldom, few enough that activations stay in cache. */
 const BODY_ROWS = 128
-/** Rows whose logits are computed at once: as many as the kernels take through a matrix together. */
-const HEAD_ROWS = 4
 /** Between neighbouring places, for their alignment. */
 const SLACK_BYTES = 4096
 

@@ -1,0 +1,69 @@
+/** The memory estimate, part by part, against what a process grows by when it holds the shard and a full context. */
+import { fork } from 'node:child_process'
+import path from 'node:path'
+import { formatsOf } from '../core/graph/emit-options.ts'
+import type { ChildReport, ChildTask, CpuBackend } from './estimate-child.ts'
+import { BENCH_MODELS_DIR, type BenchModel } from './models.ts'
+import type { BenchReport } from './report.ts'
+
+const ROOT = path.join(import.meta.dirname, '..')
+const CHILD = path.join(import.meta.dirname, 'estimate-child.ts')
+const CONTEXT_TOKENS = 512
+const MIB = 2 ** 20
+
+export type EstimateBenchOptions = {
+  readonly models: readonly BenchModel[]
+  /** Further folders of checkpoints. */
+  readonly folders: readonly string[]
+  readonly say: (line: string) => void
+}
+
+/** Starts a process, so that no measurement sees what another left behind. @throws {Error} when it ends without a report */
+function measureApart(task: ChildTask): Promise<ChildReport> {
+  const { folder, backend, weightFormat, contextLength, endLayer } = task
+  const argv = [folder, backend, weightFormat, String(contextLength), endLayer === null ? '' : String(endLayer)]
+  return new Promise((resolve, reject) => {
+    const child = fork(CHILD, argv, { execArgv: [...process.execArgv, '--expose-gc'] })
+    child.once('message', (report) => resolve(report as ChildReport))
+    child.once('error', reject)
+    child.once('exit', (code) => reject(new Error(`the process that holds ${path.basename(folder)} in ${weightFormat} ended with ${code}`)))
+  })
+}
+
+type Measurement = ChildTask & ChildReport
+
+const rowOf = ({ folder, backend, weightFormat, estimate, heldWeightBytes, processBytes }: Measurement) => [
+  path.basename(folder),
+  backend,
+  weightFormat,
+  estimate.weightsBytes / MIB,
+  heldWeightBytes / MIB,
+  estimate.kvBytes / MIB,
+  estimate.activationBytes / MIB,
+  estimate.overheadBytes / MIB,
+  estimate.totalBytes / MIB,
+  processBytes / MIB,
+  estimate.totalBytes / processBytes,
+]
+
+export async function benchEstimate({ models, folders, say }: EstimateBenchOptions): Promise<BenchReport> {
+  for (const model of models) await model.prepare()
+  const known = models.map(({ name }) => path.join(name === 'ember' ? path.join(ROOT, 'models') : BENCH_MODELS_DIR, name))
+  const measurements: Measurement[] = []
+  const backends: readonly CpuBackend[] = ['wasm', 'simd']
+  for (const folder of [...known, ...folders.map((one) => path.resolve(one))]) {
+    for (const backend of backends) {
+      for (const weightFormat of formatsOf(backend, 'f32')) {
+        const task: ChildTask = { folder, backend, weightFormat, contextLength: CONTEXT_TOKENS, endLayer: null }
+        say(`${path.basename(folder)} on ${backend} in ${weightFormat} …`)
+        const report = await measureApart(task)
+        if (report.heldWeightBytes !== report.estimate.weightsBytes)
+          throw new Error(`${path.basename(folder)} holds ${report.heldWeightBytes} bytes of weights, ${report.estimate.weightsBytes} were estimated`)
+        measurements.push({ ...task, ...report })
+      }
+    }
+  }
+  const title = `MiB predicted before download, and what the process grows by with ${CONTEXT_TOKENS} tokens cached`
+  const columns = ['model', 'backend', 'format', 'weights', 'held', 'KV', 'activations', 'overhead', 'total', 'process', 'total / process']
+  return { browser: 'no browser', tables: [{ title, columns, rows: measurements.map(rowOf) }], measurements }
+}
