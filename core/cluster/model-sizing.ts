@@ -31,11 +31,18 @@ function refusalOf(model: ModelDescription, contextLength: number): ModelSizing[
 /** @param wanted tokens a sequence may hold, prompt and answer together; null = what the model permits, up to a default */
 export function modelSizing(model: ModelDescription, wanted: number | null): ModelSizing {
   const contextLength = Math.min(wanted ?? DEFAULT_CONTEXT_LENGTH, model.contextLength)
+  // A placement asks for the same ranges again and again.
+  const known = new Map<string, number>()
   return {
     numLayers: model.config.numLayers,
     contextLength,
     needsF32: architectureOf(model.config.modelType).needsF32 ?? false,
     refusal: refusalOf(model, contextLength),
-    shardBytes: (range, holding) => estimateShard(model, range, { ...holding, contextLength }).totalBytes,
+    shardBytes: (range, holding) => {
+      const key = [range.startLayer, range.endLayer, holding.backend, holding.weightFormat, holding.floatType].join()
+      const bytes = known.get(key) ?? estimateShard(model, range, { ...holding, contextLength }).totalBytes
+      known.set(key, bytes)
+      return bytes
+    },
   }
 }

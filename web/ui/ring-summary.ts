@@ -15,8 +15,9 @@ export type RingSummary = {
   readonly wantsDevices: boolean
 }
 
-/** Models that somebody wishes or that are placed, in the order in which they came up. */
-export const servedModels = (view: ClusterView): readonly ModelId[] => [...new Set([...view.wishes.keys(), ...view.placements.keys()])]
+/** Models that somebody wishes served or that are placed, in the order in which they came up. What is stopped or only downloaded cannot be asked. */
+export const servedModels = (view: ClusterView): readonly ModelId[] =>
+  [...new Set([...view.wishes.keys(), ...view.placements.keys()])].filter((model) => wishStateOf(view, model) === 'serve')
 
 /** `org/some-model` as `Some-model`. */
 export function modelName(model: ModelId): string {
