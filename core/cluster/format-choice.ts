@@ -19,6 +19,15 @@ const BALANCED: Readonly<Record<Backend, readonly WeightFormat[]>> = {
   wasm: ['f32', 'int8'],
 }
 
+/** A model that takes no more than this in f32 gains nothing by less: its weights stay in caches, and its answers exact. */
+const SMALL_MODEL_BYTES = 64 * 1024 * 1024
+
+/** Whether the whole model, exact, would take no memory worth saving. */
+function isSmall(capabilities: Capabilities, sizing: ModelSizing): boolean {
+  const exact = holdingOf(capabilities, 'f32')
+  return sizing.refusal(exact) === null && sizing.shardBytes({ startLayer: 0, endLayer: sizing.numLayers }, exact) <= SMALL_MODEL_BYTES
+}
+
 function orderFor(backend: Backend, quality: Quality): readonly WeightFormat[] {
   switch (quality) {
     case 'quality':
@@ -37,7 +46,8 @@ export function formatsToTry(capabilities: Capabilities, quality: Quality, sizin
   const { backend, weightFormats } = capabilities
   const runs = (format: WeightFormat): boolean => weightFormats.includes(format) && sizing.refusal(holdingOf(capabilities, format)) === null
   const tried: WeightFormat[] = []
-  for (const format of orderFor(backend, quality).filter(runs)) {
+  const order = orderFor(backend, quality === 'balanced' && isSmall(capabilities, sizing) ? 'quality' : quality)
+  for (const format of order.filter(runs)) {
     const last = tried.at(-1)
     if (last === undefined || BY_EXACTNESS.indexOf(format) > BY_EXACTNESS.indexOf(last)) tried.push(format)
   }

@@ -5,6 +5,7 @@ import { place } from './placement.ts'
 import type { ModelSizing } from './sizing.ts'
 
 const GIB = 2 ** 30
+const MIB = 2 ** 20
 const capabilities = (memoryBytes: number, extra: Partial<Capabilities> = {}): Capabilities => ({
   backend: 'wasm',
   weightFormats: ['f32'],
@@ -118,8 +119,8 @@ describe('memory-weighted placement', () => {
 })
 
 describe('formats', () => {
-  const BYTES = { f32: 400, f16: 200, int8: 100, int4: 50 } as const
-  /** Layers of 400 bytes in f32, less in the others. */
+  const BYTES = { f32: 400 * MIB, f16: 200 * MIB, int8: 100 * MIB, int4: 50 * MIB } as const
+  /** Layers of 400 MiB in f32, less in the others. */
   const sized = (numLayers: number, change: Partial<ModelSizing> = {}): ModelSizing => ({
     ...uniform(numLayers, 0),
     shardBytes: (range, { weightFormat }) => (range.endLayer - range.startLayer) * BYTES[weightFormat],
@@ -134,44 +135,53 @@ describe('formats', () => {
   }
 
   test('each backend has its own balance; quality takes f32 and small the fewest bits', () => {
-    const devices = [gpu('gpu-', 10_000), cpu('cpu-', 10_000)]
+    const devices = [gpu('gpu-', 10_000 * MIB), cpu('cpu-', 10_000 * MIB)]
     expect(formatsOf(devices, sized(8))).toEqual({ 'gpu-': 'f16', 'cpu-': 'f32' })
     expect(formatsOf(devices, sized(8), { quality: 'quality' })).toEqual({ 'gpu-': 'f32', 'cpu-': 'f32' })
     expect(formatsOf(devices, sized(8), { quality: 'small' })).toEqual({ 'gpu-': 'int4', 'cpu-': 'int8' })
   })
 
+  test('a model of a few megabytes stays exact in balance: less would save nothing', () => {
+    const tiny = sized(8, { shardBytes: (range, { weightFormat }) => ((range.endLayer - range.startLayer) * BYTES[weightFormat]) / 100 })
+    expect(formatsOf([gpu('gpu-', 10_000 * MIB), cpu('cpu-', 10_000 * MIB)], tiny)).toEqual({ 'gpu-': 'f32', 'cpu-': 'f32' })
+    expect(formatsOf([gpu('gpu-', 10_000 * MIB)], tiny, { quality: 'small' })).toEqual({ 'gpu-': 'int4' })
+  })
+
   test('falls to the next smaller format as far as needed, one byte decides, and says so', () => {
-    expect(formatsOf([gpu('gpu-', 3200)], sized(8), { quality: 'quality' })).toEqual({ 'gpu-': 'f32' })
-    expect(formatsOf([gpu('gpu-', 3199)], sized(8), { quality: 'quality' })).toEqual({ 'gpu-': 'f16' })
-    expect(formatsOf([gpu('gpu-', 1599)], sized(8), { quality: 'quality' })).toEqual({ 'gpu-': 'int8' })
-    expect(formatsOf([gpu('gpu-', 799)], sized(8))).toEqual({ 'gpu-': 'int4' })
-    const { placement } = layersOf([gpu('gpu-', 3199)], sized(8), { quality: 'quality' })
+    expect(formatsOf([gpu('gpu-', 3200 * MIB)], sized(8), { quality: 'quality' })).toEqual({ 'gpu-': 'f32' })
+    expect(formatsOf([gpu('gpu-', 3200 * MIB - 1)], sized(8), { quality: 'quality' })).toEqual({ 'gpu-': 'f16' })
+    expect(formatsOf([gpu('gpu-', 1600 * MIB - 1)], sized(8), { quality: 'quality' })).toEqual({ 'gpu-': 'int8' })
+    expect(formatsOf([gpu('gpu-', 800 * MIB - 1)], sized(8))).toEqual({ 'gpu-': 'int4' })
+    const { placement } = layersOf([gpu('gpu-', 3200 * MIB - 1)], sized(8), { quality: 'quality' })
     expect(placement.explanation.join()).toContain('gpu- holds f16 because f32 does not fit')
-    expect(layersOf([gpu('gpu-', 399)], sized(8)).placement.problem).toMatchObject({ code: 'not_enough_memory', missingBytes: 1 })
+    expect(layersOf([gpu('gpu-', 400 * MIB - 1)], sized(8)).placement.problem).toMatchObject({ code: 'not_enough_memory', missingBytes: 1 })
   })
 
   test('a device with room to spare keeps the more exact format when the others had to fall', () => {
-    const devices = [gpu('gpu-', 800), cpu('cpu-', 400)]
+    const devices = [gpu('gpu-', 800 * MIB), cpu('cpu-', 400 * MIB)]
     // In f16 and f32 there is room for 5 of 8 layers; int8 makes it fit, and five layers are too many for f16 on the GPU.
     expect(formatsOf(devices, sized(8))).toEqual({ 'gpu-': 'int8', 'cpu-': 'int8' })
-    expect(layersOf([gpu('gpu-', 1200), cpu('cpu-', 300)], sized(8)).placement.shards.map((shard) => shard.weightFormat)).toEqual(['f16', 'int8'])
+    expect(layersOf([gpu('gpu-', 1200 * MIB), cpu('cpu-', 300 * MIB)], sized(8)).placement.shards.map((shard) => shard.weightFormat)).toEqual([
+      'f16',
+      'int8',
+    ])
   })
 
   test('what a model cannot be held as is passed over; where nothing is left, the reason is the problem', () => {
     const noHalves = sized(8, { refusal: ({ weightFormat }) => (weightFormat === 'f16' ? 'it exceeds f16' : null) })
-    expect(formatsOf([gpu('gpu-', 10_000)], noHalves)).toEqual({ 'gpu-': 'f32' })
+    expect(formatsOf([gpu('gpu-', 10_000 * MIB)], noHalves)).toEqual({ 'gpu-': 'f32' })
     const onlyCpu = sized(8, { refusal: ({ backend }) => (backend === 'webgpu' ? 'it caps its scores' : null) })
-    const { placement } = layersOf([gpu('gpu-', 10_000), cpu('cpu-', 10_000)], onlyCpu)
+    const { placement } = layersOf([gpu('gpu-', 10_000 * MIB), cpu('cpu-', 10_000 * MIB)], onlyCpu)
     expect(placement.shards.map((shard) => shard.peerId)).toEqual(['cpu-'])
     expect(placement.spares.map(({ peerId }) => peerId)).toEqual(['gpu-'])
-    expect(layersOf([gpu('gpu-', 10_000)], onlyCpu).placement.problem).toEqual({
+    expect(layersOf([gpu('gpu-', 10_000 * MIB)], onlyCpu).placement.problem).toEqual({
       code: 'unsupported_backend',
       message: 'no device here runs toy: it caps its scores',
     })
   })
 
   test('an owner who insists on a format gets it or stays out', () => {
-    const insists = device('aaaa', 500, 'device', { weightFormats: ['int8'] })
+    const insists = device('aaaa', 500 * MIB, 'device', { weightFormats: ['int8'] })
     expect(formatsOf([insists], sized(4), { quality: 'quality' })).toEqual({ aaaa: 'int8' })
     expect(layersOf([insists], sized(6)).placement.problem?.code).toBe('not_enough_memory')
   })
