@@ -13,8 +13,8 @@ import { modelId, type ModelId } from '../protocol/ids.ts'
 import { launchDevices, type HeadlessDevices } from '../scripts/headless-devices.ts'
 import type { BenchModel } from './models.ts'
 
-/** Loading the largest bench model on one tab of a busy machine takes tens of seconds. */
-const READY_TIMEOUT_MS = 180_000
+/** Loading the largest bench model on one tab of a busy machine takes tens of seconds, on a software GPU minutes. */
+const READY_TIMEOUT_MS = 600_000
 /** Long enough for every bench, short enough that a cache is small beside the weights. */
 const CONTEXT_TOKENS = 512
 
@@ -32,20 +32,28 @@ export type BenchCluster = {
   readonly close: () => Promise<void>
 }
 
-/** Resolves with what `find` first gives. @throws {Error} after READY_TIMEOUT_MS, saying what was awaited */
+/** Resolves with what `find` first gives. @throws what `find` throws; {Error} after READY_TIMEOUT_MS, saying what was awaited */
 export function awaitView<T>(network: Network, what: string, find: (view: ClusterView) => T | null): Promise<T> {
   return new Promise((resolve, reject) => {
+    const end = (): void => {
+      clearTimeout(timer)
+      stop()
+    }
     const stop = network.onView(() => check())
     const timer = setTimeout(() => {
-      stop()
+      end()
       reject(new Error(`${what} took longer than ${READY_TIMEOUT_MS / 1000} s`))
     }, READY_TIMEOUT_MS)
     function check(): void {
-      const found = find(network.view())
-      if (found === null) return
-      clearTimeout(timer)
-      stop()
-      resolve(found)
+      try {
+        const found = find(network.view())
+        if (found === null) return
+        end()
+        resolve(found)
+      } catch (error) {
+        end()
+        reject(error instanceof Error ? error : new Error(String(error)))
+      }
     }
     check()
   })
@@ -57,12 +65,12 @@ function readyPlacement(view: ClusterView, model: ModelId, tabs: number): Placem
   return placement?.shards.length === tabs && placementState(view, placement) === 'ready' ? placement : null
 }
 
-/** Wishes for a ring of `model` with a name of its own; the files are those of the model. */
-export function wishFor(network: Network, { name }: BenchModel, as: string, count: Pick<Wish, 'minDevices' | 'maxDevices'>): ModelId {
-  const model = modelId(as)
+type Count = Pick<Wish, 'minDevices' | 'maxDevices'>
+
+function wish(network: Network, model: ModelId, source: string, count: Count): void {
   network.wish({
     model,
-    source: `/models/${name}`,
+    source,
     strategy: 'memory-weighted',
     quality: 'balanced',
     ...count,
@@ -70,36 +78,67 @@ export function wishFor(network: Network, { name }: BenchModel, as: string, coun
     localDevice: 'withdraw',
     state: 'serve',
   })
-  return model
 }
 
-async function wishRing(network: Network, bench: BenchModel, tabs: number): Promise<BenchRing> {
-  const model = wishFor(network, bench, `${bench.name}-on-${tabs}`, { minDevices: tabs, maxDevices: tabs })
-  const placement = await awaitView(network, `a ring of ${tabs} for ${bench.name}`, (view) => readyPlacement(view, model, tabs))
+/** Wishes for a ring of `model` with a name of its own; the files are those of the model. */
+export function wishFor(network: Network, { name }: BenchModel, as: string, count: Count): ModelId {
+  wish(network, modelId(as), `/models/${name}`, count)
+  return modelId(as)
+}
+
+/** Resolves when `tabs` devices serve what lies at `source`. */
+export async function wishRing(network: Network, model: ModelId, source: string, tabs: number): Promise<BenchRing> {
+  wish(network, model, source, { minDevices: tabs, maxDevices: tabs })
+  const placement = await awaitView(network, `a ring of ${tabs} for ${model}`, (view) => readyPlacement(view, model, tabs))
   return { model, tabs, placement }
 }
 
-/** Starts everything on a free port, in a folder of its own that goes with it. One WASM thread a tab. */
-export async function openBenchCluster(options: { readonly tabs: number; readonly modelsDir: string }): Promise<BenchCluster> {
+export type BenchServer = {
+  readonly url: string
+  readonly peer: GatewayPeer
+  readonly chromiumPath: string | null
+  /** May be called twice. */
+  readonly close: () => Promise<void>
+}
+
+/** A server on a free port without devices, in a folder of its own that goes with it, and a client beside it. @param env beside the bench's own */
+export async function openBenchServer(modelsDir: string, env: Readonly<Record<string, string>> = {}): Promise<BenchServer> {
   const home = await mkdtemp(path.join(tmpdir(), 'ringlet-bench-'))
   const closers: (() => Promise<unknown> | void)[] = [() => rm(home, { recursive: true, force: true })]
   const close = async (): Promise<void> => {
     for (const closer of closers.splice(0).toReversed()) await closer()
   }
   try {
-    const serverOptions = parseOptions(['--port', '0', '--no-local-device', '--models-dir', options.modelsDir], {
+    const options = parseOptions(['--port', '0', '--no-local-device', '--models-dir', modelsDir], {
+      ...env,
       RINGLET_HOME: home,
       CHROMIUM_PATH: process.env['CHROMIUM_PATH'],
     })
-    const server = await startServer(serverOptions, { log: createLog('error') })
+    const server = await startServer(options, { log: createLog('error') })
     closers.push(server.close)
     const peer = await joinAsGateway(server.url, null)
     closers.push(peer.close)
-    peer.network.unwish(serverOptions.model)
+    peer.network.unwish(options.model)
+    return { url: server.url, peer, chromiumPath: options.chromiumPath, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+/** Starts everything. One WASM thread a tab. */
+export async function openBenchCluster(options: { readonly tabs: number; readonly modelsDir: string }): Promise<BenchCluster> {
+  const server = await openBenchServer(options.modelsDir)
+  const closers: (() => Promise<unknown> | void)[] = [server.close]
+  const close = async (): Promise<void> => {
+    for (const closer of closers.splice(0).toReversed()) await closer()
+  }
+  const { peer } = server
+  try {
     const devices = await launchDevices({
       count: options.tabs,
       url: server.url,
-      executablePath: serverOptions.chromiumPath,
+      executablePath: server.chromiumPath,
       backend: 'wasm',
       threads: 1,
       memoryMiB: 2048,
@@ -114,7 +153,8 @@ export async function openBenchCluster(options: { readonly tabs: number; readonl
       url: server.url,
       peer,
       devices,
-      ring: (model, tabs) => Promise.race([wishRing(peer.network, model, tabs), lost]),
+      // The ring's name is its own; the files are those of the model.
+      ring: ({ name }, tabs) => Promise.race([wishRing(peer.network, modelId(`${name}-on-${tabs}`), `/models/${name}`, tabs), lost]),
       drop: async ({ model }) => {
         peer.network.unwish(model)
         await awaitView(peer.network, `dropping ${model}`, (view) =>

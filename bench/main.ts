@@ -1,9 +1,11 @@
 /** `npm run bench -- NAME [--json FILE]`: checks a result, then times it. Prints tables as Markdown. */
 import { writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
+import { backendSchema, weightFormatSchema } from '../protocol/cluster.ts'
 import { benchChaos } from './chaos.ts'
 import { benchEstimate } from './estimate.ts'
 import { benchFailover } from './failover.ts'
+import { benchLoad } from './load.ts'
 import { BENCH_MODELS } from './models.ts'
 import { renderTable, surroundings, type BenchReport } from './report.ts'
 import { benchRing } from './ring.ts'
@@ -16,6 +18,11 @@ const OPTIONS = {
   runs: { type: 'string', default: '1000' },
   tabs: { type: 'string', default: '1,2,3' },
   streams: { type: 'string', default: '1,4' },
+  mb: { type: 'string', default: '500' },
+  backend: { type: 'string', default: 'wasm' },
+  weights: { type: 'string', default: 'auto' },
+  cuts: { type: 'string', default: '10' },
+  seed: { type: 'string', default: '1' },
 } as const
 const USAGE = `npm run bench -- NAME [options]
 
@@ -23,6 +30,7 @@ const USAGE = `npm run bench -- NAME [options]
   failover   tabs killed in mid-answer: whether the answer is the same, and how long it paused
   chaos      seeded runs with faults in the simulator, no browser: whether any token is lost, doubled or wrong
   estimate   memory predicted for a shard against what a process grows by, on both CPU backends, no browser
+  load       a random checkpoint into one tab: memory, standstill, cut connections, reload
 
   --json FILE      every measurement, with date, machine and browser
   --model NAME     ${BENCH_MODELS.map(({ name }) => name).join(' or ')}; may be given more than once; default: all
@@ -30,7 +38,13 @@ const USAGE = `npm run bench -- NAME [options]
   --tabs 1,2,3     sizes of the rings, the one to compare with first
   --streams 1,4    streams at once, the number to compare with first
   --rounds N       interleaved rounds, of which medians are taken; of failover, kills of each way at each place; default 5
-  --runs N         runs of chaos; default 1000`
+  --runs N         runs of chaos; default 1000
+
+  --mb N           size of the checkpoint in MiB; default 500
+  --backend NAME   wasm, simd or webgpu; default wasm
+  --weights NAME   f32, f16, int8, int4 or auto, which the placement chooses
+  --cuts N         connections cut at random bytes of the second load; default 10
+  --seed N         of those bytes; default 1`
 
 class UsageError extends Error {}
 
@@ -59,6 +73,14 @@ function modelsOf(names: readonly string[] | undefined) {
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`)
 
+function choice<Choice extends string>(option: string, text: string, choices: readonly Choice[]): Choice {
+  const chosen = choices.find((candidate) => candidate === text)
+  if (chosen !== undefined) return chosen
+  throw new UsageError(`--${option} expects ${choices.join(', ')}, but got "${text}"`)
+}
+
+const wholeNumber = (option: string, text: string, most: number): number => wholeNumbers(option, text, most)[0] ?? 1
+
 const BENCHES: Readonly<Record<string, (values: Values) => Promise<BenchReport>>> = {
   estimate: (values) => benchEstimate({ models: modelsOf(values.model), folders: values.checkpoint ?? [], say }),
   ring: (values) =>
@@ -66,12 +88,20 @@ const BENCHES: Readonly<Record<string, (values: Values) => Promise<BenchReport>>
       models: modelsOf(values.model),
       tabs: wholeNumbers('tabs', values.tabs, 8),
       streams: wholeNumbers('streams', values.streams, 64),
-      rounds: wholeNumbers('rounds', values.rounds, 1000)[0] ?? 1,
+      rounds: wholeNumber('rounds', values.rounds, 1000),
       say,
     }),
-  failover: (values) =>
-    benchFailover({ models: modelsOf(values.model ?? ['ember']), rounds: wholeNumbers('rounds', values.rounds, 1000)[0] ?? 1, say }),
-  chaos: (values) => benchChaos({ runs: wholeNumbers('runs', values.runs, 1_000_000)[0] ?? 1, say }),
+  load: (values) =>
+    benchLoad({
+      mebibytes: wholeNumber('mb', values.mb, 2000),
+      backend: choice('backend', values.backend, backendSchema.options),
+      weights: choice('weights', values.weights, ['auto', ...weightFormatSchema.options]),
+      cuts: wholeNumber('cuts', values.cuts, 100),
+      seed: wholeNumber('seed', values.seed, 2 ** 31),
+      say,
+    }),
+  failover: (values) => benchFailover({ models: modelsOf(values.model ?? ['ember']), rounds: wholeNumber('rounds', values.rounds, 1000), say }),
+  chaos: (values) => benchChaos({ runs: wholeNumber('runs', values.runs, 1_000_000), say }),
 }
 
 async function main(): Promise<void> {

@@ -1,7 +1,7 @@
 /** What benches run: the embedded model, and a random checkpoint of a real shape. */
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { SMOLLM2_135M, writeRandomCheckpoint } from './random-checkpoint.ts'
+import { shapeOfSize, SMOLLM2_135M, writeRandomCheckpoint } from './random-checkpoint.ts'
 
 const ROOT = path.join(import.meta.dirname, '..')
 /** Kept between runs: writing a checkpoint takes longer than reading it. */
@@ -18,6 +18,16 @@ export type BenchModel = {
   readonly prepare: () => Promise<void>
 }
 
+const TOKENIZER = path.join(ROOT, 'tests/fixtures/text/tokenizers/smollm2')
+
+/** A random checkpoint of about so many MiB in a folder of its own, written where there is none. */
+export async function prepareLoadModel(mebibytes: number): Promise<{ readonly folder: string; readonly vocabSize: number }> {
+  const shape = shapeOfSize(mebibytes)
+  const folder = path.join(BENCH_MODELS_DIR, `llama-random-${shape.hiddenSize}x${shape.numLayers}`)
+  await writeRandomCheckpoint(folder, shape, TOKENIZER)
+  return { folder, vocabSize: shape.vocabSize }
+}
+
 export const BENCH_MODELS: readonly BenchModel[] = [
   { name: 'ember', title: 'Ember (8 layers of 192)', vocabSize: 4096, answerTokens: 256, prepare: () => Promise.resolve() },
   {
@@ -25,11 +35,6 @@ export const BENCH_MODELS: readonly BenchModel[] = [
     title: 'SmolLM2-135M shape (30 layers of 576, random weights)',
     vocabSize: SMOLLM2_135M.vocabSize,
     answerTokens: 48,
-    prepare: () =>
-      writeRandomCheckpoint(
-        path.join(BENCH_MODELS_DIR, 'smollm2-135m-random'),
-        SMOLLM2_135M,
-        path.join(ROOT, 'tests/fixtures/text/tokenizers/smollm2'),
-      ),
+    prepare: () => writeRandomCheckpoint(path.join(BENCH_MODELS_DIR, 'smollm2-135m-random'), SMOLLM2_135M, TOKENIZER),
   },
 ]

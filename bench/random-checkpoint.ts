@@ -25,6 +25,18 @@ export const SMOLLM2_135M: Shape = {
   ropeTheta: 100_000,
 }
 
+/**
+ * A model whose checkpoint takes about `mebibytes`: the widths of SmolLM2-360M, or smaller ones where that leaves no layers, and as
+ * many layers as fit.
+ */
+export function shapeOfSize(mebibytes: number): Shape {
+  const wide = { hiddenSize: 960, intermediateSize: 2560, numHeads: 15, numKvHeads: 5, vocabSize: 49152 }
+  const narrow = { hiddenSize: 320, intermediateSize: 864, numHeads: 5, numKvHeads: 1, vocabSize: 16384 }
+  const shape = { ...(mebibytes < 200 ? narrow : wide), numLayers: 1, maxPositions: 8192, ropeTheta: 100_000 }
+  const sizeOf = (numLayers: number): number => checkpointBytes({ ...shape, numLayers }) / 2 ** 20
+  return { ...shape, numLayers: Math.max(1, 1 + Math.round((mebibytes - sizeOf(1)) / (sizeOf(2) - sizeOf(1)))) }
+}
+
 function* tensorsOf(shape: Shape): Generator<readonly [name: string, dims: readonly number[]]> {
   const { hiddenSize, intermediateSize, numHeads, numKvHeads } = shape
   const headDim = hiddenSize / numHeads
@@ -46,8 +58,11 @@ function* tensorsOf(shape: Shape): Generator<readonly [name: string, dims: reado
 
 const product = (dims: readonly number[]): number => dims.reduce((a, b) => a * b, 1)
 
+/** Of its tensors. */
+const checkpointBytes = (shape: Shape): number => [...tensorsOf(shape)].reduce((sum, [, dims]) => sum + product(dims) * 2, 0)
+
 /** mulberry32: small, seeded, good enough for weights nobody reads. */
-function uniform(seed: number): () => number {
+export function uniform(seed: number): () => number {
   let state = seed
   return () => {
     state = (state + 0x6d2b79f5) | 0

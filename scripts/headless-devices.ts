@@ -45,6 +45,8 @@ const FLAGS = [
 ]
 /** Without a GPU Chromium's GPU process only fails and restarts; Linux shows by its device files whether there is one. */
 const hasGpu = (): boolean => process.platform !== 'linux' || existsSync('/dev/dri/renderD128') || existsSync('/dev/nvidiactl')
+/** Chromium flags for pages that are devices. */
+export const deviceFlags = (): readonly string[] => [...FLAGS, ...(hasGpu() ? [] : ['--disable-gpu'])]
 /** A page that crashes this often in a row is left alone: something is wrong that another restart does not mend. */
 const MAX_RESTARTS = 3
 
@@ -100,7 +102,7 @@ export async function launchDevices(options: HeadlessOptions): Promise<HeadlessD
   const keepSignals = { handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: false }
   const browser = await chromium.launch({
     ...(executablePath ? { executablePath } : {}),
-    args: [...FLAGS, ...(hasGpu() ? [] : ['--disable-gpu']), ...flags],
+    args: [...deviceFlags(), ...flags],
     ...keepSignals,
   })
   let closed = false

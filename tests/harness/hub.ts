@@ -48,7 +48,13 @@ export type StandInHub = {
 
 const RANGE = /^bytes=(\d+)-(\d+)$/
 const FILE = /^\/[^/]+\/[^/]+\/resolve\/[^/]+\/(.+)$/
-const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
+const digests = new WeakMap<Uint8Array, string>()
+/** Of a large file once, not for every range of it. */
+function sha256(bytes: Uint8Array): string {
+  const digest = digests.get(bytes) ?? createHash('sha256').update(bytes).digest('hex')
+  digests.set(bytes, digest)
+  return digest
+}
 
 async function listen(answer: (request: IncomingMessage, response: ServerResponse) => void): Promise<{ server: Server; origin: string }> {
   const server = createServer(answer).listen(0, '127.0.0.1')
