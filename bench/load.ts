@@ -9,6 +9,7 @@ import type { Backend, WeightFormat } from '../protocol/cluster.ts'
 import { modelId } from '../protocol/ids.ts'
 import { GREEDY } from '../protocol/ring.ts'
 import { startHub, type Fault, type HubRequest, type StandInHub } from '../tests/harness/hub.ts'
+import { chromiumPath } from '../tests/harness/browser.ts'
 import { awaitView, openBenchServer, wishRing, type BenchServer } from './cluster.ts'
 import { openLoadTab, type LoadTab } from './load-tab.ts'
 import { BENCH_MODELS_DIR, prepareLoadModel } from './models.ts'
@@ -128,12 +129,12 @@ async function loadInTab(
 ): Promise<{ readonly runs: readonly Loaded[]; readonly browser: string }> {
   const { server, options } = scene
   const { network } = server.peer
-  const tab = await openLoadTab({ ...options, url: server.url, chromiumPath: server.chromiumPath, memoryMiB: 8 * options.mebibytes })
+  const tab = await openLoadTab({ ...options, url: server.url, chromiumPath: chromiumPath(), memoryMiB: 8 * options.mebibytes })
   try {
     await awaitView(network, 'a device', (view) => ([...view.peers.values()].some(({ capabilities }) => capabilities !== null) ? true : null))
     const runs = [await watchLoad(scene, tab, how, points, () => Promise.resolve())]
     for (let i = 0; i < reloads; i++) runs.push(await watchLoad(scene, tab, 'reload', [], () => tab.reload()))
-    return { runs, browser: tab.browser }
+    return { runs, browser: tab.version.replace('Chrome/', 'Chromium ') }
   } finally {
     network.unwish(MODEL)
     await tab.close()
