@@ -25,13 +25,13 @@ export const folderSource = (folder: string, gguf: string | null = null): ModelS
       throw new ClusterError('source_unavailable', `${file} of ${basename(folder)} could not be read`, { cause })
     }
   },
-  readRange: async (file, start, end, { signal, onBytes } = {}) => {
+  readRange: async (file, start, end, { signal, onBytes, into } = {}) => {
     if (signal?.aborted) throw new ClusterError('cancelled', `reading ${file} was cancelled`)
     const handle = await open(pathIn(folder, file)).catch((cause: unknown) => {
       throw new ClusterError('source_unavailable', `${file} of ${basename(folder)} could not be opened`, { cause })
     })
     try {
-      const bytes = new Uint8Array(end - start)
+      const bytes = into ?? new Uint8Array(end - start)
       const { bytesRead } = await handle.read(bytes, 0, bytes.length, start)
       if (bytesRead < bytes.length) throw new ClusterError('bad_checkpoint', `${file} of ${basename(folder)} ends before byte ${end}`)
       onBytes?.(bytesRead)

@@ -6,7 +6,7 @@ import { externalPath } from '../core/graph/onnx.ts'
 import { partBytes, storedParts, tensorBytes, type WeightPlan } from '../core/graph/weight-plan.ts'
 import type { StoredPart } from '../core/graph/weight-source.ts'
 import type { ModelSource } from '../core/model/model-source.ts'
-import { readTensors } from '../core/model/read-tensors.ts'
+import { readSpace, readTensors } from '../core/model/read-tensors.ts'
 import type { TensorIndex, TensorLocation } from '../core/model/safetensors.ts'
 import { ClusterError } from '../protocol/errors.ts'
 
@@ -17,9 +17,23 @@ export type WeightReading = {
   readonly signal?: AbortSignal
   /** Bytes of the checkpoint that are in memory anyway: never read again. */
   readonly held?: { readonly location: TensorLocation; readonly bytes: Uint8Array }
+  /** Where what is read lies until it is built. */
+  readonly space?: GrowingSpace
 }
 
-/** Where the weights of graph after graph are built: memory freed and asked for again would wait for the garbage collector. */
+/** Gives so many bytes, the same ones each time: what was there is lost. */
+export type GrowingSpace = (bytes: number) => Uint8Array<ArrayBuffer>
+
+/** Memory that is freed and asked for again would wait for the garbage collector meanwhile. */
+export function growingSpace(): GrowingSpace {
+  let space = new Uint8Array(0)
+  return (bytes) => {
+    if (space.length < bytes) space = new Uint8Array(bytes)
+    return space.subarray(0, bytes)
+  }
+}
+
+/** Where the weights of graph after graph are built. */
 export type BuildSpace = Uint8Array<ArrayBuffer>
 
 /** Enough for each of the graphs by itself. @throws {ClusterError} not_enough_memory */
@@ -71,10 +85,12 @@ function groupPlans(plans: readonly WeightPlan[], { tensors, held }: WeightReadi
   return groups
 }
 
-/** Gives each of the parts, read or held. @throws {ClusterError} source_unavailable, bad_checkpoint, cancelled */
+/** Gives each of the parts, read or held, until parts are read again. @throws {ClusterError} source_unavailable, bad_checkpoint, cancelled */
 export async function readParts(locations: ReadonlyMap<string, TensorLocation>, reading: WeightReading): Promise<(key: string) => StoredPart> {
-  const { source, held } = reading
-  const read = await readTensors(source, notHeld(locations, held?.location), reading)
+  const { source, held, onBytes, signal, space } = reading
+  const missing = notHeld(locations, held?.location)
+  const into = space?.(readSpace(missing))
+  const read = await readTensors(source, missing, { onBytes, ...(signal ? { signal } : {}), ...(into ? { into } : {}) })
   return (key) => {
     const location = locations.get(key)
     const from = held?.location.start ?? 0

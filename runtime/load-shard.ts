@@ -12,7 +12,7 @@ import type { Backend, WeightFormat } from '../protocol/cluster.ts'
 import { ClusterError } from '../protocol/errors.ts'
 import type { EmbeddingTable } from './embedding.ts'
 import type { Engine } from './engine.ts'
-import { bytesToRead, type WeightReading } from './external-data.ts'
+import { bytesToRead, growingSpace, type WeightReading } from './external-data.ts'
 import { fidelityOfGraphs, heldByGraphs, openShardGraphs, type SessionOptions } from './open-graph.ts'
 import type { Ort } from './ort.ts'
 import { createRunner } from './runner.ts'
@@ -59,7 +59,8 @@ function embeddingOf(model: ModelDescription): Table {
 }
 
 async function readTable({ tensor, location, build }: Table, reading: WeightReading): Promise<EmbeddingTable> {
-  const bytes = (await readTensors(reading.source, new Map([[tensor, location]]), reading)).get(tensor)
+  const { source, onBytes, signal } = reading
+  const bytes = (await readTensors(source, new Map([[tensor, location]]), { onBytes, ...(signal ? { signal } : {}) })).get(tensor)
   if (!bytes) throw new ClusterError('bad_checkpoint', `tensor ${tensor} was not read`)
   return build(bytes)
 }
@@ -146,7 +147,7 @@ async function readStart(options: LoadShardOptions, bytesToRead: (held?: TensorL
   const table = startLayer === 0 ? embeddingOf(model) : null
   const toRead = bytesToRead(table?.location) + (table ? table.location.end - table.location.start : 0)
   const { onBytes, onWarmUp } = progressOf(toRead, options.onProgress)
-  const reading: WeightReading = { source, tensors: model.tensors, onBytes, ...(signal ? { signal } : {}) }
+  const reading: WeightReading = { source, tensors: model.tensors, onBytes, space: growingSpace(), ...(signal ? { signal } : {}) }
   if (!table) return { reading, embedding: null, onWarmUp }
   const embedding = await readTable(table, reading)
   return { reading: { ...reading, held: { location: table.location, bytes: embedding.bytes } }, embedding, onWarmUp }

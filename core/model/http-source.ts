@@ -162,7 +162,7 @@ export function httpSource(address: string, options: HttpSourceOptions): RemoteS
     readRange: async (name, start, end, asked = {}) => {
       if (end <= start) return new Uint8Array(0)
       const file = fileOf(name)
-      const target = new Uint8Array(end - start)
+      const target = asked.into ?? new Uint8Array(end - start)
       await readAll(file, piecesOf(start, target), asked)
       if (start === 0 && end === file.size) await verify(file, target, options)
       return target

@@ -7,14 +7,15 @@ export type ModelSource = {
   /** A whole small file as text, or null when there is none. @throws {ClusterError} source_unavailable */
   readonly readText: (file: string, signal?: AbortSignal) => Promise<string | null>
   /**
-   * Bytes [start, end) of a file. `onBytes` is called as they arrive.
+   * Bytes [start, end) of a file. `onBytes` is called as they arrive. `into`: memory of that length that a source may give them in,
+   * so that a large checkpoint does not pass through as much memory as it has bytes; nothing writes there once the promise has settled.
    * @throws {ClusterError} source_unavailable, bad_checkpoint when the file is shorter
    */
   readonly readRange: (
     file: string,
     start: number,
     end: number,
-    options?: { signal?: AbortSignal; onBytes?: (count: number) => void },
+    options?: { signal?: AbortSignal; onBytes?: (count: number) => void; into?: Uint8Array<ArrayBuffer> },
   ) => Promise<Uint8Array>
 }
 
@@ -40,11 +41,16 @@ export type RemoteSource = Omit<ModelSource, 'readRange'> & {
   readonly ask: (file: string, signal: AbortSignal) => Promise<FileFacts | null>
   /** A whole small file, or null when there is none. @throws {ClusterError} source_unavailable */
   readonly readWhole: (file: string, signal?: AbortSignal) => Promise<Uint8Array | null>
-  /** As of any source; `onPiece` is given what has arrived: `bytes` begin at `start` of the file and stay as they are. */
+  /** As of any source; `onPiece` is given what has arrived: `bytes` begin at `start` of the file and stay as they are until the reader has its answer. */
   readonly readRange: (
     file: string,
     start: number,
     end: number,
-    options?: { signal?: AbortSignal; onBytes?: (count: number) => void; onPiece?: (start: number, bytes: Uint8Array) => void },
+    options?: {
+      signal?: AbortSignal
+      onBytes?: (count: number) => void
+      onPiece?: (start: number, bytes: Uint8Array) => void
+      into?: Uint8Array<ArrayBuffer>
+    },
   ) => Promise<Uint8Array>
 }

@@ -23,15 +23,34 @@ export function planReads(tensors: ReadonlyMap<string, TensorLocation>, maxRunBy
   return runs
 }
 
+type ReadOptions = {
+  readonly signal?: AbortSignal
+  readonly onBytes?: (count: number) => void
+  /** Memory that the result may lie in, of `readSpace` bytes. */
+  readonly into?: Uint8Array<ArrayBuffer>
+}
+
+/** Elements are read where they lie only if they lie at a multiple of their size. */
+const ALIGNMENT = 16
+const aligned = (bytes: number): number => ALIGNMENT * Math.ceil(bytes / ALIGNMENT)
+
+/** Bytes that hold the tensors together, however they join. */
+export const readSpace = (tensors: ReadonlyMap<string, TensorLocation>): number =>
+  [...tensors.values()].reduce((sum, { start, end }) => sum + aligned(end - start), 0)
+
 /** The tensors' bytes as stored. Views may share one buffer. @throws {ClusterError} source_unavailable, bad_checkpoint, cancelled */
 export async function readTensors(
   source: ModelSource,
   tensors: ReadonlyMap<string, TensorLocation>,
-  options: { readonly signal?: AbortSignal; readonly onBytes?: (count: number) => void } = {},
+  { into, ...options }: ReadOptions = {},
 ): Promise<ReadonlyMap<string, Uint8Array>> {
   const bytes = new Map<string, Uint8Array>()
+  let filled = 0
   for (const run of planReads(tensors)) {
-    const chunk = await source.readRange(run.file, run.start, run.end, options)
+    const length = run.end - run.start
+    const place = into && filled + length <= into.length ? { into: into.subarray(filled, filled + length) } : {}
+    const chunk = await source.readRange(run.file, run.start, run.end, { ...options, ...place })
+    filled += aligned(length)
     for (const name of run.names) {
       const location = tensors.get(name)
       if (location) bytes.set(name, chunk.subarray(location.start - run.start, location.end - run.start))

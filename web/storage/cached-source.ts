@@ -24,7 +24,7 @@ export type CachedSourceOptions = {
 
 /** Takes bytes that begin at `start` of the file. */
 type Put = (bytes: Uint8Array, start: number) => void
-type Reading = { readonly signal?: AbortSignal; readonly onBytes?: (count: number) => void }
+type Reading = { readonly signal?: AbortSignal; readonly onBytes?: (count: number) => void; readonly into?: Uint8Array<ArrayBuffer> }
 
 export function cachedSource(origin: RemoteSource, { shelf, clock, isOnline, log }: CachedSourceOptions): ModelSource {
   const found = new Map<string, Promise<KeptFile | null>>()
@@ -84,13 +84,14 @@ export function cachedSource(origin: RemoteSource, { shelf, clock, isOnline, log
       }
     }, clock.now)
 
-  async function fetchSpan(file: string, { start, end }: Span, { signal, onBytes }: Reading): Promise<Uint8Array> {
+  async function fetchSpan(file: string, { start, end }: Span, { signal, onBytes, into }: Reading): Promise<Uint8Array> {
     const writer = writerFor(file)
     try {
       return await origin.readRange(file, start, end, {
         onPiece: writer.add,
         ...(signal ? { signal } : {}),
         ...(onBytes ? { onBytes } : {}),
+        ...(into ? { into } : {}),
       })
     } catch (error) {
       await writer.done()
@@ -140,7 +141,7 @@ export function cachedSource(origin: RemoteSource, { shelf, clock, isOnline, log
     const size = kept?.record.size ?? Infinity
     if (end > size) throw new ClusterError('bad_checkpoint', `${file} of ${origin.label} has ${size} bytes, and byte ${end} is needed`)
     let target: Uint8Array | null = null
-    const place = (): Uint8Array => (target ??= new Uint8Array(end - start))
+    const place = (): Uint8Array => (target ??= reading.into ?? new Uint8Array(end - start))
     const put: Put = (bytes, at) => place().set(bytes, at - start)
     const missing = kept ? await readKept(kept, { start, end }, put, reading) : [{ start, end }]
     const [only] = missing
@@ -149,7 +150,8 @@ export function cachedSource(origin: RemoteSource, { shelf, clock, isOnline, log
       await verify(file)
       return bytes
     }
-    await Promise.all(missing.map(async (span) => put(await fetchSpan(file, span, reading), span.start)))
+    const { into: _, ...elsewhere } = reading
+    await Promise.all(missing.map(async (span) => put(await fetchSpan(file, span, elsewhere), span.start)))
     if (missing.length > 0) await verify(file)
     return place()
   }
