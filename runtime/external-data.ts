@@ -8,6 +8,7 @@ import type { StoredPart } from '../core/graph/weight-source.ts'
 import type { ModelSource } from '../core/model/model-source.ts'
 import { readSpace, readTensors } from '../core/model/read-tensors.ts'
 import type { TensorIndex, TensorLocation } from '../core/model/safetensors.ts'
+import { createScratch, type Scratch } from '../core/quant/scratch.ts'
 import { ClusterError } from '../protocol/errors.ts'
 
 export type WeightReading = {
@@ -33,14 +34,14 @@ export function growingSpace(): GrowingSpace {
   }
 }
 
-/** Where the weights of graph after graph are built. */
-export type BuildSpace = Uint8Array<ArrayBuffer>
+/** Where the weights of graph after graph are built, and what is needed on the way. */
+export type BuildSpace = { readonly weights: Uint8Array<ArrayBuffer>; readonly scratch: Scratch }
 
 /** Enough for each of the graphs by itself. @throws {ClusterError} not_enough_memory */
 export function buildSpace(graphs: readonly EmittedGraph[]): BuildSpace {
   const bytes = Math.max(...graphs.map(spaceOf))
   try {
-    return new Uint8Array(bytes)
+    return { weights: new Uint8Array(bytes), scratch: createScratch() }
   } catch (cause) {
     throw new ClusterError('not_enough_memory', `the device has no ${Math.ceil(bytes / 2 ** 20)} MiB to build weights in`, { cause })
   }
@@ -107,7 +108,7 @@ type BuiltData = { readonly externalData: { path: string; data: Uint8Array }[]; 
 export async function buildExternalData(graph: EmittedGraph, reading: WeightReading, space: BuildSpace): Promise<BuiltData> {
   let filled = 0
   const place = (bytes: number): Uint8Array => {
-    const placed = space.subarray(filled, filled + bytes)
+    const placed = space.weights.subarray(filled, filled + bytes)
     filled += aligned(bytes)
     return placed
   }
@@ -118,7 +119,7 @@ export async function buildExternalData(graph: EmittedGraph, reading: WeightRead
     for (const plan of group) {
       const built = plan.tensors.map((tensor) => ({ path: externalPath(tensor.name), data: place(tensorBytes(tensor)) }))
       const targets = built.map(({ data }) => data)
-      const deviation = buildWeights(plan, lookup, targets)
+      const deviation = buildWeights(plan, lookup, targets, space.scratch)
       if (deviation) fidelity.push(fidelityOf(plan, reading.tensors, deviation))
       externalData.push(...built)
     }

@@ -5,7 +5,8 @@ import { ropeTables } from '../arch/rope.ts'
 import { addDeviations, deviationOf, deviationOfIntegers, deviationOfScales, NO_DEVIATION, type Deviation } from '../quant/deviation.ts'
 import { f16ToF32Array, f32ToF16Array, f32ToF16Bits } from '../quant/float16.ts'
 import { quantizeInt8Rows } from '../quant/int8.ts'
-import { blockBytes, blocksOfRow, packIntegers, quantizeBlocks, type IntegerRows } from '../quant/integer-blocks.ts'
+import { blocksOfRow, packedBytes, packIntegers, quantizeBlocks, type IntegerRows } from '../quant/integer-blocks.ts'
+import { createScratch, type Scratch } from '../quant/scratch.ts'
 import { asFloat32, asUint16 } from '../quant/stored.ts'
 import { transposeInto } from '../quant/transpose.ts'
 import type { BlockForm } from './block-form.ts'
@@ -35,8 +36,8 @@ function* blocksOf<Rows>(sources: readonly WeightRef[], open: (ref: WeightRef) =
 }
 
 /** Rows in f32. */
-function floatReader(ref: WeightRef, lookup: PartLookup): (start: number, end: number) => Float32Array {
-  const read = rowReader(ref, lookup)
+function floatReader(ref: WeightRef, lookup: PartLookup, scratch: Scratch): (start: number, end: number) => Float32Array {
+  const read = rowReader(ref, lookup, scratch)
   const { offset } = ref
   return offset ? (start, end) => read(start, end).map((value) => value + offset) : read
 }
@@ -52,9 +53,12 @@ function deviationInFloats(values: Float32Array, encoded: Float32Array | Uint16A
   return deviationOf(values, encoded instanceof Uint16Array ? f16ToF32Array(encoded) : encoded)
 }
 
+/** Where a plan's initializers are built, and what is needed on the way. */
+type Place = { readonly targets: readonly Uint8Array[]; readonly scratch: Scratch }
 type FloatRecipe = Exclude<WeightPlan['recipe'], 'rope' | 'blocks'>
 
-function floatWriter(recipe: FloatRecipe, floatType: FloatType, [first = EMPTY, second = EMPTY]: readonly Uint8Array[]): BlockWriter<Float32Array> {
+function floatWriter(recipe: FloatRecipe, floatType: FloatType, { targets, scratch }: Place): BlockWriter<Float32Array> {
+  const [first = EMPTY, second = EMPTY] = targets
   switch (recipe) {
     case 'vector': {
       const out = floatsIn(first, floatType)
@@ -74,7 +78,7 @@ function floatWriter(recipe: FloatRecipe, floatType: FloatType, [first = EMPTY, 
     case 'int8-columns': {
       const [out, scales] = [new Int8Array(first.buffer, first.byteOffset, first.length), asFloat32(second)]
       return ({ values, rows, firstRow }, columns, allRows) => {
-        const quantized = quantizeInt8Rows(values, rows, columns)
+        const quantized = quantizeInt8Rows(values, rows, columns, scratch.integers(values.length))
         transposeInto(quantized.values, out, rows, columns, allRows, firstRow)
         scales.set(quantized.scales, firstRow)
         return deviationOfIntegers(values, { integers: quantized.values, scales: quantized.scales }, columns, columns)
@@ -89,16 +93,16 @@ function packer(form: BlockForm, floatType: FloatType, [first = EMPTY, second = 
   return (rows: IntegerRows, columns: number, firstRow: number): Float32Array => {
     const blocks = blocksOfRow(columns, form)
     const encoded = encode(rows.scales, floatType)
-    first.set(packIntegers(rows.integers, columns, form), firstRow * blocks * blockBytes(form))
+    packIntegers(rows.integers, columns, form, first.subarray(packedBytes(firstRow, columns, form)))
     scales.set(encoded, firstRow * blocks)
     return encoded instanceof Uint16Array ? f16ToF32Array(encoded) : encoded
   }
 }
 
-function quantizingWriter(form: BlockForm, floatType: FloatType, targets: readonly Uint8Array[]): BlockWriter<Float32Array> {
+function quantizingWriter(form: BlockForm, floatType: FloatType, { targets, scratch }: Place): BlockWriter<Float32Array> {
   const pack = packer(form, floatType, targets)
   return ({ values, firstRow }, columns) => {
-    const quantized = quantizeBlocks(values, columns, form, roundTo(floatType))
+    const quantized = quantizeBlocks(values, columns, form, roundTo(floatType), scratch.integers(values.length))
     pack(quantized, columns, firstRow)
     return deviationOfIntegers(values, quantized, columns, form.size)
   }
@@ -120,7 +124,7 @@ function writeAll<Rows>(blocks: Iterable<Block<Rows>>, write: BlockWriter<Rows>,
  * `lookup` gives the stored parts that `locationsOf` of its sources names. Holds a few megabytes beside both.
  * @returns what holding it so does to a matrix; null for what is no matrix
  */
-export function buildWeights(plan: WeightPlan, lookup: PartLookup, targets: readonly Uint8Array[]): Deviation | null {
+export function buildWeights(plan: WeightPlan, lookup: PartLookup, targets: readonly Uint8Array[], scratch = createScratch()): Deviation | null {
   const { floatType } = plan
   if (plan.recipe === 'rope') {
     const { cos, sin } = ropeTables(plan.inverseFrequencies, plan.magnitude, plan.tensors[0]?.dims[0] ?? 0)
@@ -133,13 +137,14 @@ export function buildWeights(plan: WeightPlan, lookup: PartLookup, targets: read
   const columns = columnsOf(first)
   if (sources.some((ref) => columnsOf(ref) !== columns)) throw new Error(`rows of different lengths at ${first.tensor}`)
   const rows = sources.reduce((sum, ref) => sum + rowsOf(ref), 0)
-  const floats = blocksOf(sources, (ref) => floatReader(ref, lookup))
+  const place: Place = { targets, scratch }
+  const floats = blocksOf(sources, (ref) => floatReader(ref, lookup, scratch))
   if (plan.recipe !== 'blocks') {
-    const deviation = writeAll(floats, floatWriter(plan.recipe, floatType, targets), columns, rows)
+    const deviation = writeAll(floats, floatWriter(plan.recipe, floatType, place), columns, rows)
     return plan.recipe === 'vector' ? null : deviation
   }
   const { form } = plan
-  if (!form.isRepacked) return writeAll(floats, quantizingWriter(form, floatType, targets), columns, rows)
+  if (!form.isRepacked) return writeAll(floats, quantizingWriter(form, floatType, place), columns, rows)
   const integers = blocksOf(sources, (ref) => integerRowReader(ref, lookup))
   return writeAll(integers, repackingWriter(form, floatType, targets), columns, rows)
 }

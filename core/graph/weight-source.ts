@@ -3,6 +3,7 @@ import type { WeightRef } from '../arch/layer-builder.ts'
 import type { TensorIndex, TensorLocation } from '../model/safetensors.ts'
 import { decodeMxfp4, MXFP4_BLOCK } from '../quant/mxfp4.ts'
 import { unpairRows } from '../quant/paired-rows.ts'
+import type { Scratch } from '../quant/scratch.ts'
 import { decodeStored, storedBytes, type StoredType } from '../quant/stored.ts'
 import { transposeInto } from '../quant/transpose.ts'
 import { ClusterError } from '../../protocol/errors.ts'
@@ -111,8 +112,11 @@ export type RowReader = (start: number, end: number) => Float32Array
 const isAsStored = (ref: WeightRef, part: StoredPart): boolean =>
   !ref.transposed && !ref.order && (ref.rows?.step ?? 1) === 1 && ref.mxfp4Scales === undefined && part.pairedRows === undefined
 
-/** Decodes only the rows that are asked for where the checkpoint's order allows, else all of them once. */
-export function rowReader(ref: WeightRef, lookup: PartLookup): RowReader {
+/**
+ * Decodes only the rows that are asked for where the checkpoint's order allows, else all of them once.
+ * @param scratch where they may lie until the next ones are asked for
+ */
+export function rowReader(ref: WeightRef, lookup: PartLookup, scratch?: Scratch): RowReader {
   const columns = columnsOf(ref)
   const [part] = partsOf(ref).map(({ key }) => lookup(key))
   if (!part) throw new Error('a reference without a part')
@@ -122,7 +126,8 @@ export function rowReader(ref: WeightRef, lookup: PartLookup): RowReader {
   }
   const { plus } = part
   return (start, end) => {
-    const rows = decodeStored(part.bytes.subarray(storedBytes(part.type, start * columns), storedBytes(part.type, end * columns)), part.type)
+    const stored = part.bytes.subarray(storedBytes(part.type, start * columns), storedBytes(part.type, end * columns))
+    const rows = decodeStored(stored, part.type, scratch?.floats)
     return plus === undefined ? rows : rows.map((value) => value - plus)
   }
 }

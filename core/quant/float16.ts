@@ -45,9 +45,9 @@ export function f32ToF16Bits(value: number): number {
   return roundToF16Bits(u32[0] ?? 0)
 }
 
-export function f16ToF32Array(halves: Uint16Array): Float32Array {
+/** @param out for the result, as long as `halves` */
+export function f16ToF32Array(halves: Uint16Array, out: Float32Array = new Float32Array(halves.length)): Float32Array {
   const values = f16Table()
-  const out = new Float32Array(halves.length)
   for (let i = 0; i < halves.length; i++) out[i] = values[halves[i] ?? 0] ?? 0
   return out
 }
@@ -59,9 +59,9 @@ export function f32ToF16Array(values: Float32Array): Uint16Array {
   return out
 }
 
-/** bfloat16 is the upper half of a float32. */
-export function bf16ToF32Array(values: Uint16Array): Float32Array {
-  const out = new Uint32Array(values.length)
-  for (let i = 0; i < values.length; i++) out[i] = (values[i] ?? 0) << 16
-  return new Float32Array(out.buffer)
+/** bfloat16 is the upper half of a float32. @param out for the result, as long as `values` */
+export function bf16ToF32Array(values: Uint16Array, out: Float32Array = new Float32Array(values.length)): Float32Array {
+  const bits = new Uint32Array(out.buffer, out.byteOffset, out.length)
+  for (let i = 0; i < values.length; i++) bits[i] = (values[i] ?? 0) << 16
+  return out
 }

@@ -11,12 +11,19 @@ export const BLOCK_LAYOUTS: Readonly<Record<BlockType, BlockLayout>> = BLOCKS
 
 export const isBlockType = (type: string): type is BlockType => Object.hasOwn(BLOCK_LAYOUTS, type)
 
-/** @param bytes whole blocks, row-major: a row is a whole number of them */
-export function dequantizeBlocks(bytes: Uint8Array, type: BlockType): Float32Array {
+/**
+ * @param bytes whole blocks, row-major: a row is a whole number of them
+ * @param space gives memory for the result, of so many elements
+ */
+export function dequantizeBlocks(
+  bytes: Uint8Array,
+  type: BlockType,
+  space: (length: number) => Float32Array = (length) => new Float32Array(length),
+): Float32Array {
   const layout = BLOCK_LAYOUTS[type]
   const blocks = bytes.length / layout.bytes
   if (!Number.isInteger(blocks)) throw new Error(`${bytes.length} bytes are not whole blocks of ${type}`)
-  const out = new Float32Array(blocks * layout.elements)
+  const out = space(blocks * layout.elements)
   for (let block = 0; block < blocks; block++) layout.decode(bytes, block * layout.bytes, out, block * layout.elements)
   return out
 }

@@ -13,9 +13,8 @@ function largestMagnitude(values: Float32Array): number {
   return largest
 }
 
-/** @param weights row-major [rows, columns] */
-export function quantizeInt8Rows(weights: Float32Array, rows: number, columns: number): Int8Rows {
-  const values = new Int8Array(rows * columns)
+/** @param weights row-major [rows, columns] @param values for the result's */
+export function quantizeInt8Rows(weights: Float32Array, rows: number, columns: number, values: Int8Array = new Int8Array(rows * columns)): Int8Rows {
   const scales = new Float32Array(rows)
   for (let row = 0; row < rows; row++) {
     const source = weights.subarray(row * columns, (row + 1) * columns)

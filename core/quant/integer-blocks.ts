@@ -25,17 +25,18 @@ function extremeOf(weights: Float32Array, start: number, end: number): number {
  * A block's element of largest magnitude lands on the most negative integer: the whole range is used.
  * @param weights row-major [rows, columns]
  * @param roundScale how a scale will be held; the integers are chosen for the rounded one
+ * @param integers for the result's
  */
 export function quantizeBlocks(
   weights: Float32Array,
   columns: number,
   shape: BlockShape,
   roundScale: (scale: number) => number = Math.fround,
+  integers: Int8Array = new Int8Array(weights.length),
 ): IntegerRows {
   const rows = weights.length / columns
   const blocks = blocksOfRow(columns, shape)
   const middle = middleOf(shape.bits)
-  const integers = new Int8Array(weights.length)
   const scales = new Float32Array(rows * blocks)
   for (let block = 0; block < scales.length; block++) {
     const row = Math.floor(block / blocks)
@@ -43,19 +44,28 @@ export function quantizeBlocks(
     const end = Math.min(start + shape.size, (row + 1) * columns)
     const scale = roundScale(extremeOf(weights, start, end) / -middle)
     scales[block] = scale
-    if (scale === 0) continue
+    if (scale === 0) {
+      integers.fill(0, start, end)
+      continue
+    }
     for (let i = start; i < end; i++) integers[i] = Math.min(middle - 1, Math.max(-middle, Math.round((weights[i] ?? 0) / scale)))
   }
   return { integers, scales }
 }
 
-/** [rows, blocks, bytes of a block]. @param integers row-major [rows, columns] */
-export function packIntegers(integers: Int8Array, columns: number, shape: BlockShape): Uint8Array {
+export const packedBytes = (rows: number, columns: number, shape: BlockShape): number => rows * blocksOfRow(columns, shape) * blockBytes(shape)
+
+/** [rows, blocks, bytes of a block]. @param integers row-major [rows, columns] @param packed for the result */
+export function packIntegers(
+  integers: Int8Array,
+  columns: number,
+  shape: BlockShape,
+  packed: Uint8Array = new Uint8Array(packedBytes(integers.length / columns, columns, shape)),
+): Uint8Array {
   const { bits, size } = shape
   const middle = middleOf(bits)
   const rows = integers.length / columns
   const width = blocksOfRow(columns, shape) * size
-  const packed = new Uint8Array((rows * width * bits) / 8)
   const unsigned = (row: number, column: number): number => (column < columns ? (integers[row * columns + column] ?? 0) : 0) + middle
   let next = 0
   for (let row = 0; row < rows; row++) {

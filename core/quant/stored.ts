@@ -26,16 +26,23 @@ export function asUint16(bytes: Uint8Array): Uint16Array {
 
 export const bytesOf = (array: ArrayBufferView): Uint8Array => new Uint8Array(array.buffer, array.byteOffset, array.byteLength)
 
-/** Stored elements as float32, exactly. For f32 the result may share the input's memory. */
-export function decodeStored(bytes: Uint8Array, type: StoredType): Float32Array {
-  if (isBlockType(type)) return dequantizeBlocks(bytes, type)
+/**
+ * Stored elements as float32, exactly. For f32 the result may share the input's memory.
+ * @param space gives memory for the result where it does not, of so many elements
+ */
+export function decodeStored(
+  bytes: Uint8Array,
+  type: StoredType,
+  space: (length: number) => Float32Array = (length) => new Float32Array(length),
+): Float32Array {
+  if (isBlockType(type)) return dequantizeBlocks(bytes, type, space)
   switch (type) {
     case 'f32':
       return asFloat32(bytes)
     case 'f16':
-      return f16ToF32Array(asUint16(bytes))
+      return f16ToF32Array(asUint16(bytes), space(bytes.length >> 1))
     case 'bf16':
-      return bf16ToF32Array(asUint16(bytes))
+      return bf16ToF32Array(asUint16(bytes), space(bytes.length >> 1))
     case 'u8':
       return Float32Array.from(bytes)
   }

@@ -37,6 +37,26 @@ async function writeFile(folder: FileSystemDirectoryHandle, name: string, bytes:
   return 'full'
 }
 
+/**
+ * Bytes [from, to) of a file, through a handle that several readers may have. A file read as a Blob passes through memory that only a full
+ * garbage collection frees: of a large model by the hundred megabytes.
+ */
+async function readInPlace(file: FileSystemFileHandle, from: number, to?: number): Promise<Uint8Array<ArrayBuffer>> {
+  const access = await file.createSyncAccessHandle({ mode: 'read-only' })
+  try {
+    const bytes = new Uint8Array(Math.max(0, Math.min(to ?? Infinity, access.getSize()) - from))
+    return bytes.subarray(0, access.read(bytes, { at: from }))
+  } finally {
+    access.close()
+  }
+}
+
+/** The same while another tab writes the file, or in a browser whose handles are for one reader only. */
+async function readAsBlob(handle: FileSystemFileHandle, from: number, to?: number): Promise<Uint8Array<ArrayBuffer>> {
+  const file = await handle.getFile()
+  return new Uint8Array(await file.slice(from, to ?? file.size).arrayBuffer())
+}
+
 async function removeFolder(root: FileSystemDirectoryHandle, name: string): Promise<void> {
   try {
     await root.removeEntry(name, { recursive: true })
@@ -64,13 +84,7 @@ export async function opfsPieces(storage: StorageManager): Promise<PieceStore> {
     names: async (folder) => listed(await open(folder)),
     read: async (folder, name, from = 0, to) => {
       const piece = await (await open(folder))?.getFileHandle(name).catch(orNull)
-      const file = await piece?.getFile().catch(orNull)
-      return file
-        ? file
-            .slice(from, to ?? file.size)
-            .arrayBuffer()
-            .then((buffer) => new Uint8Array(buffer), orNull)
-        : null
+      return piece ? readInPlace(piece, from, to).catch(() => readAsBlob(piece, from, to).catch(orNull)) : null
     },
     write: async (folder, name, bytes) => writeFile(await root.getDirectoryHandle(folder, { create: true }), name, bytes),
     remove: async (folder, name) => {
