@@ -5,6 +5,7 @@
 import { readFile, readdir } from 'node:fs/promises'
 import path from 'node:path'
 import { isDeepStrictEqual } from 'node:util'
+import { placementState } from '../core/cluster/cluster-view.ts'
 import type { Backend, WeightFormat } from '../protocol/cluster.ts'
 import { modelId } from '../protocol/ids.ts'
 import { GREEDY } from '../protocol/ring.ts'
@@ -120,6 +121,15 @@ async function watchLoad(
   }
 }
 
+/** Resolves when what the tab served is gone. */
+async function reload({ peer: { network } }: BenchServer, tab: LoadTab): Promise<void> {
+  await tab.reload()
+  await awaitView(network, 'the page to leave', (view) => {
+    const placement = view.placements.get(MODEL)
+    return placement && placementState(view, placement) === 'ready' ? null : true
+  })
+}
+
 /** A tab with an empty profile that loads, and then is loaded anew as often as `reloads` says. */
 async function loadInTab(
   scene: Scene,
@@ -133,7 +143,7 @@ async function loadInTab(
   try {
     await awaitView(network, 'a device', (view) => ([...view.peers.values()].some(({ capabilities }) => capabilities !== null) ? true : null))
     const runs = [await watchLoad(scene, tab, how, points, () => Promise.resolve())]
-    for (let i = 0; i < reloads; i++) runs.push(await watchLoad(scene, tab, 'reload', [], () => tab.reload()))
+    for (let i = 0; i < reloads; i++) runs.push(await watchLoad(scene, tab, 'reload', [], () => reload(server, tab)))
     return { runs, browser: tab.version.replace('Chrome/', 'Chromium ') }
   } finally {
     network.unwish(MODEL)
