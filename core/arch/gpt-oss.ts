@@ -5,6 +5,18 @@ import { ENDS, layerAt, preNormLayer, projection, selfAttention, vectorOf } from
 import { expertsOf } from './experts.ts'
 import type { GatedMlpSpec, Projection, WeightRef } from './layer-builder.ts'
 
+/** One expert of stacks that lie apart. */
+function splitExpertAt(at: string, config: ModelConfig, item: number): GatedMlpSpec {
+  const { count, intermediateSize, limit, alpha } = expertsOf(config)
+  const part = (name: string, out: number, width: number): Projection => ({
+    weight: { tensor: `${at}.${name}.weight`, shape: [count, out, width], item },
+    bias: { tensor: `${at}.${name}.bias`, shape: [count, out], item },
+  })
+  const into = (name: string): Projection => part(name, intermediateSize, config.hiddenSize)
+  const down = part('down_proj', config.hiddenSize, intermediateSize)
+  return { gate: into('gate_proj'), up: into('up_proj'), down, activation: { type: 'clamped-swiglu', limit, alpha } }
+}
+
 /** One expert of the stacks under `at`: gate in the even, up in the odd outputs. */
 function expertAt(at: string, config: ModelConfig, item: number): GatedMlpSpec {
   const { hiddenSize } = config
@@ -41,7 +53,9 @@ export const gptOss: Architecture = {
           chosen,
           normalize: false,
           scale,
-          experts: Array.from({ length: count }, (_, expert) => expertAt(`${at}.mlp.experts`, config, expert)),
+          experts: Array.from({ length: count }, (_, expert) =>
+            (config.expertsAreSplit ? splitExpertAt : expertAt)(`${at}.mlp.experts`, config, expert),
+          ),
         }),
     })
   },

@@ -41,6 +41,8 @@ export type ModelConfig = {
   readonly experts: ExpertsConfig | null
   /** Stacks of experts are stored in blocks of four-bit floats. */
   readonly expertsAreMxfp4: boolean
+  /** Stacks of gate and of up lie apart, [out, in] as elsewhere: GGUF's way. */
+  readonly expertsAreSplit: boolean
   readonly latent: LatentConfig | null
   readonly convolution: { readonly length: number; readonly bias: boolean }
   readonly eosIds: readonly number[]
@@ -143,6 +145,7 @@ export function parseConfig(text: string): ModelConfig {
     queryScalar: config.query_pre_attn_scalar ?? 256,
     experts: parseExperts(config),
     expertsAreMxfp4: isMxfp4(config),
+    expertsAreSplit: false,
     latent: parseLatent(config),
     eosIds: idList(config.eos_token_id),
   }

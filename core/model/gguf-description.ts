@@ -3,9 +3,10 @@ import { architectureOf } from '../arch/registry.ts'
 import { decodeStored } from '../quant/stored.ts'
 import { ClusterError } from '../../protocol/errors.ts'
 import { parseConfig } from './config.ts'
-import { ggufConfigJson, ggufModelType } from './gguf-config.ts'
+import { ggufConfigJson } from './gguf-config.ts'
+import { ggufFamilyOf } from './gguf-families.ts'
 import { splitNames } from './gguf-split.ts'
-import { ggufTensorIndex, ropeDivisorsOf } from './gguf-tensors.ts'
+import { ggufTensorIndex, ROPE_DIVISORS, ropeTensorOf } from './gguf-tensors.ts'
 import { readGguf, type GgufHeader } from './gguf.ts'
 import type { ModelDescription } from './model-description.ts'
 import type { ModelSource } from './model-source.ts'
@@ -13,13 +14,15 @@ import type { ModelSource } from './model-source.ts'
 /** One divisor a pair of rotating dimensions; heads are hundreds of dimensions at most. */
 const MAX_DIVISORS = 4096
 
-async function readDivisors(source: ModelSource, file: string, header: GgufHeader, signal?: AbortSignal): Promise<readonly number[] | null> {
-  const location = ropeDivisorsOf(file, header)
-  if (!location) return null
-  if (location.type !== 'f32' || location.shape.length !== 1 || (location.shape[0] ?? 0) > MAX_DIVISORS)
-    throw new ClusterError('bad_checkpoint', `${file} has rope divisors of type ${location.type} and shape [${location.shape.join(', ')}]`)
-  const bytes = await source.readRange(file, location.start, location.end, signal ? { signal } : {})
-  return Array.from(decodeStored(bytes, 'f32'))
+async function readDivisors(source: ModelSource, parts: readonly Part[], name: string, signal?: AbortSignal): Promise<readonly number[] | null> {
+  for (const { file, header } of parts) {
+    const location = ropeTensorOf(file, header, name)
+    if (!location) continue
+    if (location.type !== 'f32' || location.shape.length !== 1 || (location.shape[0] ?? 0) > MAX_DIVISORS)
+      throw new ClusterError('bad_checkpoint', `${file} has ${name} of type ${location.type} and shape [${location.shape.join(', ')}]`)
+    return Array.from(decodeStored(await source.readRange(file, location.start, location.end, signal ? { signal } : {}), 'f32'))
+  }
+  return null
 }
 
 type Part = { readonly file: string; readonly header: GgufHeader }
@@ -43,12 +46,12 @@ async function readParts(source: ModelSource, file: string, first: GgufHeader, s
 /** @throws {ClusterError} unsupported_model naming what is supported; bad_checkpoint; source_unavailable */
 export async function describeGguf(source: ModelSource, file: string, signal?: AbortSignal): Promise<ModelDescription> {
   const first = await readGguf(source, file, signal)
-  architectureOf(ggufModelType(first).modelType)
+  architectureOf(ggufFamilyOf(first).modelType)
   const parts = await readParts(source, file, first, signal)
   const all: GgufHeader = { metadata: first.metadata, tensors: new Map(parts.flatMap(({ header }) => [...header.tensors])) }
-  const divided = parts.find(({ header }) => ropeDivisorsOf(file, header)) ?? parts[0]
-  const divisors = divided ? await readDivisors(source, divided.file, divided.header, signal) : null
-  const config = parseConfig(ggufConfigJson(all, divisors))
+  const read = (name: string): Promise<readonly number[] | null> => readDivisors(source, parts, name, signal)
+  const divisors = { all: await read(ROPE_DIVISORS.all), long: await read(ROPE_DIVISORS.long), short: await read(ROPE_DIVISORS.short) }
+  const config = { ...parseConfig(ggufConfigJson(all, divisors)), expertsAreSplit: true }
   const tensors = new Map(parts.flatMap((part) => [...ggufTensorIndex(part.file, part.header, config.headDim)]))
   return { config, tensors, eosIds: config.eosIds, contextLength: config.maxPositions }
 }

@@ -1,9 +1,9 @@
-/** GGUF's tensors under the names that a Hugging Face checkpoint gives them. Source: llama.cpp `gguf-py/gguf/tensor_mapping.py`. */
+/** GGUF's tensors under the names that a Hugging Face checkpoint gives them. */
 import { ClusterError } from '../../protocol/errors.ts'
 import { BLOCK_LAYOUTS, isBlockType } from '../quant/gguf-blocks.ts'
 import { storedBytes, type StoredType } from '../quant/stored.ts'
 import type { GgufHeader, GgufTensor } from './gguf.ts'
-import { ggufModelType } from './gguf-config.ts'
+import { ggufFamilyOf, hubName } from './gguf-families.ts'
 import type { TensorIndex, TensorLocation } from './safetensors.ts'
 
 const PLAIN_TYPES: Readonly<Record<number, StoredType>> = { 0: 'f32', 1: 'f16', 30: 'bf16' }
@@ -14,43 +14,9 @@ const TYPES: ReadonlyMap<number, StoredType> = new Map([
     .map((type) => [BLOCK_LAYOUTS[type].ggmlType, type] as const),
 ])
 
-/** The rope frequencies' divisors, read with the header. */
-export const ROPE_DIVISORS = 'rope_freqs.weight'
-const ENDS: Readonly<Record<string, string>> = { token_embd: 'model.embed_tokens', output_norm: 'model.norm', output: 'lm_head' }
-const LAYER: Readonly<Record<string, string>> = {
-  attn_norm: 'input_layernorm',
-  ffn_norm: 'post_attention_layernorm',
-  attn_q: 'self_attn.q_proj',
-  attn_k: 'self_attn.k_proj',
-  attn_v: 'self_attn.v_proj',
-  attn_output: 'self_attn.o_proj',
-  attn_q_norm: 'self_attn.q_norm',
-  attn_k_norm: 'self_attn.k_norm',
-  ffn_gate: 'mlp.gate_proj',
-  ffn_up: 'mlp.up_proj',
-  ffn_down: 'mlp.down_proj',
-}
-const GEMMA_LAYER: Readonly<Record<string, string>> = {
-  ...LAYER,
-  ffn_norm: 'pre_feedforward_layernorm',
-  post_attention_norm: 'post_attention_layernorm',
-  post_ffw_norm: 'post_feedforward_layernorm',
-}
-
-const lookUp = (names: Readonly<Record<string, string>>, name: string): string | null => (Object.hasOwn(names, name) ? (names[name] ?? null) : null)
-
-/** Null for a name that the architecture is not known to have. */
-function hubName(name: string, isGemma: boolean): string | null {
-  const layer = /^blk\.(\d+)\.(\w+)\.(weight|bias)$/.exec(name)
-  if (layer) {
-    const [, index = '', part = '', kind = ''] = layer
-    const found = lookUp(isGemma ? GEMMA_LAYER : LAYER, part)
-    return found && `model.layers.${index}.${found}.${kind}`
-  }
-  const end = /^(\w+)\.weight$/.exec(name)
-  const found = lookUp(ENDS, end?.[1] ?? '')
-  return found && `${found}.weight`
-}
+/** What divides the frequencies of the rotation, read with the header: of every pass, or of one that reaches far and one that does not. */
+export const ROPE_DIVISORS = { all: 'rope_freqs.weight', long: 'rope_factors_long.weight', short: 'rope_factors_short.weight' } as const
+const ROPE_TENSORS: ReadonlySet<string> = new Set(Object.values(ROPE_DIVISORS))
 
 function locate(file: string, name: string, { ggmlType, shape, start }: GgufTensor): TensorLocation {
   const type = TYPES.get(ggmlType)
@@ -62,32 +28,46 @@ function locate(file: string, name: string, { ggmlType, shape, start }: GgufTens
   return { file, type, shape, start, end: start + storedBytes(type, elements) }
 }
 
+/** Items of a stack, by the hub's name of each. */
+function items(hub: string, whole: TensorLocation): readonly (readonly [string, TensorLocation])[] {
+  const [count = 0, ...shape] = whole.shape
+  const bytes = (whole.end - whole.start) / count
+  return Array.from({ length: count }, (_, item) => {
+    const start = whole.start + item * bytes
+    return [hub.replace('*', String(item)), { ...whole, shape, start, end: start + bytes }]
+  })
+}
+
+/** The shape that the hub gives a tensor: the converter drops the one input of a depthwise convolution. */
+const shapeOf = (hub: string, shape: readonly number[]): readonly number[] =>
+  hub.endsWith('conv.conv.weight') && shape.length === 2 ? [shape[0] ?? 0, 1, shape[1] ?? 0] : shape
+
 /**
- * Every tensor but the rope divisors.
+ * Every tensor but those of the rotation.
  * @param headDim of the model's configuration
  * @throws {ClusterError} bad_checkpoint; unsupported_model for a tensor that would be left out, or whose element type is not read
  */
 export function ggufTensorIndex(file: string, header: GgufHeader, headDim: number): TensorIndex {
-  const { architecture } = ggufModelType(header)
-  const isGemma = architecture.startsWith('gemma')
+  const family = ggufFamilyOf(header)
   const index = new Map<string, TensorLocation>()
   for (const [name, tensor] of header.tensors) {
-    if (name === ROPE_DIVISORS) continue
-    const hub = hubName(name, isGemma)
-    if (!hub) throw new ClusterError('unsupported_model', `tensor ${name} of ${file} is not one that architecture ${architecture} is known to have`)
-    const isRotated = architecture === 'llama' && /attn_[qk]\./.test(name)
-    const isOffsetNorm = isGemma && name.endsWith('norm.weight')
-    index.set(hub, {
+    if (ROPE_TENSORS.has(name)) continue
+    const hub = hubName(family, name)
+    if (!hub)
+      throw new ClusterError('unsupported_model', `tensor ${name} of ${file} is not one that architecture ${family.architecture} is known to have`)
+    const location: TensorLocation = {
       ...locate(file, name, tensor),
-      ...(isRotated ? { pairedRows: headDim } : {}),
-      ...(isOffsetNorm ? { plus: 1 } : {}),
-    })
+      ...(family.pairsRows && /attn_[qk]\./.test(name) ? { pairedRows: headDim } : {}),
+      ...(family.raisesNorms && name.endsWith('norm.weight') ? { plus: 1 } : {}),
+    }
+    if (hub.includes('*')) for (const [item, part] of items(hub, location)) index.set(item, part)
+    else index.set(hub, { ...location, shape: shapeOf(hub, location.shape) })
   }
   return index
 }
 
-/** Null where the file has none. @throws {ClusterError} bad_checkpoint */
-export function ropeDivisorsOf(file: string, header: GgufHeader): TensorLocation | null {
-  const tensor = header.tensors.get(ROPE_DIVISORS)
-  return tensor ? locate(file, ROPE_DIVISORS, tensor) : null
+/** Null where the file has none of that name. @throws {ClusterError} bad_checkpoint, unsupported_model */
+export function ropeTensorOf(file: string, header: GgufHeader, name: string): TensorLocation | null {
+  const tensor = header.tensors.get(name)
+  return tensor ? locate(file, name, tensor) : null
 }

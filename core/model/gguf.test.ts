@@ -178,16 +178,36 @@ test('metadata becomes a configuration, tensors take the names of the hub', asyn
   expect([...tensors.keys()]).toContain('model.norm.weight')
 })
 
+test('experts under the name of llama are Mixtral, the items of a stack have the names that the hub gives each', async () => {
+  const stack = tensor({ name: 'blk.1.ffn_gate_exps.weight', dims: [64, 32, 3], type: 8, offset: 256 })
+  const metadata = { ...METADATA, 'llama.expert_count': uint32(3), 'llama.expert_used_count': uint32(2) }
+  const { config, tensors } = await describe({ metadata, tensors: [tensor(), stack] })
+  expect(config).toMatchObject({ modelType: 'mixtral', experts: { count: 3, chosen: 2 } })
+  const items = [0, 1, 2].map((item) => tensors.get(`model.layers.1.block_sparse_moe.experts.${item}.w1.weight`))
+  expect(items.map((item) => item?.shape)).toEqual([0, 1, 2].map(() => [32, 64]))
+  expect(items.map((item) => (item?.start ?? 0) - (items[0]?.start ?? 0))).toEqual([0, 32 * 68, 2 * 32 * 68])
+})
+
 const REFUSED: Record<string, { readonly parts: Parts; readonly code: string; readonly message: RegExp }> = {
   'an architecture that is not read': {
     parts: { metadata: { ...METADATA, 'general.architecture': text('mamba') } },
     code: 'unsupported_model',
     message: /mamba.*llama/,
   },
-  'experts under the name of llama': {
-    parts: { metadata: { ...METADATA, 'llama.expert_count': uint32(8) } },
+  'an architecture whose conversion is not proven': {
+    parts: { metadata: { ...METADATA, 'general.architecture': text('deepseek2') } },
     code: 'unsupported_model',
-    message: /experts/,
+    message: /deepseek2.*gpt-oss/,
+  },
+  'experts in a family that has none': {
+    parts: { metadata: { ...METADATA, 'general.architecture': text('qwen2'), 'qwen2.expert_count': uint32(8) } },
+    code: 'unsupported_model',
+    message: /experts.*qwen2/,
+  },
+  'a bias that would be left out': {
+    parts: { tensors: [tensor({ name: 'blk.0.attn_norm.bias' })] },
+    code: 'unsupported_model',
+    message: /attn_norm\.bias/,
   },
   'a tensor that would be left out': {
     parts: { tensors: [tensor({ name: 'blk.0.attn_sinks.weight' })] },

@@ -9,9 +9,9 @@ import { runCase } from './run-case.ts'
 
 const folder = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 /** Cases in the repository. */
-const FIXTURES: readonly string[] = ['llama']
+const FIXTURES: readonly string[] = ['gguf/llama', 'gguf-families/mixtral', 'gguf-families/phi3_longrope']
 const WHOLE = folder('../../../shared/golden/gguf')
-const others = existsSync(WHOLE) ? readdirSync(WHOLE).filter((name) => !FIXTURES.includes(name)) : []
+const others = existsSync(WHOLE) ? readdirSync(WHOLE).filter((name) => !FIXTURES.includes(`gguf/${name}`)) : []
 
 async function expectAgreement(path: string, backend: 'wasm' | 'simd'): Promise<void> {
   const runtime = backend === 'wasm' ? { ort: await loadOrt({ backend, numThreads: 1 }) } : { simd: await loadKernels() }
@@ -27,7 +27,7 @@ for (const name of FIXTURES) {
     test(
       `the GGUF file of the ${name} case agrees with transformers on node-${backend}, whole and in every two and three parts`,
       { timeout: 60_000 },
-      async () => expectAgreement(folder(`../fixtures/gguf/${name}`), backend),
+      async () => expectAgreement(folder(`../fixtures/${name}`), backend),
     )
   }
 }

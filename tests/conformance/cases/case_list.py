@@ -164,3 +164,21 @@ case("deepseek_v3", "wide-values", {"v_head_dim": 26, "first_k_dense_replace": 3
 TINY = {"num_hidden_layers": 3, "vocab_size": 67}
 case("phi3", "tiny-crossing", {**TINY, "rope_scaling": LONGROPE, "original_max_position_embeddings": 32}, dtype="bfloat16", prompt=25)
 case("deepseek_v3", "tiny-groups", {**TINY}, dtype="bfloat16")
+
+# As a GGUF file can state them: what llama.cpp's converter does not write stays at what llama.cpp takes (make_gguf.py).
+case("llama", "gguf", {"attention_bias": True, "mlp_bias": True}, dtype="float16")
+case("mixtral", "gguf", {})
+case("qwen3_moe", "gguf", {}, dtype="float16")
+case("gemma2", "gguf", {"query_pre_attn_scalar": 16, "attn_logit_softcapping": 4.0})
+case("phi3", "gguf", {"sliding_window": 9})
+case("phi3", "gguf-longrope", {"rope_scaling": LONGROPE, "original_max_position_embeddings": 32}, prompt=25)
+case("smollm3", "gguf", {"num_hidden_layers": 5, "tie_word_embeddings": True})
+case("olmo2", "gguf", {})
+case("granite", "gguf", {"tie_word_embeddings": True})
+case("stablelm", "gguf", {"use_qkv_bias": True})
+case("stablelm", "gguf-parallel", {"use_parallel_residual": True, "qk_layernorm": True, "num_key_value_heads": 4})
+case("starcoder2", "gguf", {})
+case("gpt_oss", "gguf", {"rope_scaling": {**YARN, "truncate": False}}, prompt=40, dtype="float16")
+case("lfm2", "gguf", {"conv_L_cache": 3, "tie_word_embeddings": True})
+case("mixtral", "tiny-gguf", {**TINY, "num_local_experts": 3}, dtype="float16")
+case("phi3", "tiny-gguf", {**TINY, "rope_scaling": LONGROPE, "original_max_position_embeddings": 32}, dtype="float16", prompt=25)
