@@ -4,6 +4,7 @@ import type { Backend, LinkPath, PeerEntry, PeerRole, ShardReport } from '../../
 import type { PeerId } from '../../protocol/ids.ts'
 import { modelName, linkBetween } from './ring-summary.ts'
 import { formatLayers, formatMilliseconds, percentOf } from './quantities.ts'
+import { weightsOf } from './weights-sentence.ts'
 
 export type DeviceRow = {
   readonly peerId: PeerId
@@ -11,9 +12,11 @@ export type DeviceRow = {
   readonly isSelf: boolean
   /** Its place in a ring, which picks its colour in the picture; null outside of rings. */
   readonly order: number | null
-  /** What it is and how it computes: `WebGPU, int4`. */
+  /** What it is, or what it computes with. */
   readonly kind: string
   readonly layers: string
+  /** How its weights are held; empty where it holds none. */
+  readonly weights: string
   readonly heldBytes: number
   /** Null for peers that lend nothing. */
   readonly pledgedBytes: number | null
@@ -79,11 +82,9 @@ export function deviceRows(view: ClusterView, self: PeerId | null): readonly Dev
       name: peer.name,
       isSelf: peer.id === self,
       order: order.get(peer.id) ?? null,
-      kind:
-        peer.capabilities && peer.role === 'device'
-          ? [BACKEND_NAMES[peer.capabilities.backend], ...new Set(peer.status.shards.map((report) => report.weightFormat))].join(', ')
-          : ROLE_NAMES[peer.role],
+      kind: peer.capabilities && peer.role === 'device' ? BACKEND_NAMES[peer.capabilities.backend] : ROLE_NAMES[peer.role],
       layers: layersOf(view, peer.id),
+      weights: weightsOf(peer.status.shards),
       heldBytes: peer.status.shards.reduce((total, report) => total + report.heldBytes, 0),
       pledgedBytes: peer.capabilities?.memoryBytes ?? null,
       speed: peer.status.layerMs === null ? '–' : `${formatMilliseconds(peer.status.layerMs)} a layer`,

@@ -127,6 +127,7 @@ export class DeviceTable extends LitElement {
   private row(row: DeviceRow) {
     const cell = (label: string, content: unknown, isEmpty = false) =>
       html`<td role="cell" data-label=${label} class=${isEmpty ? 'empty' : ''}><span>${content}</span></td>`
+    const layers = html`${row.layers}${row.weights === '' ? null : html`<span class="kind muted small">${row.weights}</span>`}`
     const memory =
       row.pledgedBytes === null
         ? '–'
@@ -143,7 +144,7 @@ export class DeviceTable extends LitElement {
           >${row.kind}</span
         >
       </th>
-      ${cell('State', row.state)} ${cell('Layers', row.layers, row.layers === '–')} ${cell('Memory', memory, row.pledgedBytes === null)}
+      ${cell('State', row.state)} ${cell('Layers', layers, row.layers === '–')} ${cell('Memory', memory, row.pledgedBytes === null)}
       ${cell('Speed', row.speed, row.speed === '–')} ${cell('Next hop', row.nextHop, row.nextHop === '–')}
     </tr>`
   }

@@ -5,6 +5,7 @@ import './error-note.ts'
 import { LEND_STEPS, lendPhase, shardNames, type LendPhase } from './lend-phase.ts'
 import { countOf, formatBytes, formatMilliseconds, percentOf } from './quantities.ts'
 import { buttonStyles, sharedStyles } from './shared-styles.ts'
+import { weightsOf } from './weights-sentence.ts'
 
 /**
  * What the lending device does now: the phase with its progress, figures of its work, pause and leave.
@@ -146,6 +147,7 @@ export class LendStatus extends LitElement {
     const held = device.shards.reduce((total, shard) => total + shard.heldBytes, 0)
     const facts: readonly (readonly [string, string])[] = [
       ['Holds', shardNames(device.shards) || 'no layers yet'],
+      ['Weights', weightsOf(device.shards) || '–'],
       ['Conversations now', String(device.sequences)],
       ['Work done', countOf(device.framesHandled, 'frame')],
       ['Time a layer', device.layerMs === null ? 'not measured yet' : formatMilliseconds(device.layerMs)],

@@ -64,5 +64,10 @@ test('lists ring members in shard order, then spares, then who asks', () => {
     ['API gateway', 'here', null],
     ['Chrome on Linux', 'here', null],
   ])
-  expect(rows[0]).toMatchObject({ layers: 'Ember layers 0–3', nextHop: '4.4 ms direct to Studio Mac', kind: 'WebGPU, f16' })
+  expect(rows[0]).toMatchObject({
+    layers: 'Ember layers 0–3',
+    nextHop: '4.4 ms direct to Studio Mac',
+    kind: 'WebGPU',
+    weights: 'f16, 12 matrices exact, 16 requantized, largest error 0.041 %',
+  })
 })
