@@ -32,11 +32,11 @@ export function createHeadPart(
 
   /** What is missing up to the last token, in chunks, each sent on while the next computes; only the last one is sampled from. */
   function prefill(sequence: Sequence, job: Job): void {
-    const ids = [...job.promptIds, ...job.acceptedIds]
+    const ids = [...job.promptIds, ...sequence.answerIds]
     const total = ids.length
-    const promptEnd = job.promptIds.length
+    // The prompt reaches as far as it did at first, the answer's tokens each to themselves: so were they computed.
+    const promptEnd = rotatesAnew(total) ? total : job.promptIds.length
     for (let position = sequence.expected; position < total;) {
-      // The prompt reaches as far as it did at first, the answer's tokens each to themselves: so were they computed.
       const limit = position < promptEnd ? promptEnd : total
       const end = Math.min(position + PREFILL_CHUNK_TOKENS, limit)
       const tell = (): void => {
@@ -46,6 +46,14 @@ export function createHeadPart(
       run(sequence, ids.slice(position, end), position, { reach, sample: end === total }, tell)
       position = end
     }
+  }
+
+  /** Whether a sequence of so many tokens has outgrown the rotation that it began with. */
+  const rotatesAnew = (length: number): boolean => core.runner.restartAt !== null && length > core.runner.restartAt
+
+  /** Nothing from `position` on is valid, on no shard. */
+  const resume = (sequence: Sequence, client: PeerId, position: number): void => {
+    for (const { peerId } of place.others) post(peerId, { ...base(sequence.id), type: 'resume', client, position })
   }
 
   /** Whether what an inherited cache holds is what the client has accepted. */
@@ -66,12 +74,13 @@ export function createHeadPart(
       return
     }
     // A head that is the tail too computes the last token anew: what it sampled from is gone.
-    core.rewind(sequence, sequence.job && !agrees(sequence, job) ? 0 : place.shard.last ? total - 1 : total)
+    const isOutgrown = rotatesAnew(total) && !rotatesAnew(sequence.length)
+    core.rewind(sequence, isOutgrown || (sequence.job && !agrees(sequence, job)) ? 0 : place.shard.last ? total - 1 : total)
     sequence.inherited = null
     sequence.job = job
     sequence.answerIds = [...job.acceptedIds]
     if (!place.shard.last) post(place.tail.peerId, { ...base(id), type: 'job', job })
-    if (job.resumes) for (const { peerId } of place.others) post(peerId, { ...base(id), type: 'resume', client: job.client, position: total })
+    if (job.resumes) resume(sequence, job.client, isOutgrown ? 0 : total)
     prefill(sequence, job)
   }
 
@@ -83,6 +92,11 @@ export function createHeadPart(
       if (index > sequence.answerIds.length) return core.ask(sequence, place.tail.peerId, 'tokens', sequence.answerIds.length)
       sequence.answerIds.push(tokenId)
       const position = sequence.job.promptIds.length + index
+      if (position === core.runner.restartAt) {
+        core.rewind(sequence, 0)
+        resume(sequence, sequence.job.client, 0)
+        return prefill(sequence, sequence.job)
+      }
       run(sequence, [tokenId], position, { reach: position + 1, sample: true })
     },
     onAskForJob: (from, sequence) => {

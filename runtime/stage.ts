@@ -92,6 +92,8 @@ export function createStage(options: StageOptions): Stage {
     const sequence = core.sequenceOf(frame.sequence)
     if (!sequence) return
     sequence.client = frame.client
+    // From the start: the head runs the whole sequence anew. The tail has heard the rest of what a resumed job says with the job.
+    if (frame.position === 0) core.rewind(sequence, 0)
     if (place.shard.last) return pull(sequence)
     if ((sequence.inherited ?? 0) > frame.position) core.rewind(sequence, frame.position)
     sequence.inherited = null

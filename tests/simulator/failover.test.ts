@@ -24,9 +24,11 @@ const isServing = (client: SimClient, devices: number): boolean => {
 }
 
 /** A ring of three, with or without a spare, and an answer in the middle. */
-async function midAnswer(options: { readonly spares?: number; readonly memory?: number; readonly corrupt?: number } = {}): Promise<Ring> {
-  const { spares = 0, memory = 500, corrupt = 0 } = options
-  const cluster = createSimCluster({ seed: 1, paths: { delayMs: 2, corrupt } })
+async function midAnswer(
+  options: { readonly spares?: number; readonly memory?: number; readonly corrupt?: number; readonly restartAt?: number } = {},
+): Promise<Ring> {
+  const { spares = 0, memory = 500, corrupt = 0, ...model } = options
+  const cluster = createSimCluster({ ...model, seed: 1, paths: { delayMs: 2, corrupt } })
   const client = await cluster.addClient('client')
   for (let i = 0; i < 3 + spares; i++) await cluster.addDevice(`device-${i}`, memory)
   client.network.wish(simWish(3))
@@ -95,6 +97,20 @@ describe.each([
     const device = shardOwner(ring, index)
     ring.cluster.kill(device, 'closed')
     ring.cluster.time.timer(1_000, () => void ring.cluster.addDevice(device.id, device.memoryBytes))
+    await expectWhole(ring)
+  })
+})
+
+describe('a model that rotates anew from some length on', () => {
+  test.each([15, 45])('outgrows it at %i tokens, and loses a device afterwards or before', async (restartAt) => {
+    const ring = await midAnswer({ spares: 1, memory: 800, restartAt })
+    ring.cluster.kill(shardOwner(ring, 1), 'closed')
+    await expectWhole(ring)
+  })
+
+  test.each([0, 2])('and loses shard %i', async (index) => {
+    const ring = await midAnswer({ restartAt: 15 })
+    ring.cluster.kill(shardOwner(ring, index), 'closed')
     await expectWhole(ring)
   })
 })

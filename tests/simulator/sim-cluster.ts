@@ -48,6 +48,8 @@ export type SimOptions = {
   readonly paths?: Omit<MemoryNetworkOptions, 'clock' | 'random'>
   /** One way to the signal server. Default 5. */
   readonly signalingMs?: number
+  /** Length from which on sequences must be run anew. Default: never. */
+  readonly restartAt?: number
   /** One layer over one token. Default 2. */
   readonly layerMs?: number
 }
@@ -127,10 +129,11 @@ export function createSimCluster(options: SimOptions): SimCluster {
     const capabilities: Capabilities = { backend: 'wasm', weightFormats: ['f32'], floatType: 'f32', memoryBytes, threads: 1, hardware: 'simulated' }
     const peer = await join(name, 'device', capabilities)
     const wait = (ms: number): Promise<void> => new Promise((resolve) => void peer.clock.timer(ms, resolve))
-    const shards = toyShards({
-      load: (layers) => wait(LOAD_MS.shard + LOAD_MS.layer * layers),
-      run: (layers, tokens) => wait(layers * tokens * layerMs * device.slowness * (tokens > 1 ? 0.2 : 1)),
-    })
+    const pace = {
+      load: (layers: number) => wait(LOAD_MS.shard + LOAD_MS.layer * layers),
+      run: (layers: number, tokens: number) => wait(layers * tokens * layerMs * device.slowness * (tokens > 1 ? 0.2 : 1)),
+    }
+    const shards = toyShards(pace, options.restartAt ?? null)
     peer.network.setCapabilities(capabilities)
     const node = createRingNode({
       network: peer.network,

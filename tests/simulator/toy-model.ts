@@ -67,7 +67,8 @@ export type ToyPace = {
 }
 const AT_ONCE: ToyPace = { load: () => Promise.resolve(), run: () => Promise.resolve() }
 
-export function toyShards(pace: ToyPace = AT_ONCE): ToyShards {
+/** @param restartAt length from which on a sequence must be run anew: what ran before by another reach is refused then */
+export function toyShards(pace: ToyPace = AT_ONCE, restartAt: number | null = null): ToyShards {
   const runners: (ShardRunner & { readonly disposed: () => boolean })[] = []
   let finishFetch = (): void => undefined
   let stopped = 0
@@ -92,15 +93,22 @@ export function toyShards(pace: ToyPace = AT_ONCE): ToyShards {
     load: async ({ shard, onProgress }) => {
       onProgress({ phase: 'downloading', loadedBytes: 1, totalBytes: 1 })
       await pace.load(shard.endLayer - shard.startLayer)
-      const runner = toyRunner(shard.startLayer, shard.endLayer, pace)
+      const runner = toyRunner(shard.startLayer, shard.endLayer, pace, restartAt)
       runners.push(runner)
       return runner
     },
   }
 }
 
-function toyRunner(startLayer: number, endLayer: number, pace: ToyPace): ShardRunner & { readonly disposed: () => boolean } {
+function toyRunner(
+  startLayer: number,
+  endLayer: number,
+  pace: ToyPace,
+  restartAt: number | null,
+): ShardRunner & { readonly disposed: () => boolean } {
   const sequences = new Map<SequenceId, number[][][]>()
+  /** Sequences that have run from their start since they outgrew `restartAt`. */
+  const anew = new Set<SequenceId>()
   let disposed = false
 
   function runLayers(run: ShardRun): number[][] {
@@ -124,7 +132,7 @@ function toyRunner(startLayer: number, endLayer: number, pace: ToyPace): ShardRu
     startLayer,
     endLayer,
     hiddenSize: WIDTH,
-    restartAt: null,
+    restartAt,
     heldBytes: (endLayer - startLayer) * 100,
     quantization: quantizationOf([]),
     open: (sequence) => {
@@ -136,6 +144,10 @@ function toyRunner(startLayer: number, endLayer: number, pace: ToyPace): ShardRu
     },
     run: async (run) => {
       await pace.run(endLayer - startLayer, run.count)
+      if (restartAt !== null && run.reach > restartAt) {
+        if (run.position === 0) anew.add(run.sequence)
+        if (!anew.has(run.sequence)) throw new Error(`a pass that reaches ${run.reach} goes on with what was rotated otherwise`)
+      }
       const rows = runLayers(run)
       const logits = (): Float32Array => logitsOf(rows.at(-1) ?? [])
       switch (run.want.type) {
