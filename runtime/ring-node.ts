@@ -23,6 +23,8 @@ const RETIRE_MS = 60_000
 const CUT_OVER_MS = 15_000
 /** How long the sequences of a ring that lost a device wait for one that can take them over. */
 const HOLD_MS = 100_000
+/** A spare keeps paths to the whole ring up to this size. */
+const SPARE_WATCHES = 8
 /** How often overdue answers are looked for. */
 const WATCH_MS = 250
 /** What shards sent on is kept up to this many bytes in all. */
@@ -134,7 +136,18 @@ export function createRingNode(options: RingNodeOptions): RingNode {
       const isNewest = view.placements.get(placement.model)?.epoch === placement.epoch
       return isNewest || stages.get(placement.epoch)?.openSequences() ? [place.follower, place.leader] : []
     })
-    watch.depend(new Set(peers.filter((peer) => peer !== null)))
+    watch.depend(new Set([...peers.filter((peer) => peer !== null), ...wouldBeNeighbours(view)]))
+  }
+
+  /**
+   * As a spare: the ring whose shards it holds ready. It sees when one of them falls silent, which in a ring of one nobody else does,
+   * and its paths are there when it takes over.
+   */
+  function wouldBeNeighbours(view: ClusterView): readonly PeerId[] {
+    const rings = [...view.placements.values()].filter(
+      (placement) => !shardOf(placement, network.self) && rangesOf(placement, network.self).length > 0 && placement.shards.length <= SPARE_WATCHES,
+    )
+    return rings.flatMap((placement) => placement.shards.map((shard) => shard.peerId))
   }
 
   /** Drops epochs that nothing needs any more. */

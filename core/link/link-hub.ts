@@ -19,6 +19,8 @@ import { createSlicedLink } from './sliced-link.ts'
 
 /** The other side must answer a relay dial in this time. */
 const RELAY_ACCEPT_TIMEOUT_MS = 5_000
+/** Beats of links to server processes. */
+const SERVER_BEAT_MS = 10_000
 /** After a direct path failed, dials to that peer go by relay at once for this long. */
 const DIRECT_RETRY_AFTER_MS = 60_000
 
@@ -109,7 +111,9 @@ export function createLinkHub(options: LinkHubOptions): LinkHub {
 
   const open = (entry: Entry, channel: RawChannel, relayed: RelayChannel | null): void => {
     entry.stopTimer()
-    const link = createSlicedLink({ remote: entry.peer, channel, clock })
+    // Server processes compute and answer on one thread; the signal server sees when they end.
+    const patience = reach(entry.peer) === 'relay' ? { beatMs: SERVER_BEAT_MS, isPatient: true } : {}
+    const link = createSlicedLink({ remote: entry.peer, channel, clock, ...patience })
     const phase: Phase = { state: 'open', link, relay: relayed, report: createLinkMeter(link, clock) }
     entry.phase = phase
     onPath(entry.peer, link.path, '')

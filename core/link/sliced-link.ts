@@ -21,6 +21,8 @@ export type SlicedLinkOptions = {
   readonly clock: Clock
   /** Default LINK_BEAT_MS. */
   readonly beatMs?: number
+  /** A peer that computes on the thread that answers: it is silent during a step, and its process's end closes the channel. */
+  readonly isPatient?: boolean
 }
 
 /** Beats: one a period unless data flows both ways. A side that hears nothing for three periods takes the other for dead. */
@@ -161,7 +163,7 @@ export function createSlicedLink(options: SlicedLinkOptions): Link {
       if (closedReason !== null) listener(closedReason)
     },
     probe: () => {
-      if (closedReason === null) beats.probe()
+      if (closedReason === null && !options.isPatient) beats.probe()
     },
     stats: () => ({
       rttMs: beats.rttMs(),

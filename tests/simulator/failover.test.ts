@@ -23,16 +23,22 @@ const isServing = (client: SimClient, devices: number): boolean => {
   return placement?.shards.length === devices && placementState(view, placement) === 'ready'
 }
 
-/** A ring of three, with or without a spare, and an answer in the middle. */
+/** A ring, of three unless said otherwise, with or without a spare, and an answer in the middle. */
 async function midAnswer(
-  options: { readonly spares?: number; readonly memory?: number; readonly corrupt?: number; readonly restartAt?: number } = {},
+  options: {
+    readonly ring?: number
+    readonly spares?: number
+    readonly memory?: number
+    readonly corrupt?: number
+    readonly restartAt?: number
+  } = {},
 ): Promise<Ring> {
-  const { spares = 0, memory = 500, corrupt = 0, ...model } = options
+  const { ring = 3, spares = 0, memory = 500, corrupt = 0, ...model } = options
   const cluster = createSimCluster({ ...model, seed: 1, paths: { delayMs: 2, corrupt } })
   const client = await cluster.addClient('client')
-  for (let i = 0; i < 3 + spares; i++) await cluster.addDevice(`device-${i}`, memory)
-  client.network.wish(simWish(3))
-  expect(await cluster.time.run(() => isServing(client, 3), 30_000)).toBe(true)
+  for (let i = 0; i < ring + spares; i++) await cluster.addDevice(`device-${i}`, memory)
+  client.network.wish(simWish(ring))
+  expect(await cluster.time.run(() => isServing(client, ring), 30_000)).toBe(true)
   // Spares load beside the ring.
   await cluster.time.run(() => false, 3_000)
   const stream = follow(cluster.time, client.client.complete(simRequest(PROMPT, TOKENS)))
@@ -113,6 +119,13 @@ describe('a model that rotates anew from some length on', () => {
     ring.cluster.kill(shardOwner(ring, index), 'closed')
     await expectWhole(ring)
   })
+})
+
+test('the only device of a ring freezes: its spare notices and goes on', async () => {
+  const ring = await midAnswer({ ring: 1, spares: 1, memory: 800 })
+  ring.cluster.freeze(shardOwner(ring, 0), 60_000)
+  await expectWhole(ring)
+  expect(longestGap(ring.stream)).toBeLessThan(6_000)
 })
 
 test('two of four die at once: what is left goes on', async () => {

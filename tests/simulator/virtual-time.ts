@@ -4,6 +4,8 @@ import type { Clock } from '../../core/link/clock.ts'
 type Timer = { readonly at: number; readonly order: number; readonly callback: () => void; stopped: boolean }
 
 export type VirtualTime = Clock & {
+  /** Timers that are set and not stopped. */
+  readonly pending: () => number
   /** Lets time pass until `isDone` says so, or until no timer is left, or `limitMs` is over. Returns whether it is done. */
   readonly run: (isDone: () => boolean, limitMs: number) => Promise<boolean>
 }
@@ -12,7 +14,7 @@ export type VirtualTime = Clock & {
 const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 /** Binary heap by due time, then by order of setting. */
-function createHeap(): { push: (timer: Timer) => void; pop: () => Timer | undefined; peek: () => Timer | undefined } {
+function createHeap(): { all: () => readonly Timer[]; push: (timer: Timer) => void; pop: () => Timer | undefined } {
   const heap: Timer[] = []
   const isBefore = (a: Timer, b: Timer): boolean => a.at < b.at || (a.at === b.at && a.order < b.order)
   const swap = (i: number, j: number): void => {
@@ -24,7 +26,7 @@ function createHeap(): { push: (timer: Timer) => void; pop: () => Timer | undefi
     return a !== undefined && b !== undefined && isBefore(a, b)
   }
   return {
-    peek: () => heap[0],
+    all: () => heap,
     push: (timer) => {
       heap.push(timer)
       for (let i = heap.length - 1; i > 0 && less(i, (i - 1) >> 1); i = (i - 1) >> 1) swap(i, (i - 1) >> 1)
@@ -52,6 +54,7 @@ export function createVirtualTime(): VirtualTime {
   let order = 0
   return {
     now: () => now,
+    pending: () => heap.all().filter((timer) => !timer.stopped).length,
     timer: (delayMs, callback) => {
       const timer = { at: now + Math.max(0, delayMs), order: order++, callback, stopped: false }
       heap.push(timer)
@@ -71,7 +74,6 @@ export function createVirtualTime(): VirtualTime {
         }
         now = due.at
         due.callback()
-        // What falls due at the same moment needs no turn of its own, unless promises order it.
       }
     },
   }
