@@ -212,3 +212,10 @@ export const placementSchema = z.object({
   problem: z.object({ code: errorCodeSchema, message: sentence, missingBytes: bytes.optional() }).nullable(),
 })
 export type Placement = z.infer<typeof placementSchema>
+
+/** What peers tell each other themselves while there is no signal server. */
+export const gossipEventSchema = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('peer-updated'), id: peerIdSchema, status: peerStatusSchema, capabilities: capabilitiesSchema.nullable() }),
+  z.object({ type: z.literal('placement'), placement: placementSchema }),
+])
+export type GossipEvent = z.infer<typeof gossipEventSchema>

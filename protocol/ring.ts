@@ -3,7 +3,7 @@
  * activations, UTF-8 JSON for the rest. Byte tables are in PROTOCOL.md.
  */
 import { z } from 'zod'
-import { modelIdSchema, peerIdSchema } from './cluster.ts'
+import { gossipEventSchema, modelIdSchema, peerIdSchema, type GossipEvent } from './cluster.ts'
 import { crc32 } from './crc32.ts'
 import { ClusterError, isErrorCode, type ErrorCode } from './errors.ts'
 import { sequenceId, type PeerId, type SequenceId } from './ids.ts'
@@ -123,9 +123,11 @@ export type ResumeFrame = Base & { readonly type: 'resume'; readonly client: Pee
  */
 export type AskFrame = Base & { readonly type: 'ask'; readonly want: AskWant; readonly from: number }
 export type AskWant = 'activations' | 'tokens' | 'job'
-export type RingFrame = JobFrame | ActivationFrame | TokenFrame | ProgressFrame | ReleaseFrame | FailureFrame | ResumeFrame | AskFrame
+/** What signaling would tell, from peer to peer while there is no signal server. Passed on once to every linked peer. */
+export type GossipFrame = Base & { readonly type: 'gossip'; readonly origin: PeerId; readonly number: number; readonly event: GossipEvent }
+export type RingFrame = JobFrame | ActivationFrame | TokenFrame | ProgressFrame | ReleaseFrame | FailureFrame | ResumeFrame | AskFrame | GossipFrame
 
-const TYPE_CODES = { job: 1, activation: 2, token: 3, progress: 4, release: 5, failure: 6, resume: 7, ask: 8 } as const satisfies Record<
+const TYPE_CODES = { job: 1, activation: 2, token: 3, progress: 4, release: 5, failure: 6, resume: 7, ask: 8, gossip: 9 } as const satisfies Record<
   RingFrame['type'],
   number
 >
@@ -134,6 +136,7 @@ const ELEMENT_BYTES = { f16: 2, f32: 4 } as const
 const FLAG_SAMPLE = 1
 const WANT_CODES = { activations: 1, tokens: 2, job: 3 } as const satisfies Record<AskWant, number>
 const isWant = (name: string): name is AskWant => Object.hasOwn(WANT_CODES, name)
+const gossipBodySchema = z.object({ origin: peerIdSchema, event: gossipEventSchema })
 const resumeBodySchema = z.object({ client: peerIdSchema })
 const tokenBodySchema = z.object({ finish: finishReasonSchema.nullable() })
 const failureBodySchema = z.object({ code: z.custom<ErrorCode>(isErrorCode, 'not an error code'), message: z.string().max(2000) })
@@ -165,12 +168,17 @@ function fieldsOf(frame: RingFrame): HeaderFields {
       return plain
     case 'resume':
       return { ...plain, position: frame.position, payload: json({ client: frame.client }) }
+    case 'gossip':
+      return { ...plain, position: frame.number, payload: json({ origin: frame.origin, event: frame.event }) }
     case 'ask':
       return { ...plain, flags: WANT_CODES[frame.want], position: frame.from }
     case 'failure':
       return { ...plain, payload: json({ code: frame.code, message: frame.message.slice(0, 2000) }) }
   }
 }
+
+/** Whether these bytes claim to be gossip: whoever passes frames on looks no deeper. */
+export const isGossip = (bytes: Uint8Array): boolean => bytes[1] === TYPE_CODES.gossip
 
 /** The bytes of a frame. @throws {ClusterError} frame_too_large */
 export function encodeFrame(frame: RingFrame): Uint8Array {
@@ -272,6 +280,8 @@ export function decodeFrame(bytes: Uint8Array): RingFrame {
       return { ...base, type: 'release' }
     case TYPE_CODES.resume:
       return { ...base, type: 'resume', position, client: parseBody(resumeBodySchema, payload).client }
+    case TYPE_CODES.gossip:
+      return { ...base, type: 'gossip', number: position, ...parseBody(gossipBodySchema, payload) }
     case TYPE_CODES.ask:
       return decodeAsk(base, view)
     case TYPE_CODES.failure:

@@ -27,6 +27,9 @@ export function createPeerWatch({ network, timer, onChange }: PeerWatchOptions):
   const suspects = new Set<PeerId>()
   const waits = new Map<PeerId, () => void>()
   let depended: ReadonlySet<PeerId> = new Set()
+  /** Peers whose path went by the signal server. */
+  const relayed = new Set<PeerId>()
+  let wasOnline = network.isOnline()
 
   const wait = (peer: PeerId, delayMs: number, then: () => void): void => {
     waits.get(peer)?.()
@@ -44,8 +47,7 @@ export function createPeerWatch({ network, timer, onChange }: PeerWatchOptions):
 
   function suspect(peer: PeerId): void {
     if (!isOnRoster(peer)) return
-    // Without signaling nobody would hear of it, and it is more likely this device that is cut off.
-    if (network.isOnline() && !suspects.has(peer)) {
+    if (!suspects.has(peer)) {
       suspects.add(peer)
       onChange()
     }
@@ -58,16 +60,28 @@ export function createPeerWatch({ network, timer, onChange }: PeerWatchOptions):
     if (suspects.delete(peer)) onChange()
   }
 
+  function reconsider(peer: PeerId): void {
+    clear(peer)
+    if (network.isLinked(peer) || !depended.has(peer)) return
+    network.dial(peer)
+    wait(peer, FIRST_PATH_MS, () => suspect(peer))
+  }
+
   const closers = [
     network.onLink((peer, path, reason) => {
+      const wasRelayed = relayed.delete(peer)
+      if (path === 'relay') relayed.add(peer)
       if (path !== null) return clear(peer)
       if (!depended.has(peer) || !isOnRoster(peer)) return
       if (reason === NO_ANSWER) return suspect(peer)
       network.dial(peer)
       // Without its server a relayed path says nothing about the peer at its other end.
-      wait(peer, network.isOnline() ? REPLACE_MS : FIRST_PATH_MS, () => suspect(peer))
+      wait(peer, wasRelayed && !network.isOnline() ? FIRST_PATH_MS : REPLACE_MS, () => suspect(peer))
     }),
     network.onView((view) => {
+      // Who was cut off from the server was more likely cut off from the others, too, than they from each other.
+      if (network.isOnline() && !wasOnline) for (const peer of [...suspects]) reconsider(peer)
+      wasOnline = network.isOnline()
       for (const peer of [...suspects, ...waits.keys()]) if (!view.peers.has(peer)) clear(peer)
     }),
   ]

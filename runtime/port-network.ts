@@ -4,6 +4,8 @@ import type { Capabilities, LinkPath } from '../protocol/cluster.ts'
 import type { PeerId } from '../protocol/ids.ts'
 import { applyEvent, viewOf, type ClusterView } from '../core/cluster/cluster-view.ts'
 import type { Network } from '../core/cluster/network.ts'
+import { decodeFrame, isGossip } from '../protocol/ring.ts'
+import { createGossip, type Gossip } from './gossip.ts'
 import type { EngineToHost, HostToEngine, Port } from './peer-port.ts'
 
 export type PortNetwork = Network & {
@@ -35,6 +37,36 @@ export function openPortNetwork(port: Port<HostToEngine, EngineToHost>): Promise
     if (error) waiting?.reject(error)
     else waiting?.resolve()
   }
+
+  let gossip: Gossip | null = null
+  /** To the host; whether it left is nobody's concern here. */
+  const sendQuietly = (to: PeerId, frame: Uint8Array): void => {
+    const bytes = frame.slice()
+    port.post({ type: 'send', ticket: 0, to, bytes }, [bytes.buffer])
+  }
+  const hearGossip = (from: PeerId, bytes: Uint8Array): void => {
+    try {
+      const frame = decodeFrame(bytes)
+      if (frame.type === 'gossip') gossip?.receive(from, frame)
+    } catch {
+      // Damaged gossip is no loss: the next one says more.
+    }
+  }
+  const gossipOf = (self: PeerId): Gossip =>
+    createGossip({
+      self,
+      linked: () => linked,
+      isOnline: () => isOnline,
+      send: sendQuietly,
+      // In a turn of its own: what is told may be the answer to a change of the view that is still being told.
+      apply: (event) => queueMicrotask(() => view && setView(applyEvent(view, event))),
+    })
+  /** Placements that were announced while there was no server are newer than what the host remembers. */
+  const withGossiped = (welcomed: ClusterView): ClusterView =>
+    [...(view?.placements.values() ?? [])].reduce(
+      (next, placement) => (next.placements.has(placement.model) ? applyEvent(next, { type: 'placement', placement }) : next),
+      welcomed,
+    )
 
   const networkOf = (self: PeerId): PortNetwork => ({
     self,
@@ -70,8 +102,14 @@ export function openPortNetwork(port: Port<HostToEngine, EngineToHost>): Promise
     },
     probe: (to) => port.post({ type: 'probe', to }),
     dial: (to) => port.post({ type: 'dial', to }),
-    publishStatus: (status) => port.post({ type: 'status', status, capabilities }),
-    announce: (placement) => port.post({ type: 'announce', placement }),
+    publishStatus: (status) => {
+      port.post({ type: 'status', status, capabilities })
+      gossip?.tell({ type: 'peer-updated', id: self, status: { ...status, links: [] }, capabilities })
+    },
+    announce: (placement) => {
+      port.post({ type: 'announce', placement })
+      gossip?.tell({ type: 'placement', placement })
+    },
     wish: (wish) => port.post({ type: 'wish', wish }),
     unwish: (model) => port.post({ type: 'unwish', model }),
     setCapabilities: (next) => {
@@ -86,7 +124,8 @@ export function openPortNetwork(port: Port<HostToEngine, EngineToHost>): Promise
           const { peers, wishes, placements } = message.welcome
           const first = view === null
           isOnline = true
-          setView(viewOf(peers, wishes, placements))
+          gossip ??= gossipOf(message.self)
+          setView(withGossiped(viewOf(peers, wishes, placements)))
           if (first) resolve(networkOf(message.self))
           return
         }
@@ -97,6 +136,7 @@ export function openPortNetwork(port: Port<HostToEngine, EngineToHost>): Promise
           if (view) setView(applyEvent(view, message.event))
           return
         case 'frame':
+          if (isGossip(message.bytes)) return hearGossip(message.from, message.bytes)
           for (const listener of frameListeners) listener(message.from, message.bytes)
           return
         case 'sent':

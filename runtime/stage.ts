@@ -160,6 +160,7 @@ export function createStage(options: StageOptions): Stage {
       case 'failure':
         return onFailure(from, frame.sequence, new ClusterError(frame.code, frame.message))
       case 'progress':
+      case 'gossip':
         return
     }
   }

@@ -50,6 +50,8 @@ export type RingClientOptions = {
   readonly silenceTimeoutMs?: number
 }
 
+/** A client keeps paths to all devices of a ring and its spares, up to so many. */
+const MOST_PATHS = 8
 /** Another try on the same ring waits this long, doubling up to the most. */
 const RETRY_MS = { first: 100, most: 2_000 }
 
@@ -87,6 +89,12 @@ export function createRingClient(options: RingClientOptions): RingClient {
       // A shard that cannot be reached has dropped the sequence with its peer; nothing is left to do.
       network.send(shard.peerId, bytes).catch(() => undefined)
     }
+  }
+
+  /** Paths to whoever may be head or tail one day: without a signal server there will be no new ones. */
+  const dialAll = ({ shards, spares }: Placement): void => {
+    const peers = new Set([...shards, ...spares].map(({ peerId }) => peerId))
+    if (peers.size <= MOST_PATHS) for (const peer of peers) network.dial(peer)
   }
 
   const awaitFirst = (model: ModelId, signal: AbortSignal): Promise<Placement> =>
@@ -136,6 +144,7 @@ export function createRingClient(options: RingClientOptions): RingClient {
     try {
       for (;;) {
         const attempt = createAttempt(placement, sequence)
+        dialAll(placement)
         const resumes = used.some((before) => before.sequence === sequence)
         used.push(attempt)
         try {

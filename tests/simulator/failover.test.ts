@@ -128,6 +128,20 @@ test('the only device of a ring freezes: its spare notices and goes on', async (
   expect(longestGap(ring.stream)).toBeLessThan(6_000)
 })
 
+describe.each([0, 1, 2])('with the signal server gone for good', (index) => {
+  test(`shard ${index} is lost: the rest tell each other, and a spare goes on`, async () => {
+    const ring = await midAnswer({ spares: 1, memory: 800 })
+    ring.cluster.signaling.restart(10_000_000)
+    await ring.cluster.time.run(() => ring.stream.ids.length >= 30, 60_000)
+    ring.cluster.kill(shardOwner(ring, index), index === 1 ? 'silent' : 'closed')
+    await expectWhole(ring)
+    const next = follow(ring.cluster.time, ring.client.client.complete(simRequest([7, 7, 7], 20)))
+    await ring.cluster.time.run(() => next.isDone, 60_000)
+    expect(next.error).toBeNull()
+    expect(next.ids).toEqual(toyAnswer([7, 7, 7], 20))
+  })
+})
+
 test('two of four die at once: what is left goes on', async () => {
   const ring = await midAnswer({ spares: 1, memory: 500 })
   ring.cluster.kill(shardOwner(ring, 0), 'closed')
