@@ -23,6 +23,8 @@ export type Sequence = {
   branch: number
   /** Positions that came with the sequence from an older placement, and may be more than its client has accepted; null once that is settled. */
   inherited: number | null
+  /** What the next shard asked for before it was settled how much of the inherited positions is valid. */
+  waitingAsk: number | null
   /** Positions below have been sent to the next shard, or it has said that it has them. */
   sentTo: number
   readonly log: OutputLog
@@ -47,6 +49,7 @@ export const createSequence = (id: SequenceId, cache: SequenceId, log: OutputLog
   inLine: 0,
   branch: 0,
   inherited: null,
+  waitingAsk: null,
   sentTo: 0,
   log,
   early: [],

@@ -214,6 +214,7 @@ export function createStageCore(options: StageOptions): StageCore {
       sequence.asked.clear()
       sequence.early.length = 0
       sequence.inherited = sequence.length
+      sequence.waitingAsk = null
       return sequence
     },
     layerMs: () => layerMs,

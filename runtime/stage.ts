@@ -97,7 +97,10 @@ export function createStage(options: StageOptions): Stage {
     if (place.shard.last) return pull(sequence)
     if ((sequence.inherited ?? 0) > frame.position) core.rewind(sequence, frame.position)
     sequence.inherited = null
-    pull(sequence)
+    const { waitingAsk } = sequence
+    sequence.waitingAsk = null
+    if (waitingAsk === null) pull(sequence)
+    else sendAgain(sequence, waitingAsk)
   }
 
   function sendAgain(sequence: Sequence, from: number): void {
@@ -123,7 +126,9 @@ export function createStage(options: StageOptions): Stage {
     }
     if (from !== place.next?.peerId) return
     sequence.sentTo = Math.max(sequence.sentTo, frame.from)
-    sendAgain(sequence, frame.from)
+    // What was inherited may be more than the client has accepted, and then of another future than the one that is computed now.
+    if (sequence.inherited !== null) sequence.waitingAsk = frame.from
+    else sendAgain(sequence, frame.from)
   }
 
   /** Somebody asks for a sequence that nobody here knows: only its client can begin it anew. */

@@ -25,6 +25,8 @@ export type ChaosResult = {
   readonly log: readonly string[]
 }
 
+/** Faults last 9 s at most, a ban 15 s: whatever pauses longer has got stuck and was freed by a last resort. */
+const STALL_MS = 40_000
 /** Layers of the toy model take 100 bytes each. */
 const LAYER_BYTES = 100
 
@@ -154,6 +156,7 @@ export async function runChaos(seed: number): Promise<ChaosResult> {
   }
   await cluster.time.run(() => streams.filter((stream) => stream.isDone).length === plans.length, 400_000)
   const isExcused = !couldHold(cluster.devices)
+  const longestGapMs = Math.max(0, ...streams.map(longestGap))
   const verdicts = plans.map((plan, i) => judge(plan, streams[i] ?? follow(cluster.time, (async function* () {})()), isExcused))
   return {
     seed,
@@ -162,8 +165,11 @@ export async function runChaos(seed: number): Promise<ChaosResult> {
     faults: stage.faults,
     right: verdicts.filter((verdict) => verdict === 'right').length,
     excused: verdicts.filter((verdict) => verdict === 'excused').length,
-    problems: verdicts.flatMap((verdict, i) => (verdict === 'right' || verdict === 'excused' ? [] : [`stream ${i}: ${verdict}`])),
-    longestGapMs: Math.max(0, ...streams.map(longestGap)),
+    problems: [
+      ...verdicts.flatMap((verdict, i) => (verdict === 'right' || verdict === 'excused' ? [] : [`stream ${i}: ${verdict}`])),
+      ...(longestGapMs > STALL_MS ? [`a stream paused for ${(longestGapMs / 1000).toFixed(0)} s`] : []),
+    ],
+    longestGapMs,
     virtualMs: cluster.time.now() - start,
     log: cluster.log,
   }

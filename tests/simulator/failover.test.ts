@@ -1,6 +1,7 @@
 /** One fault at a time, in virtual time: what a stream and the ring make of it. */
 import { describe, expect, test } from 'vitest'
 import { placementState } from '../../core/cluster/cluster-view.ts'
+import type { PeerRole } from '../../protocol/cluster.ts'
 import { createSimCluster, simPlacement, simRequest, simWish, type SimClient, type SimCluster, type SimDevice } from './sim-cluster.ts'
 import { follow, longestGap, type Stream } from './stream.ts'
 import { toyAnswer } from './toy-model.ts'
@@ -27,15 +28,17 @@ const isServing = (client: SimClient, devices: number): boolean => {
 async function midAnswer(
   options: {
     readonly ring?: number
+    readonly role?: PeerRole
+    readonly signalingMs?: number
     readonly spares?: number
     readonly memory?: number
     readonly corrupt?: number
     readonly restartAt?: number
   } = {},
 ): Promise<Ring> {
-  const { ring = 3, spares = 0, memory = 500, corrupt = 0, ...model } = options
+  const { ring = 3, role = 'client', spares = 0, memory = 500, corrupt = 0, ...model } = options
   const cluster = createSimCluster({ ...model, seed: 1, paths: { delayMs: 2, corrupt } })
-  const client = await cluster.addClient('client')
+  const client = await cluster.addClient('client', role)
   for (let i = 0; i < ring + spares; i++) await cluster.addDevice(`device-${i}`, memory)
   client.network.wish(simWish(ring))
   expect(await cluster.time.run(() => isServing(client, ring), 30_000)).toBe(true)
@@ -77,6 +80,13 @@ describe.each([
     ring.cluster.freeze(shardOwner(ring, index), 60_000)
     await expectWhole(ring)
     expect(longestGap(ring.stream)).toBeLessThan(3_500)
+  })
+
+  test('closes its tab while the ring is tokens ahead of a client that hears it late', async () => {
+    const ring = await midAnswer({ spares: 1, memory: 800, role: 'gateway', signalingMs: 80 })
+    ring.cluster.kill(shardOwner(ring, index), 'closed')
+    await expectWhole(ring)
+    expect(longestGap(ring.stream)).toBeLessThan(2_000)
   })
 
   test('is cut off from the others, though signaling lists it', async () => {
