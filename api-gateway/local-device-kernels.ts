@@ -1,7 +1,22 @@
-/** The compiled kernels from this checkout's disk, for runners in Node. */
+/** The compiled kernels from this checkout's disk, for runners in Node, with threads of Node's. */
 import { readFile } from 'node:fs/promises'
-import { compileKernels, type SimdKernels } from '../runtime/simd/simd-kernels.ts'
+import { compileKernels, compileThreadedKernels, type SimdKernels, type SpawnThread } from '../runtime/simd/simd-kernels.ts'
+import { spawnWorker } from './spawn-worker.ts'
 
-/** @throws {ClusterError} unsupported_backend; an Error when `npm run build` never ran */
-export const loadKernels = async (): Promise<SimdKernels> =>
-  compileKernels(new Uint8Array(await readFile(new URL('../dist/kernels/kernels.wasm', import.meta.url))))
+const moduleBytes = async (file: string): Promise<Uint8Array<ArrayBuffer>> =>
+  new Uint8Array(await readFile(new URL(`../dist/kernels/${file}`, import.meta.url)))
+
+const spawn: SpawnThread = (job) =>
+  new Promise((resolve, reject) => {
+    const worker = spawnWorker(new URL('./local-device-thread-worker.ts', import.meta.url), { workerData: job })
+    // A thread sleeps between programs: it must not keep the process.
+    worker.unref()
+    worker.once('message', () => resolve())
+    worker.once('error', reject)
+  })
+
+/** @param maxBytes largest memory of a shard @throws {ClusterError} unsupported_backend; an Error when `npm run build` never ran */
+export async function loadKernels(threads = 1, maxBytes = 2 ** 32): Promise<SimdKernels> {
+  if (threads === 1) return compileKernels(await moduleBytes('kernels.wasm'))
+  return compileThreadedKernels(await moduleBytes('kernels-shared.wasm'), { threads, maxBytes, spawn })
+}

@@ -25,7 +25,7 @@ import { createNodePeerHost } from './transport/node-peer-host.ts'
 const options = workerData as LocalDeviceOptions
 const log = (message: string, fields: Record<string, unknown>): void => parentPort?.postMessage({ message, fields })
 /** Null where the engine does not take them: ONNX Runtime's WASM is the fallback. */
-const kernels = await loadKernels().catch((error: unknown) => {
+const kernels = await loadKernels(options.threads, options.memoryBytes * 1.25).catch((error: unknown) => {
   log('the SIMD kernels do not load here; computing with WASM instead', { cause: String(error) })
   return null
 })

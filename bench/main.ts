@@ -6,9 +6,10 @@ import { benchChaos } from './chaos.ts'
 import { benchEstimate } from './estimate.ts'
 import { benchFailover } from './failover.ts'
 import { benchLoad } from './load.ts'
-import { BENCH_MODELS } from './models.ts'
+import { BENCH_MODELS, SINGLE_MODELS, type BenchModel } from './models.ts'
 import { renderTable, surroundings, type BenchReport } from './report.ts'
 import { benchRing } from './ring.ts'
+import { benchSingle } from './single.ts'
 
 const OPTIONS = {
   json: { type: 'string' },
@@ -23,20 +24,23 @@ const OPTIONS = {
   weights: { type: 'string', default: 'auto' },
   cuts: { type: 'string', default: '10' },
   seed: { type: 'string', default: '1' },
+  threads: { type: 'string', default: '1' },
 } as const
 const USAGE = `npm run bench -- NAME [options]
 
   ring       tokens/s of rings of tabs on this machine, one WASM thread a tab
+  single     tokens/s of one device by itself in Node: the SIMD kernels in each format beside ONNX Runtime's WASM
   failover   tabs killed in mid-answer: whether the answer is the same, and how long it paused
   chaos      seeded runs with faults in the simulator, no browser: whether any token is lost, doubled or wrong
   estimate   memory predicted for a shard against what a process grows by, on both CPU backends, no browser
   load       a random checkpoint into one tab: memory, standstill, cut connections, reload
 
   --json FILE      every measurement, with date, machine and browser
-  --model NAME     ${BENCH_MODELS.map(({ name }) => name).join(' or ')}; may be given more than once; default: all
+  --model NAME     ${BENCH_MODELS.map(({ name }) => name).join(' or ')}, of single ${SINGLE_MODELS.map(({ name }) => name).join(' or ')}; may be given more than once; default: all
   --checkpoint DIR a folder with a checkpoint, for estimate; may be given more than once
   --tabs 1,2,3     sizes of the rings, the one to compare with first
   --streams 1,4    streams at once, the number to compare with first
+  --threads N      of single: threads of the device; default 1
   --rounds N       interleaved rounds, of which medians are taken; of failover, kills of each way at each place; default 5
   --runs N         runs of chaos; default 1000
 
@@ -63,10 +67,10 @@ function parse(argv: readonly string[]) {
   }
 }
 
-function modelsOf(names: readonly string[] | undefined) {
-  return (names ?? BENCH_MODELS.map(({ name }) => name)).map((name) => {
-    const model = BENCH_MODELS.find((candidate) => candidate.name === name)
-    if (!model) throw new UsageError(`there is no bench model "${name}"; known are ${BENCH_MODELS.map((known) => known.name).join(', ')}`)
+function modelsOf(names: readonly string[] | undefined, all: readonly BenchModel[] = BENCH_MODELS) {
+  return (names ?? all.map(({ name }) => name)).map((name) => {
+    const model = all.find((candidate) => candidate.name === name)
+    if (!model) throw new UsageError(`there is no bench model "${name}"; known are ${all.map((known) => known.name).join(', ')}`)
     return model
   })
 }
@@ -98,6 +102,13 @@ const BENCHES: Readonly<Record<string, (values: Values) => Promise<BenchReport>>
       weights: choice('weights', values.weights, ['auto', ...weightFormatSchema.options]),
       cuts: wholeNumber('cuts', values.cuts, 100),
       seed: wholeNumber('seed', values.seed, 2 ** 31),
+      say,
+    }),
+  single: (values) =>
+    benchSingle({
+      models: modelsOf(values.model, SINGLE_MODELS),
+      rounds: wholeNumber('rounds', values.rounds, 1000),
+      threads: wholeNumber('threads', values.threads, 64),
       say,
     }),
   failover: (values) => benchFailover({ models: modelsOf(values.model ?? ['ember']), rounds: wholeNumber('rounds', values.rounds, 1000), say }),

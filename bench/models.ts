@@ -1,7 +1,7 @@
 /** What benches run: the embedded model, and a random checkpoint of a real shape. */
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { shapeOfSize, SMOLLM2_135M, writeRandomCheckpoint } from './random-checkpoint.ts'
+import { GEMMA3_270M, shapeOfSize, SMOLLM2_135M, writeRandomCheckpoint, type Shape } from './random-checkpoint.ts'
 
 const ROOT = path.join(import.meta.dirname, '..')
 /** Kept between runs: writing a checkpoint takes longer than reading it. */
@@ -28,13 +28,22 @@ export async function prepareLoadModel(mebibytes: number): Promise<{ readonly fo
   return { folder, vocabSize: shape.vocabSize }
 }
 
+const random = (name: string, title: string, shape: Shape): BenchModel => ({
+  name,
+  title,
+  vocabSize: shape.vocabSize,
+  answerTokens: 48,
+  prepare: () => writeRandomCheckpoint(path.join(BENCH_MODELS_DIR, name), shape, TOKENIZER),
+})
+
+const SMOLLM2 = random('smollm2-135m-random', 'SmolLM2-135M shape (30 layers of 576, random weights)', SMOLLM2_135M)
+/** What one device is measured with by itself. */
+export const SINGLE_MODELS: readonly BenchModel[] = [
+  SMOLLM2,
+  random('gemma3-270m-random', 'Gemma-3-270M shape (18 layers of 640, 262144 tokens, random weights)', GEMMA3_270M),
+]
+
 export const BENCH_MODELS: readonly BenchModel[] = [
   { name: 'ember', title: 'Ember (8 layers of 192)', vocabSize: 4096, answerTokens: 256, prepare: () => Promise.resolve() },
-  {
-    name: 'smollm2-135m-random',
-    title: 'SmolLM2-135M shape (30 layers of 576, random weights)',
-    vocabSize: SMOLLM2_135M.vocabSize,
-    answerTokens: 48,
-    prepare: () => writeRandomCheckpoint(path.join(BENCH_MODELS_DIR, 'smollm2-135m-random'), SMOLLM2_135M, TOKENIZER),
-  },
+  SMOLLM2,
 ]

@@ -57,8 +57,11 @@ export const ROUTE_SIGMOID = 2
 
 /** Words of the frame that a pass begins with. */
 export const FRAME_ROWS = 0
-export const FRAME_ARRIVED = 1
-export const FRAME_TURN = 2
+/** How often a thread has come to a meeting; two words. */
+export const FRAME_ARRIVED = 2
+/** Counts the programs that threads were called for; the address of the last, 0 for none any more. */
+export const FRAME_GO = 4
+export const FRAME_CODE = 5
 /** Bytes from the frame's address to its table of rows. */
 export const FRAME_ROW_TABLE = 64
 /** Bytes of a row of the table: address of its cache, tokens the cache may hold, position. */

@@ -1,18 +1,21 @@
 // Threads meet: nobody passes before all have come. They spin for microseconds, then sleep.
-import { FRAME_ARRIVED, FRAME_TURN } from '../opcodes'
+// One counter that only grows, as no reset can race with it: of 64 bits, it never comes round.
+import { FRAME_ARRIVED } from '../opcodes'
 
 const SPINS: u32 = 2000
 
 export function meet(frame: usize, parts: u32): void {
-  const arrived = frame + (FRAME_ARRIVED << 2)
-  const turn = frame + (FRAME_TURN << 2)
-  const current = atomic.load<i32>(turn)
-  if (<u32>atomic.add<i32>(arrived, 1) + 1 == parts) {
-    atomic.store<i32>(arrived, 0)
-    atomic.add<i32>(turn, 1)
-    atomic.notify(turn, -1)
+  const counter = frame + (FRAME_ARRIVED << 2)
+  const ticket = atomic.add<i64>(counter, 1)
+  const goal: i64 = (ticket / <i64>parts + 1) * <i64>parts
+  if (ticket + 1 == goal) {
+    atomic.notify(counter, -1)
     return
   }
-  for (let spin: u32 = 0; spin < SPINS; spin++) if (atomic.load<i32>(turn) != current) return
-  while (atomic.load<i32>(turn) == current) atomic.wait<i32>(turn, current, -1)
+  for (let spin: u32 = 0; spin < SPINS; spin++) if (atomic.load<i64>(counter) >= goal) return
+  let now = atomic.load<i64>(counter)
+  while (now < goal) {
+    atomic.wait<i64>(counter, now, -1)
+    now = atomic.load<i64>(counter)
+  }
 }

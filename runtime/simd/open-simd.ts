@@ -29,9 +29,9 @@ export function planSimdShard(model: ModelDescription, range: LayerRange, option
     bytesToRead: (held) => weightBytesToRead(weights, model.tensors, held),
     heldBytes: weights.reduce((sum, weight) => sum + heldBytesOf(weight), 0),
     open: async (reading) => {
-      const placed = placeShard(programs, options.contextLength, kernels.threads)
+      const placed = placeShard(programs, options.contextLength, kernels)
       const fidelity = await loadWeights(placed.memory.bytes, placed.weights, reading)
-      const { run, release } = kernels.start(placed.memory.memory, placed.frame)
+      const { run, release } = await kernels.start(placed.memory.memory, placed.frame)
       const { hiddenSize, vocabSize } = model.config
       return { engine: simdEngine({ ...placed, run, release, hiddenSize, vocabSize }), fidelity }
     },

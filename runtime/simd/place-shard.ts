@@ -6,6 +6,7 @@ import { codeWords, encode, placeBuffers } from '../../core/simd/place.ts'
 import { weightBytes, type Buffer, type Program } from '../../core/simd/program.ts'
 import type { HeadProgram } from '../../core/simd/shard-program.ts'
 import type { PlacedWeight } from './load-weights.ts'
+import type { SimdKernels } from './simd-kernels.ts'
 import { createSimdMemory, type SimdMemory } from './simd-memory.ts'
 
 export type PlacedProgram = {
@@ -47,17 +48,18 @@ function placeProgram(
   return { weights, program: { program, maxRows, code, addressOf, input: addressOf(input.buffer), output: addressOf(output.buffer) } }
 }
 
+export type PlaceOptions = Pick<SimdKernels, 'threads' | 'maxBytes'>
 export type ShardPrograms = { readonly body: Program; readonly head: HeadProgram | null }
 
-/** @param parts threads that will run the programs @throws {ClusterError} not_enough_memory */
-export function placeShard({ body, head }: ShardPrograms, contextLength: number, parts: number): PlacedShard {
+/** @throws {ClusterError} not_enough_memory */
+export function placeShard({ body, head }: ShardPrograms, contextLength: number, { threads: parts, maxBytes }: PlaceOptions): PlacedShard {
   const bodyRows = Math.min(BODY_ROWS, contextLength)
   const size = (program: Program, maxRows: number): Sized => ({ program, maxRows, placed: placeBuffers(program, { rows: maxRows, parts }) })
   const programs = [size(body, bodyRows), ...(head ? [size(head.program, HEAD_ROWS)] : [])]
   const places = programs.reduce((sum, one) => sum + one.program.weights.length, 0)
   const bytes = programs.reduce((sum, one) => sum + weightBytes(one.program) + one.placed.bytes + codeWords(one.program) * 4, 0)
   const frameBytes = aligned(FRAME_ROW_TABLE + Math.max(bodyRows, HEAD_ROWS) * ROW_BYTES)
-  const memory = createSimdMemory(bytes + frameBytes + SLACK_BYTES + 64 * places, parts > 1)
+  const memory = createSimdMemory({ expectedBytes: bytes + frameBytes + SLACK_BYTES + 64 * places, maxBytes, isShared: parts > 1 })
   const frame = memory.reserve(frameBytes)
   const [first, last] = programs.map((one) => placeProgram(memory, one))
   if (!first) throw new Error('a shard without a program')

@@ -9,11 +9,9 @@ import { FRAME_ROW_TABLE, FRAME_ROWS, ROW_BYTES } from '../../kernels/opcodes.ts
 import type { Engine, HiddenRows } from '../engine.ts'
 import type { PlacedHead, PlacedProgram } from './place-shard.ts'
 import type { SimdMemory } from './simd-memory.ts'
+import type { RunProgram } from './thread-loop.ts'
 
 export type SimdCache = { readonly address: number; readonly maxTokens: number }
-
-/** Runs the program at an address over the frame's rows. */
-export type RunProgram = (code: number) => Promise<void>
 
 export type SimdEngineOptions = {
   readonly memory: SimdMemory
@@ -88,7 +86,7 @@ export function simdEngine(options: SimdEngineOptions): Engine<SimdCache> {
       copyRows(values, first * hiddenSize, hiddenSize, memory.floats(), body.input / 4, stride, passRows, hiddenSize)
       writeFrame(cache, position + first, passRows)
       writeRotations(body, memory.floats(), { position: position + first, count: passRows, reach })
-      await run(body.code)
+      run(body.code)
       copyRows(memory.floats(), body.output / 4, stride, rows, first * hiddenSize, hiddenSize, passRows, hiddenSize)
     }
     count = tokens
@@ -100,7 +98,7 @@ export function simdEngine(options: SimdEngineOptions): Engine<SimdCache> {
     if (count === 0) throw new Error('no rows: runLayers comes first')
     copyRows(rows, start * hiddenSize, hiddenSize, memory.floats(), head.input / 4, stride, rowCount, hiddenSize)
     writeFrame(null, 0, rowCount)
-    await run(head.code)
+    run(head.code)
     return head
   }
 

@@ -1,38 +1,70 @@
-/** The compiled kernels, started on a shard's memory. */
+/** The compiled kernels, started on a shard's memory: on the calling thread alone, or with a pool of threads beside it. */
 import { ClusterError } from '../../protocol/errors.ts'
-import type { RunProgram } from './simd-engine.ts'
+import { callThreads, instantiate, type RunProgram, type ThreadJob } from './thread-loop.ts'
+
+type Started = { readonly run: RunProgram; readonly release: () => void }
 
 export type SimdKernels = {
-  /** Threads that divide each operation's rows. */
+  /** Threads that divide each operation's rows, the calling one included. */
   readonly threads: number
-  readonly start: (memory: WebAssembly.Memory, frame: number) => { readonly run: RunProgram; readonly release: () => void }
+  /** Largest memory of a shard: a shared one is told before it can grow. */
+  readonly maxBytes: number
+  readonly start: (memory: WebAssembly.Memory, frame: number) => Promise<Started>
 }
 
-type Run = (frame: number, code: number, part: number, parts: number) => void
-const isRun = (value: unknown): value is Run => typeof value === 'function'
+/** Starts a thread that calls `serveParts`; resolves when it is ready. */
+export type SpawnThread = (job: ThreadJob) => Promise<void>
 
-/** `run` of the module over a memory. @throws {ClusterError} unsupported_backend */
-function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): Run {
-  const { run } = new WebAssembly.Instance(module, { env: { memory } }).exports
-  if (isRun(run)) return run
-  throw new ClusterError('unsupported_backend', 'the module of kernels has no function run')
+const ADDRESSABLE_BYTES = 2 ** 32
+
+async function compile(bytes: Uint8Array<ArrayBuffer>): Promise<WebAssembly.Module> {
+  return WebAssembly.compile(bytes).catch((cause: unknown) => {
+    throw new ClusterError('unsupported_backend', 'this engine does not take the SIMD kernels; use the wasm backend', { cause })
+  })
 }
 
 /** All on the calling thread. @param bytes of kernels.wasm @throws {ClusterError} unsupported_backend where the engine has no SIMD */
 export async function compileKernels(bytes: Uint8Array<ArrayBuffer>): Promise<SimdKernels> {
-  const module = await WebAssembly.compile(bytes).catch((cause: unknown) => {
-    throw new ClusterError('unsupported_backend', 'this engine does not take the SIMD kernels; use the wasm backend', { cause })
-  })
+  const module = await compile(bytes)
   return {
     threads: 1,
+    maxBytes: ADDRESSABLE_BYTES,
     start: (memory, frame) => {
       const run = instantiate(module, memory)
+      return Promise.resolve({ run: (code) => run(frame, code, 0, 1), release: () => undefined })
+    },
+  }
+}
+
+export type ThreadOptions = {
+  /** Two and more. */
+  readonly threads: number
+  /** Largest memory of a shard. */
+  readonly maxBytes: number
+  readonly spawn: SpawnThread
+}
+
+/**
+ * The calling thread takes the first part and waits for the others, as only a worker may.
+ * @param bytes of kernels-shared.wasm
+ * @throws {ClusterError} unsupported_backend
+ */
+export async function compileThreadedKernels(bytes: Uint8Array<ArrayBuffer>, { threads, maxBytes, spawn }: ThreadOptions): Promise<SimdKernels> {
+  const module = await compile(bytes)
+  return {
+    threads,
+    maxBytes: Math.min(maxBytes, ADDRESSABLE_BYTES),
+    start: async (memory, frame) => {
+      const run = instantiate(module, memory)
+      const words = new Int32Array(memory.buffer)
+      const jobs = Array.from({ length: threads - 1 }, (_, i): ThreadJob => ({ module, memory, frame, part: i + 1, parts: threads }))
+      await Promise.all(jobs.map(spawn))
       return {
         run: (code) => {
-          run(frame, code, 0, 1)
-          return Promise.resolve()
+          callThreads(words, frame, code)
+          run(frame, code, 0, threads)
         },
-        release: () => undefined,
+        release: () => callThreads(words, frame, 0),
       }
     },
   }

@@ -28,18 +28,28 @@ function outOfMemory(bytes: number, cause?: unknown): ClusterError {
   return new ClusterError('not_enough_memory', `the device has no room for another ${Math.ceil(bytes / 2 ** 20)} MiB of layers or caches`, { cause })
 }
 
-function open(pages: number, isShared: boolean): WebAssembly.Memory {
+function open(pages: number, maximum: number, isShared: boolean): WebAssembly.Memory {
   try {
-    return new WebAssembly.Memory({ initial: pages, maximum: MAX_PAGES, ...(isShared ? { shared: true } : {}) })
+    return new WebAssembly.Memory({ initial: pages, maximum, ...(isShared ? { shared: true } : {}) })
   } catch (cause) {
     throw outOfMemory(pages * PAGE_BYTES, cause)
   }
 }
 
-/** @param expectedBytes asked of the system at once @throws {ClusterError} not_enough_memory */
-export function createSimdMemory(expectedBytes: number, isShared: boolean): SimdMemory {
-  if (pagesFor(expectedBytes + FIRST_ADDRESS) > MAX_PAGES) throw outOfMemory(expectedBytes)
-  const memory = open(pagesFor(expectedBytes + FIRST_ADDRESS), isShared)
+export type MemoryOptions = {
+  /** Asked of the system at once. */
+  readonly expectedBytes: number
+  /** More is never given. */
+  readonly maxBytes: number
+  readonly isShared: boolean
+}
+
+/** @throws {ClusterError} not_enough_memory */
+export function createSimdMemory({ expectedBytes, maxBytes, isShared }: MemoryOptions): SimdMemory {
+  const pages = pagesFor(expectedBytes + FIRST_ADDRESS)
+  const maximum = Math.min(pagesFor(maxBytes), MAX_PAGES)
+  if (pages > maximum) throw outOfMemory(expectedBytes)
+  const memory = open(pages, maximum, isShared)
   let end = FIRST_ADDRESS
   const taken = new Map<number, number>()
   /** Freed places below `end`, by address, none touching another. */

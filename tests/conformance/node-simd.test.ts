@@ -34,3 +34,10 @@ test('of the 30 stored answers all survive int8 weights on simd, and at least 26
   expect(await runEmber({ ...ember, weightFormat: 'int8' })).toMatchObject({ equal: 30, total: 30 })
   expect((await runEmber({ ...ember, weightFormat: 'int4' })).equal).toBeGreaterThanOrEqual(26)
 })
+
+test.each([2, 3])('%i threads over shared memory give the stored answers, and end with the shard', async (threads) => {
+  const simd = await loadKernels(threads, 2 ** 28)
+  const report = await runEmber({ source: folderSource(EMBER), backend: 'simd', simd, weightFormat: 'f32', limit: 4 })
+  expect(report.different).toEqual([])
+  expect(report.tokens).toBeGreaterThan(10)
+})

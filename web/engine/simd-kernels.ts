@@ -1,20 +1,28 @@
-/** The compiled kernels, served beside the page; compiled once a worker. */
+/** The compiled kernels, served beside the page, with as many threads as the device lends where the page may share memory. */
 import { ClusterError } from '../../protocol/errors.ts'
-import { compileKernels, type SimdKernels } from '../../runtime/simd/simd-kernels.ts'
+import { compileKernels, compileThreadedKernels, type SimdKernels, type SpawnThread } from '../../runtime/simd/simd-kernels.ts'
+import sharedKernelsUrl from '../../dist/kernels/kernels-shared.wasm?url'
 import kernelsUrl from '../../dist/kernels/kernels.wasm?url'
 
-let opened: Promise<SimdKernels> | null = null
-
-async function open(): Promise<SimdKernels> {
-  const response = await fetch(kernelsUrl)
+async function fetchModule(url: string): Promise<Uint8Array<ArrayBuffer>> {
+  const response = await fetch(url)
   if (!response.ok) throw new ClusterError('source_unavailable', `the kernels could not be fetched: HTTP ${response.status}`)
-  return compileKernels(new Uint8Array(await response.arrayBuffer()))
+  return new Uint8Array(await response.arrayBuffer())
 }
 
-/** @throws {ClusterError} unsupported_backend, source_unavailable */
-export async function openKernels(): Promise<SimdKernels> {
-  opened ??= open()
-  // A failed opening is not kept: the next shard may try again.
-  opened.catch(() => (opened = null))
-  return opened
+const spawn: SpawnThread = (job) =>
+  new Promise((resolve, reject) => {
+    const worker = new Worker(new URL('./simd-thread-worker.ts', import.meta.url), { type: 'module' })
+    worker.addEventListener('message', () => resolve(), { once: true })
+    worker.addEventListener('error', ({ message }) => reject(new ClusterError('unsupported_backend', `a thread did not start: ${message}`)))
+    worker.postMessage(job)
+  })
+
+/** Only an isolated page shares memory with its workers. */
+const canShare = (): boolean => globalThis.crossOriginIsolated && typeof SharedArrayBuffer === 'function'
+
+/** @param maxBytes largest memory of a shard @throws {ClusterError} unsupported_backend, source_unavailable */
+export async function openKernels(threads = 1, maxBytes = 2 ** 32): Promise<SimdKernels> {
+  if (threads === 1 || !canShare()) return compileKernels(await fetchModule(kernelsUrl))
+  return compileThreadedKernels(await fetchModule(sharedKernelsUrl), { threads, maxBytes, spawn })
 }
