@@ -32,7 +32,7 @@ const USAGE = `npm run bench -- NAME [options]
   single     tokens/s of one device by itself in Node: the SIMD kernels in each format beside ONNX Runtime's WASM
   failover   tabs killed in mid-answer: whether the answer is the same, and how long it paused
   chaos      seeded runs with faults in the simulator, no browser: whether any token is lost, doubled or wrong
-  estimate   memory predicted for a shard against what a process grows by, on both CPU backends, no browser
+  estimate   memory predicted for a shard against what a process grows by, on both CPU backends; with --backend webgpu in a page
   load       a random checkpoint into one tab: memory, standstill, cut connections, reload
 
   --json FILE      every measurement, with date, machine and browser
@@ -86,7 +86,13 @@ function choice<Choice extends string>(option: string, text: string, choices: re
 const wholeNumber = (option: string, text: string, most: number): number => wholeNumbers(option, text, most)[0] ?? 1
 
 const BENCHES: Readonly<Record<string, (values: Values) => Promise<BenchReport>>> = {
-  estimate: (values) => benchEstimate({ models: modelsOf(values.model), folders: values.checkpoint ?? [], say }),
+  estimate: (values) =>
+    benchEstimate({
+      on: values.backend === 'webgpu' ? 'webgpu' : 'cpu',
+      models: modelsOf(values.model),
+      folders: values.checkpoint ?? [],
+      say,
+    }),
   ring: (values) =>
     benchRing({
       models: modelsOf(values.model),
