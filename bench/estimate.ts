@@ -38,8 +38,14 @@ function measureApart(task: ChildTask): Promise<ChildReport> {
 }
 
 type Measurement = ChildTask & ChildReport
+type Predicted = Pick<ChildReport, 'estimate' | 'heldWeightBytes'> & {
+  readonly folder: string
+  readonly backend: string
+  readonly weightFormat: string
+}
 
-const rowOf = ({ folder, backend, weightFormat, estimate, heldWeightBytes, processBytes }: Measurement) => [
+/** What every row begins with. */
+const predictedCells = ({ folder, backend, weightFormat, estimate, heldWeightBytes }: Predicted) => [
   path.basename(folder),
   backend,
   weightFormat,
@@ -49,25 +55,22 @@ const rowOf = ({ folder, backend, weightFormat, estimate, heldWeightBytes, proce
   estimate.activationBytes / MIB,
   estimate.overheadBytes / MIB,
   estimate.totalBytes / MIB,
-  processBytes / MIB,
-  estimate.totalBytes / processBytes,
+]
+const PREDICTED_COLUMNS = ['model', 'backend', 'format', 'weights', 'held', 'KV', 'activations', 'overhead', 'total']
+
+const rowOf = (measured: Measurement) => [
+  ...predictedCells(measured),
+  measured.processBytes / MIB,
+  measured.estimate.totalBytes / measured.processBytes,
 ]
 
 type GpuMeasurement = PageHeld & { readonly folder: string; readonly weightFormat: PageTask['weightFormat'] }
 
-const gpuRowOf = ({ folder, weightFormat, estimate, heldWeightBytes, gpuBytes, pageBytes }: GpuMeasurement) => [
-  path.basename(folder),
-  'webgpu',
-  weightFormat,
-  estimate.weightsBytes / MIB,
-  heldWeightBytes / MIB,
-  estimate.kvBytes / MIB,
-  estimate.activationBytes / MIB,
-  estimate.overheadBytes / MIB,
-  estimate.totalBytes / MIB,
-  gpuBytes / MIB,
-  pageBytes / MIB,
-  estimate.totalBytes / (gpuBytes + pageBytes),
+const gpuRowOf = (measured: GpuMeasurement) => [
+  ...predictedCells({ ...measured, backend: 'webgpu' }),
+  measured.gpuBytes / MIB,
+  measured.pageBytes / MIB,
+  measured.estimate.totalBytes / (measured.gpuBytes + measured.pageBytes),
 ]
 
 /** A page for each shard: memory of WebAssembly never shrinks. */
@@ -94,7 +97,7 @@ async function measureOnGpu(folders: readonly string[], say: (line: string) => v
     }
   }
   const title = `MiB predicted before download, and what buffers of the GPU and the page then take with a context of ${CONTEXT_TOKENS}`
-  const columns = ['model', 'backend', 'format', 'weights', 'held', 'KV', 'activations', 'overhead', 'total', 'GPU buffers', 'page', 'total / both']
+  const columns = [...PREDICTED_COLUMNS, 'GPU buffers', 'page', 'total / both']
   return { browser, tables: [{ title, columns, rows: measurements.map(gpuRowOf) }], measurements }
 }
 
@@ -118,6 +121,6 @@ export async function benchEstimate({ models, folders, on, say }: EstimateBenchO
     }
   }
   const title = `MiB predicted before download, and what the process grows by with ${CONTEXT_TOKENS} tokens cached`
-  const columns = ['model', 'backend', 'format', 'weights', 'held', 'KV', 'activations', 'overhead', 'total', 'process', 'total / process']
+  const columns = [...PREDICTED_COLUMNS, 'process', 'total / process']
   return { browser: 'no browser', tables: [{ title, columns, rows: measurements.map(rowOf) }], measurements }
 }

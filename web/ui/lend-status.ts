@@ -3,6 +3,7 @@ import type { DeviceState } from '../engine/page-engine.ts'
 import { BACKEND_NAMES } from './device-rows.ts'
 import './error-note.ts'
 import { LEND_STEPS, lendPhase, shardNames, type LendPhase } from './lend-phase.ts'
+import { progressStyles } from './progress-styles.ts'
 import { countOf, formatBytes, formatMilliseconds, percentOf } from './quantities.ts'
 import { buttonStyles, sharedStyles } from './shared-styles.ts'
 import { weightsOf } from './weights-sentence.ts'
@@ -22,6 +23,7 @@ export class LendStatus extends LitElement {
   static override styles = [
     sharedStyles,
     buttonStyles,
+    progressStyles,
     css`
       .headline {
         font-size: 1.2rem;
@@ -36,26 +38,8 @@ export class LendStatus extends LitElement {
         overflow-wrap: anywhere;
       }
       progress {
-        display: block;
-        width: 100%;
         height: 0.5rem;
         margin-top: 0.8rem;
-        border: 0;
-        border-radius: 99px;
-        background: var(--sunken);
-        overflow: hidden;
-        appearance: none;
-      }
-      progress::-webkit-progress-bar {
-        background: var(--sunken);
-      }
-      progress::-webkit-progress-value {
-        border-radius: 99px;
-        background: var(--accent);
-        transition: width 0.25s linear;
-      }
-      progress::-moz-progress-bar {
-        background: var(--accent);
       }
       progress:indeterminate {
         background: linear-gradient(90deg, var(--sunken) 25%, var(--accent) 50%, var(--sunken) 75%) 0 0 / 300% 100%;
