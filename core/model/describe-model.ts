@@ -4,6 +4,7 @@ import { parseConfig, parseGenerationEosIds, parseModelType } from './config.ts'
 import type { ModelSource } from './model-source.ts'
 import { describeGguf } from './gguf-description.ts'
 import type { ModelDescription } from './model-description.ts'
+import { languagePart, languageTensors } from './language-part.ts'
 import { readTensorIndex } from './safetensors.ts'
 
 /**
@@ -13,15 +14,16 @@ import { readTensorIndex } from './safetensors.ts'
  */
 export async function describeModel(source: ModelSource, signal?: AbortSignal): Promise<ModelDescription> {
   if (source.gguf !== undefined) return describeGguf(source, source.gguf, signal)
-  const text = await source.readText('config.json', signal)
-  if (text === null) throw new ClusterError('model_not_found', `${source.label} has no config.json`)
+  const file = await source.readText('config.json', signal)
+  if (file === null) throw new ClusterError('model_not_found', `${source.label} has no config.json`)
+  const text = languagePart(file)
   architectureOf(parseModelType(text))
   const config = parseConfig(text)
   const generation = await source.readText('generation_config.json', signal)
   const generationIds = generation === null ? [] : parseGenerationEosIds(generation)
   return {
     config,
-    tensors: await readTensorIndex(source, signal),
+    tensors: languageTensors(await readTensorIndex(source, signal)),
     eosIds: generationIds.length > 0 ? generationIds : config.eosIds,
     contextLength: config.maxPositions,
   }

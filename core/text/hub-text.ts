@@ -1,18 +1,14 @@
 /** Text parts of a checkpoint as the hub lays it out: small JSON files beside the weights. */
 import { z } from 'zod'
 import { ClusterError } from '../../protocol/errors.ts'
+import { languagePart } from '../model/language-part.ts'
 import type { ModelSource } from '../model/model-source.ts'
 import { defaultSampling, generationSamplingSchema } from './sampling-defaults.ts'
 import type { TextParts } from './text-parts.ts'
 
 const oneOrMany = z.union([z.number().int(), z.array(z.number().int())]).nullish()
 const positive = z.number().int().positive()
-const configSchema = z.looseObject({
-  vocab_size: positive.optional(),
-  max_position_embeddings: positive.optional(),
-  eos_token_id: oneOrMany,
-  text_config: z.looseObject({ vocab_size: positive.optional(), max_position_embeddings: positive.optional(), eos_token_id: oneOrMany }).optional(),
-})
+const configSchema = z.looseObject({ vocab_size: positive.optional(), max_position_embeddings: positive.optional(), eos_token_id: oneOrMany })
 const generationSchema = generationSamplingSchema.extend({ eos_token_id: oneOrMany })
 const namedToken = z.union([z.string(), z.looseObject({ content: z.string() }).transform((token) => token.content)]).nullish()
 const NAMED_TOKENS = ['bos_token', 'eos_token', 'unk_token', 'sep_token', 'pad_token', 'cls_token', 'mask_token'] as const
@@ -24,7 +20,10 @@ type TokenizerConfig = z.infer<typeof tokenizerConfigSchema>
 
 async function readJsonFile<T>(source: ModelSource, file: string, schema: z.ZodType<T>, signal?: AbortSignal): Promise<T | null> {
   const text = await source.readText(file, signal)
-  if (text === null) return null
+  return text === null ? null : parseJsonFile(source, file, text, schema)
+}
+
+function parseJsonFile<T>(source: ModelSource, file: string, text: string, schema: z.ZodType<T>): T {
   let value: unknown
   try {
     value = JSON.parse(text)
@@ -53,23 +52,23 @@ const specialTokensOf = (config: TokenizerConfig | null): Readonly<Record<string
 
 /** @throws {ClusterError} source_unavailable, bad_checkpoint */
 export async function readHubText(source: ModelSource, signal?: AbortSignal): Promise<TextParts> {
-  const [file, tokenizerConfig, generation, config, templateFile] = await Promise.all([
+  const [file, tokenizerConfig, generation, configText, templateFile] = await Promise.all([
     readJsonFile(source, 'tokenizer.json', z.unknown(), signal),
     readJsonFile(source, 'tokenizer_config.json', tokenizerConfigSchema, signal),
     readJsonFile(source, 'generation_config.json', generationSchema, signal),
-    readJsonFile(source, 'config.json', configSchema, signal),
+    source.readText('config.json', signal),
     source.readText('chat_template.jinja', signal),
   ])
-  const { text_config: inner, ...outer } = required(config, source, 'config.json')
-  const endLists = [listOf(generation?.eos_token_id), listOf(outer.eos_token_id), listOf(inner?.eos_token_id)]
+  const config = parseJsonFile(source, 'config.json', languagePart(required(configText, source, 'config.json')), configSchema)
+  const endLists = [listOf(generation?.eos_token_id), listOf(config.eos_token_id)]
   return {
     tokenizerFile: required(file, source, 'tokenizer.json'),
     tokenizerConfig: tokenizerConfig ?? {},
     templates: templatesOf(templateFile, tokenizerConfig),
     specialTokens: specialTokensOf(tokenizerConfig),
     eosIds: endLists.find((ids) => ids.length > 0) ?? [],
-    contextLength: required(outer.max_position_embeddings ?? inner?.max_position_embeddings, source, 'max_position_embeddings in config.json'),
-    vocabSize: outer.vocab_size ?? inner?.vocab_size ?? null,
+    contextLength: required(config.max_position_embeddings, source, 'max_position_embeddings in config.json'),
+    vocabSize: config.vocab_size ?? null,
     defaultSampling: defaultSampling(generation ?? {}),
   }
 }
