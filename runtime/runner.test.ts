@@ -53,7 +53,7 @@ for (const canRewind of [true, false]) {
     await run(0, 4)
     await run(4, 1)
     if (canRewind) await run(2, 2)
-    else await expect(run(2, 2)).rejects.toMatchObject({ code: 'ring_broken', message: /go back to position 2 of 5/ })
+    else await expect(run(2, 2)).rejects.toMatchObject({ code: 'ring_broken', message: expect.stringMatching(/go back to position 2 of 5/) })
     await run(0, 3)
     expect(runs).toEqual([[0, 4], [4, 1], ...(canRewind ? [[2, 2]] : []), [0, 3]])
   })

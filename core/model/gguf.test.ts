@@ -224,7 +224,7 @@ const REFUSED: Record<string, { readonly parts: Parts; readonly code: string; re
   'a size that is a text': { parts: { metadata: { ...METADATA, 'llama.block_count': text('2') } }, code: 'bad_checkpoint', message: /block_count/ },
 }
 for (const [name, { parts, code, message }] of Object.entries(REFUSED)) {
-  test(`${name} is refused: ${code}`, () => expect(describe(parts)).rejects.toMatchObject({ code, message }))
+  test(`${name} is refused: ${code}`, () => expect(describe(parts)).rejects.toMatchObject({ code, message: expect.stringMatching(message) }))
 }
 
 test('rows of heads return from neighbours to halves', () => {

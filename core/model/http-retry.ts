@@ -21,23 +21,24 @@ const MAX_BACK_OFF_MS = 20_000
 /** A server that asks for more patience than this is told of as an error instead of waited for. */
 const MAX_WAIT_MS = 60_000
 
-/** @throws {ClusterError} cancelled */
+/** Ends early when it is cancelled: the next try sees that and says of which file. */
 function wait(delayMs: number, { clock }: Timing, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const cancel = (): void => {
+  return new Promise((resolve) => {
+    const end = (): void => {
       stop()
-      reject(new ClusterError('cancelled', 'the download was cancelled'))
-    }
-    const stop = clock.timer(delayMs, () => {
-      signal?.removeEventListener('abort', cancel)
+      signal?.removeEventListener('abort', end)
       resolve()
-    })
-    if (signal?.aborted) cancel()
-    else signal?.addEventListener('abort', cancel, { once: true })
+    }
+    const stop = clock.timer(delayMs, end)
+    if (signal?.aborted) end()
+    else signal?.addEventListener('abort', end, { once: true })
   })
 }
 
-/** Tries until it is done, has failed for good, or has failed too often in a row; then the last try's error is thrown. */
+/**
+ * Tries until it is done, has failed for good, or has failed too often in a row; then the last try's error is thrown.
+ * @param attempt fails for good once `signal` is aborted
+ */
 export async function untilDone<T>(attempt: () => Promise<Try<T>>, timing: Timing, signal?: AbortSignal): Promise<T> {
   let failures = 0
   for (;;) {

@@ -61,9 +61,12 @@ test('a name that the hub does not know is model_not_found and says what may be 
   const models = catalogOf(hub, null)
   await expect(models.find('org/none')).rejects.toMatchObject({
     code: 'model_not_found',
-    message: /no config\.json of org\/none.*org\/none\/FILE\.gguf/,
+    message: expect.stringMatching(/no config\.json of org\/none.*org\/none\/FILE\.gguf/),
   })
-  await expect(models.find('org/none/x.gguf')).rejects.toMatchObject({ code: 'model_not_found', message: /no file x\.gguf of org\/none/ })
+  await expect(models.find('org/none/x.gguf')).rejects.toMatchObject({
+    code: 'model_not_found',
+    message: expect.stringMatching(/no file x\.gguf of org\/none/),
+  })
   expect(hub.requests).toHaveLength(2)
   await expect(models.find('gpt-4')).rejects.toMatchObject({ code: 'model_not_found' })
   expect(await models.filesOf(modelId('org/none'))).toBeNull()
@@ -75,11 +78,11 @@ test('a private repository without a token, or with one that does not open it, i
   hub.token = 'secret'
   await expect(catalogOf(hub, null).find('org/name')).rejects.toMatchObject({
     code: 'model_not_found',
-    message: /no access to org\/name \(401\).*HF_TOKEN/,
+    message: expect.stringMatching(/no access to org\/name \(401\).*HF_TOKEN/),
   })
   await expect(catalogOf(hub, 'other').find('org/name')).rejects.toMatchObject({
     code: 'model_not_found',
-    message: /gives the token of this server no access/,
+    message: expect.stringMatching(/gives the token of this server no access/),
   })
 })
 
