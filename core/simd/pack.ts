@@ -3,6 +3,7 @@ import { deviationOf, deviationOfIntegers, NO_DEVIATION, type Deviation } from '
 import { bf16ToF32Array, f16ToF32Array, f32ToF16Array } from '../quant/float16.ts'
 import { quantizeInt8Rows } from '../quant/int8.ts'
 import { quantizeBlocks, type IntegerRows } from '../quant/integer-blocks.ts'
+import { createScratch } from '../quant/scratch.ts'
 import { bytesOf } from '../quant/stored.ts'
 import { BLOCK } from '../../kernels/opcodes.ts'
 import { rowBytes, scalesAt, scalesPerRow, type Held, type HeldWeight } from './held-matrix.ts'
@@ -27,8 +28,9 @@ const floats = (values: Float32Array, packed: ArrayBufferView, held: Float32Arra
   deviation: deviationOf(values, held),
 })
 
-/** Rows of `columns` integers as bytes, zeros behind. */
+/** Rows of `columns` integers as bytes, zeros behind; the integers themselves where there are none. */
 function packBytes(integers: Int8Array, columns: number, width: number): Uint8Array {
+  if (width === columns) return bytesOf(integers)
   const rows = integers.length / columns
   const out = new Int8Array(rows * width)
   for (let row = 0; row < rows; row++) out.set(integers.subarray(row * columns, (row + 1) * columns), row * width)
@@ -65,8 +67,13 @@ function quantized(held: Held, values: Float32Array, rows: IntegerRows, columns:
   return { values: packIntegers(held, rows.integers, columns), scales: rows.scales, deviation }
 }
 
-/** @param values row-major, whole rows of `columns` */
-export function packRows(held: Held, values: Float32Array, columns: number): PackedRows {
+/**
+ * @param values row-major, whole rows of `columns`
+ * @param scratch where the result may lie until the next rows are packed
+ */
+export function packRows(held: Held, values: Float32Array, columns: number, scratch = createScratch()): PackedRows {
+  const blocks = (bits: 4 | 8, size: 16 | 32): PackedRows =>
+    quantized(held, values, quantizeBlocks(values, columns, { bits, size }, Math.fround, scratch.integers(values.length)), columns, size)
   switch (held) {
     case 'f32':
       return floats(values, values, values)
@@ -79,15 +86,15 @@ export function packRows(held: Held, values: Float32Array, columns: number): Pac
       return floats(values, upper, bf16ToF32Array(upper))
     }
     case 'int8-rows': {
-      const { values: integers, scales } = quantizeInt8Rows(values, values.length / columns, columns)
+      const { values: integers, scales } = quantizeInt8Rows(values, values.length / columns, columns, scratch.integers(values.length))
       return quantized(held, values, { integers, scales }, columns, columns)
     }
     case 'int4-blocks':
-      return quantized(held, values, quantizeBlocks(values, columns, { bits: 4, size: BLOCK }), columns, BLOCK)
+      return blocks(4, BLOCK)
     case 'int8-blocks':
-      return quantized(held, values, quantizeBlocks(values, columns, { bits: 8, size: BLOCK }), columns, BLOCK)
+      return blocks(8, BLOCK)
     case 'int8-blocks16':
-      return quantized(held, values, quantizeBlocks(values, columns, { bits: 8, size: 16 }), columns, 16)
+      return blocks(8, 16)
   }
 }
 

@@ -4,6 +4,7 @@ import { columnsOf, locationsOf, rowReader, rowsOf, type StoredPart } from '../.
 import { integerRowReader } from '../../core/graph/integer-rows.ts'
 import { matrixFidelity, type MatrixFidelity } from '../../core/graph/fidelity.ts'
 import type { Deviation } from '../../core/quant/deviation.ts'
+import { createScratch, type Scratch } from '../../core/quant/scratch.ts'
 import type { TensorIndex, TensorLocation } from '../../core/model/safetensors.ts'
 import { heldBytesOf, holdsBlocksOf, type HeldWeight } from '../../core/simd/held-matrix.ts'
 import { packRows, placeRows, takeRows, type PackedRows } from '../../core/simd/pack.ts'
@@ -11,7 +12,7 @@ import { ClusterError } from '../../protocol/errors.ts'
 import { notHeld, readParts, type WeightReading } from '../external-data.ts'
 
 /** Stored bytes that are decoded at once. */
-const PIECE_BYTES = 4 * 1024 * 1024
+const PIECE_BYTES = 2 * 1024 * 1024
 /** Stored bytes that are read together. */
 const READ_BYTES = 16 * 1024 * 1024
 
@@ -75,8 +76,8 @@ function groups(pieces: readonly Piece[]): readonly (readonly Piece[])[] {
 export const weightBytesToRead = (weights: readonly HeldWeight[], tensors: TensorIndex, held?: TensorLocation): number =>
   storedBytes(notHeld(new Map(weights.flatMap(({ sources }) => sources).flatMap((ref) => locationsOf(ref, tensors))), held))
 
-function decodePiece({ ref }: Piece, lookup: (key: string) => StoredPart): Float32Array {
-  const values = rowReader(ref, lookup)(0, rowsOf(ref))
+function decodePiece({ ref }: Piece, lookup: (key: string) => StoredPart, scratch: Scratch): Float32Array {
+  const values = rowReader(ref, lookup, scratch)(0, rowsOf(ref))
   const { offset } = ref
   return offset ? values.map((value) => value + offset) : values
 }
@@ -90,15 +91,15 @@ function taken({ ref, place }: Piece, tensors: TensorIndex, lookup: (key: string
 }
 
 /** @returns what holding them so does to the rows of a matrix; null for a vector */
-function put(memory: Uint8Array, piece: Piece, tensors: TensorIndex, lookup: (key: string) => StoredPart): Deviation | null {
+function put(memory: Uint8Array, piece: Piece, tensors: TensorIndex, lookup: (key: string) => StoredPart, scratch: Scratch): Deviation | null {
   const { weight, address } = piece.place
   const place = memory.subarray(address, address + heldBytesOf(weight))
   if (weight.rows === 1 && weight.held === 'f32') {
-    const values = decodePiece(piece, lookup)
+    const values = decodePiece(piece, lookup, scratch)
     new Float32Array(place.buffer, place.byteOffset + piece.firstRow * 4, values.length).set(values)
     return null
   }
-  const packed = taken(piece, tensors, lookup) ?? packRows(weight.held, decodePiece(piece, lookup), weight.columns)
+  const packed = taken(piece, tensors, lookup) ?? packRows(weight.held, decodePiece(piece, lookup, scratch), weight.columns, scratch)
   placeRows(place, weight, piece.firstRow, packed)
   return packed.deviation
 }
@@ -110,12 +111,13 @@ export async function loadWeights(
   reading: WeightReading,
 ): Promise<readonly MatrixFidelity[]> {
   const fidelity: MatrixFidelity[] = []
+  const scratch = createScratch()
   for (const group of groups(places.flatMap((place) => piecesOf(place, reading.tensors)))) {
     const locations = new Map(group.flatMap((piece) => [...piece.locations]))
     const lookup = await readParts(locations, reading)
     if (reading.signal?.aborted) throw new ClusterError('cancelled', 'loading the shard was cancelled')
     for (const piece of group) {
-      const deviation = put(memory(), piece, reading.tensors, lookup)
+      const deviation = put(memory(), piece, reading.tensors, lookup, scratch)
       if (deviation) fidelity.push(matrixFidelity([piece.ref], piece.place.weight.held, reading.tensors, deviation))
     }
   }

@@ -36,7 +36,8 @@ const hostPort: Port<HostToEngine, EngineToHost> = {
 function openSourceAs(peer: PeerId, storage: Storage): (source: string) => ModelSource {
   const pageOrigin = self.location.origin
   const options = {
-    fetch: (url: string, init: RequestInit) => fetch(url, init),
+    // What comes is kept by the engine itself. The browser's own cache would keep it twice, and asks anew for ranges that run beside each other.
+    fetch: (url: string, init: RequestInit) => fetch(url, { ...init, cache: 'no-store' }),
     clock,
     random: Math.random,
     pageOrigin,
