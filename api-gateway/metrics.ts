@@ -3,7 +3,7 @@ import { placementState } from '../core/cluster/cluster-view.ts'
 import type { ClusterError } from '../protocol/errors.ts'
 import type { CompletionBackend } from './completion-backend.ts'
 import type { JobEvent, TextJob } from './jobs/text-job.ts'
-import { choiceCount } from './jobs/text-job.ts'
+import { choiceCount, promptTokensOf } from './jobs/text-job.ts'
 
 export type JobObservation = { readonly event: (event: JobEvent) => void; readonly failed: (error: ClusterError) => void; readonly end: () => void }
 export type Metrics = { readonly observeJob: (job: TextJob) => JobObservation; readonly contentType: string; readonly render: () => Promise<string> }
@@ -66,7 +66,7 @@ export function createMetrics(backend: CompletionBackend): Metrics {
       const lastToken = new Map<number, number>()
       const count = choiceCount(job)
       metrics.running.inc(count)
-      metrics.promptTokens.inc(job.prompts.reduce((total, ids) => total + ids.length, 0))
+      metrics.promptTokens.inc(promptTokensOf(job))
       return {
         event: (event) => {
           if (event.type === 'finish') metrics.finished.inc({ finish: event.reason })

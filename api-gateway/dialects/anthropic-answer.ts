@@ -2,7 +2,7 @@
 import { ERRORS, type ClusterError, type ErrorCode } from '../../protocol/errors.ts'
 import type { ModelId } from '../../protocol/ids.ts'
 import type { ChoiceResult, StreamWriter } from '../jobs/serve-job.ts'
-import type { JobEvent, TextJob } from '../jobs/text-job.ts'
+import { promptTokensOf, type JobEvent, type TextJob } from '../jobs/text-job.ts'
 
 /** Anthropic's status for a server that cannot take the request now; its SDKs know it. */
 const OVERLOADED = 529
@@ -26,9 +26,8 @@ export const anthropicErrorBody = ({ code, message }: ClusterError, requestId: s
   ...(requestId === null ? {} : { request_id: requestId }),
 })
 
-const inputTokens = (job: TextJob): number => job.prompts.reduce((sum, ids) => sum + ids.length, 0)
 const usageOf = (job: TextJob, output: number): object => ({
-  input_tokens: inputTokens(job),
+  input_tokens: promptTokensOf(job),
   output_tokens: output,
   cache_creation_input_tokens: 0,
   cache_read_input_tokens: 0,

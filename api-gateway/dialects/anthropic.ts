@@ -6,7 +6,7 @@ import type { TextModel } from '../../core/text/text-model.ts'
 import { ClusterError } from '../../protocol/errors.ts'
 import type { ModelId } from '../../protocol/ids.ts'
 import type { TextJob } from '../jobs/text-job.ts'
-import { isEmptyList, never, parseFields, refuseUnsupported, samplingOf } from './openai-fields.ts'
+import { continuesFinal, isEmptyList, never, parseFields, refuseUnsupported, samplingOf } from './openai-fields.ts'
 
 const isOfType =
   (type: string) =>
@@ -64,12 +64,7 @@ function textOf(content: z.infer<typeof textSchema>, at: string): string {
 function promptOf({ model, messages, system }: z.infer<typeof countSchema>): MessagesPrompt {
   const turns = messages.map(({ role, content }, index) => ({ role, content: textOf(content, `messages[${index}].content`) }))
   const opening = system === null || system === undefined ? [] : [{ role: 'system', content: textOf(system, 'system') }]
-  const continueFinal = turns.at(-1)?.role === 'assistant'
-  if (continueFinal && turns.at(-2)?.role === 'assistant')
-    throw new ClusterError('invalid_value', 'messages: only one assistant turn may end the list; it is then continued', {
-      detail: { param: 'messages' },
-    })
-  return { model, turns: [...opening, ...turns], continueFinal }
+  return { model, turns: [...opening, ...turns], continueFinal: continuesFinal(turns) }
 }
 
 /** @throws {ClusterError} invalid_value, unsupported_field */

@@ -1,7 +1,7 @@
 /** Bodies, lines and errors of Ollama's dialect. Durations are in nanoseconds. */
 import { ERRORS, type ClusterError, type ErrorCode } from '../../protocol/errors.ts'
 import type { ChoiceResult, StreamWriter } from '../jobs/serve-job.ts'
-import type { JobEvent, TextJob } from '../jobs/text-job.ts'
+import { promptTokensOf, type JobEvent, type TextJob } from '../jobs/text-job.ts'
 import type { OllamaRequest } from './ollama.ts'
 
 /** A full queue is 503 here, 429 elsewhere. */
@@ -28,7 +28,7 @@ export function startStopwatch(now: () => number): Stopwatch {
       return {
         total_duration: nanoseconds(end - start),
         load_duration: 0,
-        prompt_eval_count: job.prompts.reduce((sum, ids) => sum + ids.length, 0),
+        prompt_eval_count: promptTokensOf(job),
         prompt_eval_duration: nanoseconds(firstAt - start),
         eval_count: tokens,
         eval_duration: nanoseconds(end - firstAt),

@@ -5,6 +5,7 @@ import type { ChatTurn, TemplateVariables } from '../../core/text/chat-template.
 import type { TextModel } from '../../core/text/text-model.ts'
 import { ClusterError } from '../../protocol/errors.ts'
 import {
+  continuesFinal,
   FOREIGN_FIELDS,
   isEmptyList,
   isFalse,
@@ -130,13 +131,7 @@ export function parseChatRequest(body: Readonly<Record<string, unknown>>): ChatR
   const fields = parseFields(bodySchema, body)
   refuseUnsupported(body, UNSUPPORTED)
   const turns = fields.messages.map(turnOf)
-  const continueFinal = turns.at(-1)?.role === 'assistant'
-  if (continueFinal && turns.at(-2)?.role === 'assistant') {
-    throw new ClusterError('invalid_value', 'messages: only one assistant turn may end the list; it is then continued', {
-      detail: { param: 'messages' },
-    })
-  }
-  return { ...fields, turns, continueFinal, streaming: streamOptionsOf(fields) }
+  return { ...fields, turns, continueFinal: continuesFinal(turns), streaming: streamOptionsOf(fields) }
 }
 
 export function chatJob(request: ChatRequest, model: ModelId, text: TextModel, promptIds: readonly number[]): TextJob {

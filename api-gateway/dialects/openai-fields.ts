@@ -58,6 +58,18 @@ export function refuseUnsupported(body: Readonly<Record<string, unknown>>, field
   }
 }
 
+/**
+ * Whether the last turn is an unfinished answer that the model goes on with.
+ * @throws {ClusterError} invalid_value when two answers end the list
+ */
+export function continuesFinal(turns: readonly { readonly role: string }[]): boolean {
+  const isAnswer = turns.at(-1)?.role === 'assistant'
+  if (!isAnswer || turns.at(-2)?.role !== 'assistant') return isAnswer
+  throw new ClusterError('invalid_value', 'messages: only one assistant turn may end the list; it is then continued', {
+    detail: { param: 'messages' },
+  })
+}
+
 export const never = (): boolean => false
 export const isFalse = (value: unknown): boolean => value === false
 export const isEmptyList = (value: unknown): boolean => Array.isArray(value) && value.length === 0

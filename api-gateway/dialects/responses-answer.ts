@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { ERRORS, type ClusterError } from '../../protocol/errors.ts'
 import type { EventStream } from '../http/event-stream.ts'
 import type { ChoiceResult, StreamWriter } from '../jobs/serve-job.ts'
-import type { JobEvent, TextJob } from '../jobs/text-job.ts'
+import { promptTokensOf, type JobEvent, type TextJob } from '../jobs/text-job.ts'
 import type { ResponsesRequest } from './responses.ts'
 
 /** What an answer says of itself, whatever its state. */
@@ -24,8 +24,8 @@ export const newFrame = (id: string, job: TextJob, request: ResponsesRequest): R
   request,
 })
 
-const usageOf = ({ prompts }: TextJob, output: number): object => {
-  const input = prompts.reduce((sum, ids) => sum + ids.length, 0)
+const usageOf = (job: TextJob, output: number): object => {
+  const input = promptTokensOf(job)
   return {
     input_tokens: input,
     input_tokens_details: { cached_tokens: 0 },

@@ -59,6 +59,13 @@ export async function collectJob(
   return texts.map((text, choice) => ({ text, ...(ends[choice] ?? { reason: 'length', stop: null, tokens: 0 }) }))
 }
 
+/** As `collectJob`, of a job with one choice. */
+export async function collectOne(...of: Parameters<typeof collectJob>): Promise<ChoiceResult> {
+  const [result] = await collectJob(...of)
+  if (!result) throw new Error('a job without a choice')
+  return result
+}
+
 /** How a dialect writes its stream. Each function may send any number of events. */
 export type StreamWriter = {
   /** Server-sent events when absent. */

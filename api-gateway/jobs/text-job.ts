@@ -35,8 +35,10 @@ export type Usage = {
 export const choiceCount = (job: TextJob): number => job.prompts.length * job.choicesPerPrompt
 
 /** Prompts count once, however many choices each has. */
+export const promptTokensOf = ({ prompts }: TextJob): number => prompts.reduce((total, ids) => total + ids.length, 0)
+
 export function usageOf(job: TextJob, completionTokens: number): Usage {
-  const promptTokens = job.prompts.reduce((total, ids) => total + ids.length, 0)
+  const promptTokens = promptTokensOf(job)
   return {
     prompt_tokens: promptTokens,
     completion_tokens: completionTokens,

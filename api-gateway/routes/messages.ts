@@ -4,7 +4,7 @@ import { messagesJob, newMessageId, parseCountRequest, parseMessagesRequest, typ
 import { messageBody, messageStreamWriter } from '../dialects/anthropic-answer.ts'
 import { requestIdOf } from '../http/request-log.ts'
 import { checkContext } from '../jobs/run-job.ts'
-import { collectJob, streamJob } from '../jobs/serve-job.ts'
+import { collectOne, streamJob } from '../jobs/serve-job.ts'
 import type { CompletionRoutesOptions } from './completions.ts'
 
 export function messageRoutes(options: CompletionRoutesOptions): Router {
@@ -26,9 +26,7 @@ export function messageRoutes(options: CompletionRoutesOptions): Router {
     checkContext(job, backend)
     const id = newMessageId()
     if (fields.stream) return streamJob(id, job, response, options, messageStreamWriter(id, job, requestIdOf(response)))
-    const [result] = await collectJob(id, job, response, options)
-    if (!result) throw new Error('a job without a choice')
-    response.json(messageBody(id, job, result))
+    response.json(messageBody(id, job, await collectOne(id, job, response, options)))
   })
   router.post('/v1/messages/count_tokens', async (request, response) => {
     response.json({ input_tokens: (await encode(parseCountRequest(request.body))).promptIds.length })

@@ -9,7 +9,7 @@ import { emptyAnswer, ollamaBody, ollamaErrorBody, ollamaStreamWriter, startStop
 import { runningOf, showOf, tagOf } from '../dialects/ollama-models.ts'
 import { createEventStream } from '../http/event-stream.ts'
 import { checkContext } from '../jobs/run-job.ts'
-import { collectJob, streamJob } from '../jobs/serve-job.ts'
+import { collectOne, streamJob } from '../jobs/serve-job.ts'
 import type { ModelEntry } from '../model-catalog.ts'
 import PACKAGE from '../../package.json' with { type: 'json' }
 import type { PlacementWishes } from './cluster.ts'
@@ -57,8 +57,7 @@ export function ollamaRoutes(options: OllamaRoutesOptions): Router {
     const id = `ollama-${randomUUID()}`
     const watch = startStopwatch(() => performance.now())
     if (stream) return streamJob(id, job, response, options, ollamaStreamWriter(endpoint, job, watch))
-    const [result] = await collectJob(id, job, response, options, watch.event)
-    if (!result) throw new Error('a job without a choice')
+    const result = await collectOne(id, job, response, options, watch.event)
     response.json(ollamaBody(endpoint, job, result, watch))
   }
 

@@ -2,11 +2,11 @@
 import { Router, type Request } from 'express'
 import type { ChatTurn } from '../../core/text/chat-template.ts'
 import { ClusterError } from '../../protocol/errors.ts'
-import { newFrame, responseBody, responseStreamWriter, type ResponseFrame } from '../dialects/responses-answer.ts'
+import { newFrame, responseBody, responseStreamWriter } from '../dialects/responses-answer.ts'
 import { newResponseId, parseResponsesRequest, responsesJob, type ResponsesRequest } from '../dialects/responses.ts'
 import { keyDigestOf } from '../http/api-key.ts'
 import { checkContext } from '../jobs/run-job.ts'
-import { collectJob, streamJob } from '../jobs/serve-job.ts'
+import { collectOne, streamJob } from '../jobs/serve-job.ts'
 import { createResponseStore } from '../response-store.ts'
 import type { CompletionRoutesOptions } from './completions.ts'
 
@@ -43,19 +43,10 @@ export function responseRoutes(options: CompletionRoutesOptions): Router {
       store.put(frame.id, { owner, turns: [...turns, { role: 'assistant', content: result.text }], body: responseBody(frame, result) })
     }
     if (fields.stream) return streamJob(frame.id, job, response, options, responseStreamWriter(frame, keep))
-    response.json(await whole(frame, keep, response))
-  })
-
-  async function whole(
-    frame: ResponseFrame,
-    keep: (result: Parameters<typeof responseBody>[1]) => void,
-    response: Parameters<typeof collectJob>[2],
-  ): Promise<object> {
-    const [result] = await collectJob(frame.id, frame.job, response, options)
-    if (!result) throw new Error('a job without a choice')
+    const result = await collectOne(frame.id, job, response, options)
     keep(result)
-    return responseBody(frame, result)
-  }
+    response.json(responseBody(frame, result))
+  })
 
   const idOf = (request: Request): string => String(request.params['id'])
   router.get('/v1/responses/:id', (request, response) => {
