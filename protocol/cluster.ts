@@ -50,6 +50,14 @@ export type FloatType = z.infer<typeof floatTypeSchema>
 export const strategySchema = z.enum(['memory-weighted', 'latency', 'throughput', 'auto'])
 export type Strategy = z.infer<typeof strategySchema>
 
+/** One layer of a model in one format, measured on the device with random weights of the layer's shape: nothing is downloaded for it. */
+const layerSpeedSchema = z.object({
+  model: modelIdSchema,
+  weightFormat: weightFormatSchema,
+  /** Milliseconds one layer takes for one token. */
+  layerMs: milliseconds,
+})
+
 /** What a device offers. Absent for clients and gateways. */
 export const capabilitiesSchema = z.object({
   backend: backendSchema,
@@ -61,6 +69,10 @@ export const capabilitiesSchema = z.object({
   threads: z.number().int().min(1).max(256),
   /** What was found, in words: adapter and limits, or why there is no GPU. */
   hardware: z.string().max(400),
+  /** Why this backend, in words. Absent where nobody compared. */
+  backendReason: z.string().max(400).optional(),
+  /** Models whose layers were measured on it. Those of models wished for later follow. */
+  layerSpeeds: z.array(layerSpeedSchema).max(32).readonly().optional(),
 })
 export type Capabilities = z.infer<typeof capabilitiesSchema>
 
