@@ -156,6 +156,16 @@ test('/v1/cluster shows ranges, and the path of each hop from either end’s rep
   })
 })
 
+test('/v1/cluster shows what the head observed of laps of this epoch, by shard', () => {
+  const stage = (computeMs: number) => ({ queueMs: 0, computeMs, readBackMs: 1, sendMs: 0, p50Ms: computeMs + 1, p95Ms: computeMs + 2 })
+  const lap = (epoch: number) => ({ epoch, laps: 40, lapMs: 50 + epoch, p95Ms: 90, stages: [stage(10), stage(20)] })
+  const withLaps = (entry: PeerEntry, epochs: readonly number[]): PeerEntry => ({ ...entry, status: { ...entry.status, laps: epochs.map(lap) } })
+  const view = viewOf([withLaps(peer('dev-a', 1, []), [6, 7]), withLaps(peer('dev-b', 2, []), [7])], [], [placement])
+  expect(clusterJson(view)).toMatchObject({
+    placements: [{ observedLapMs: 57, observedLapP95Ms: 90, shards: [{ timing: stage(10) }, { timing: stage(20) }] }],
+  })
+})
+
 test('placements are asked for and dropped by callbacks; bad wishes are refused', async () => {
   const asked: PlacementRequest[] = []
   const dropped: string[] = []

@@ -133,6 +133,29 @@ export const linkReportSchema = z.object({
 })
 export type LinkReport = z.infer<typeof linkReportSchema>
 
+/** One shard of a ring at work, smoothed over the laps of one token. `p50Ms` and `p95Ms` are of computing and reading back together. */
+const stageTimingSchema = z.object({
+  queueMs: milliseconds,
+  computeMs: milliseconds,
+  readBackMs: milliseconds,
+  sendMs: milliseconds,
+  p50Ms: milliseconds,
+  p95Ms: milliseconds,
+})
+export type StageTiming = z.infer<typeof stageTimingSchema>
+
+/** What the head of a ring measures of its laps: from one sampled token of a sequence to the next. */
+export const lapReportSchema = z.object({
+  epoch,
+  /** Laps measured. */
+  laps: z.number().int().min(0),
+  lapMs: milliseconds,
+  p95Ms: milliseconds,
+  /** In the order of the placement's shards. What they leave of a lap is the way between them. */
+  stages: z.array(stageTimingSchema).max(1024),
+})
+export type LapReport = z.infer<typeof lapReportSchema>
+
 /** What a peer says of itself whenever it changes. */
 export const peerStatusSchema = z.object({
   /** `idle`: holds nothing. `paused`: asked not to be placed. */
@@ -141,6 +164,8 @@ export const peerStatusSchema = z.object({
   links: z.array(linkReportSchema).max(256),
   /** Milliseconds one layer takes for one token, measured; null before any run. */
   layerMs: milliseconds.nullable(),
+  /** Of the rings that it is the head of. */
+  laps: z.array(lapReportSchema).max(16),
   /** Sequences whose KV cache the device holds now. */
   sequences: z.number().int().min(0).max(1e6),
   /** Frames handled since joining. */
@@ -149,7 +174,7 @@ export const peerStatusSchema = z.object({
   suspects: z.array(peerIdSchema).max(256),
 })
 export type PeerStatus = z.infer<typeof peerStatusSchema>
-export const IDLE_STATUS: PeerStatus = { state: 'idle', shards: [], links: [], layerMs: null, sequences: 0, framesHandled: 0, suspects: [] }
+export const IDLE_STATUS: PeerStatus = { state: 'idle', shards: [], links: [], layerMs: null, laps: [], sequences: 0, framesHandled: 0, suspects: [] }
 
 /** A line of the roster. `joined` orders peers by arrival: the longest-joined device announces placements. */
 export const peerEntrySchema = z.object({

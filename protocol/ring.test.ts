@@ -110,6 +110,7 @@ test('a frame above MAX_FRAME_BYTES is not encoded', () => {
     numberType: 'f32',
     sample: false,
     payload,
+    hops: [],
   } as const
   expect(codeOf(() => encodeFrame(frame))).toBe('frame_too_large')
   expect(codeOf(() => encodeFrame({ ...frame, width: frame.width - 1, payload: payload.subarray(4) }))).toBe('accepted')

@@ -8,6 +8,7 @@ import { crc32 } from './crc32.ts'
 import { ClusterError, isErrorCode, type ErrorCode } from './errors.ts'
 import { sequenceId, type PeerId, type SequenceId } from './ids.ts'
 import { allFinite } from './finite.ts'
+import { decodeHops, encodeHops, hopsBodySchema, hopsFromBody, hopsToBody, type HopTiming } from './hops.ts'
 import { MAX_FRAME_BYTES } from './limits.ts'
 import { PROTOCOL_VERSION } from './version.ts'
 
@@ -100,6 +101,8 @@ export type ActivationFrame = Base & {
   readonly sample: boolean
   /** Row-major [count, width], little-endian, residual already added. */
   readonly payload: Uint8Array
+  /** Of the shards that this lap has passed, the sender last. None before it where it sends a pass again. */
+  readonly hops: readonly HopTiming[]
 }
 export type TokenFrame = Base & {
   readonly type: 'token'
@@ -108,6 +111,8 @@ export type TokenFrame = Base & {
   readonly tokenId: number
   /** Null while the answer goes on. */
   readonly finish: FinishReason | null
+  /** Of the lap that ends in this token, the tail's last; fewer than the ring has shards where a part was sent again. */
+  readonly hops: readonly HopTiming[]
 }
 /** Prefill so far, from the head to the client. */
 export type ProgressFrame = Base & { readonly type: 'progress'; readonly processed: number; readonly total: number }
@@ -138,10 +143,17 @@ const WANT_CODES = { activations: 1, tokens: 2, job: 3 } as const satisfies Reco
 const isWant = (name: string): name is AskWant => Object.hasOwn(WANT_CODES, name)
 const gossipBodySchema = z.object({ origin: peerIdSchema, event: gossipEventSchema })
 const resumeBodySchema = z.object({ client: peerIdSchema })
-const tokenBodySchema = z.object({ finish: finishReasonSchema.nullable() })
+const tokenBodySchema = z.object({ finish: finishReasonSchema.nullable(), hops: hopsBodySchema })
 const failureBodySchema = z.object({ code: z.custom<ErrorCode>(isErrorCode, 'not an error code'), message: z.string().max(2000) })
 const EMPTY = new Uint8Array(0)
 const json = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value))
+
+function behind(first: Uint8Array, second: Uint8Array): Uint8Array {
+  const both = new Uint8Array(first.length + second.length)
+  both.set(first)
+  both.set(second, first.length)
+  return both
+}
 
 type HeaderFields = { flags: number; numberCode: number; reach: number; position: number; count: number; width: number; payload: Uint8Array }
 
@@ -158,10 +170,10 @@ function fieldsOf(frame: RingFrame): HeaderFields {
         position: frame.position,
         count: frame.count,
         width: frame.width,
-        payload: frame.payload,
+        payload: frame.hops.length === 0 ? frame.payload : behind(frame.payload, encodeHops(frame.hops)),
       }
     case 'token':
-      return { ...plain, position: frame.index, count: frame.tokenId, payload: json({ finish: frame.finish }) }
+      return { ...plain, position: frame.index, count: frame.tokenId, payload: json({ finish: frame.finish, hops: hopsToBody(frame.hops) }) }
     case 'progress':
       return { ...plain, position: frame.processed, count: frame.total }
     case 'release':
@@ -234,12 +246,15 @@ function decodeActivation(base: Base, view: DataView, payload: Uint8Array): Acti
   if (numberType === null) throw malformed(`number type ${numberCode}`)
   const count = view.getUint32(24, true)
   const width = view.getUint32(36, true)
-  if (count * width * ELEMENT_BYTES[numberType] !== payload.length || payload.length === 0)
+  const numberBytes = count * width * ELEMENT_BYTES[numberType]
+  const numbers = payload.subarray(0, numberBytes)
+  const hops = decodeHops(payload.subarray(numberBytes))
+  if (numberBytes === 0 || numberBytes > payload.length || hops === null)
     throw malformed(`${count} × ${width} ${numberType} in ${payload.length} bytes`)
   const position = view.getUint32(20, true)
   const reach = view.getUint32(16, true)
   if (reach < position + count) throw malformed(`${count} tokens at ${position} in a pass that reaches ${reach}`)
-  if (!allFinite(payload, numberType)) throw malformed('numbers that are not finite')
+  if (!allFinite(numbers, numberType)) throw malformed('numbers that are not finite')
   return {
     ...base,
     type: 'activation',
@@ -249,8 +264,14 @@ function decodeActivation(base: Base, view: DataView, payload: Uint8Array): Acti
     width,
     numberType,
     sample: (view.getUint8(2) & FLAG_SAMPLE) !== 0,
-    payload,
+    payload: numbers,
+    hops,
   }
+}
+
+function decodeToken(base: Base, index: number, tokenId: number, payload: Uint8Array): TokenFrame {
+  const { finish, hops } = parseBody(tokenBodySchema, payload)
+  return { ...base, type: 'token', index, tokenId, finish, hops: hopsFromBody(hops) }
 }
 
 function decodeAsk(base: Base, view: DataView): AskFrame {
@@ -273,7 +294,7 @@ export function decodeFrame(bytes: Uint8Array): RingFrame {
     case TYPE_CODES.activation:
       return decodeActivation(base, view, payload)
     case TYPE_CODES.token:
-      return { ...base, type: 'token', index: position, tokenId: count, finish: parseBody(tokenBodySchema, payload).finish }
+      return decodeToken(base, position, count, payload)
     case TYPE_CODES.progress:
       return { ...base, type: 'progress', processed: position, total: count }
     case TYPE_CODES.release:

@@ -1,2 +1,2 @@
 /** Version of everything in this folder. Peers with another version refuse each other at hello. */
-export const PROTOCOL_VERSION = 2
+export const PROTOCOL_VERSION = 3

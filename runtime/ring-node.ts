@@ -25,6 +25,8 @@ const CUT_OVER_MS = 15_000
 const HOLD_MS = 100_000
 /** A spare keeps paths to the whole ring up to this size. */
 const SPARE_WATCHES = 8
+/** Rings whose laps a status tells of, the newest. */
+const MOST_LAP_REPORTS = 16
 /** How often overdue answers are looked for. */
 const WATCH_MS = 250
 /** What shards sent on is kept up to this many bytes in all. */
@@ -91,9 +93,10 @@ export function createRingNode(options: RingNodeOptions): RingNode {
     const shards = [...store.reports()]
     const sequences = [...stages.values()].reduce((sum, stage) => sum + stage.openSequences(), 0)
     const layerMs = [...stages.values()].map((stage) => stage.layerMs()).findLast((ms) => ms !== null) ?? null
+    const laps = [...stages.values()].flatMap((stage) => stage.laps() ?? []).slice(-MOST_LAP_REPORTS)
     const serving = shards.some((report) => report.state === 'ready')
     const state = paused ? 'paused' : shards.some((report) => report.state === 'loading') ? 'loading' : serving ? 'serving' : 'idle'
-    return { state, shards, layerMs, sequences, framesHandled, suspects: [...watch.suspects()] }
+    return { state, shards, layerMs, laps, sequences, framesHandled, suspects: [...watch.suspects()] }
   }
 
   function changed(): void {

@@ -87,6 +87,7 @@ export function createRunner<Cache>(options: RunnerOptions<Cache>): ShardRunner 
       const state = place(run)
       const rows = rowsOf(run.input, run.count, options)
       await engine.runLayers(state.cache, rows, run)
+      run.onComputed?.()
       state.length = run.position + run.count
       return output(run)
     },

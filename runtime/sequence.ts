@@ -30,6 +30,8 @@ export type Sequence = {
   readonly log: OutputLog
   /** At the tail: passes that wait for the job. */
   readonly early: (() => void)[]
+  /** At the head: when the last token came, for the lap that ends in the next one; null where none began. */
+  lapAt: number | null
   /** When something last happened here, monotonic milliseconds. */
   touchedAt: number
   /** What was last asked of others, so that a burst of frames behind a gap asks once. */
@@ -53,6 +55,7 @@ export const createSequence = (id: SequenceId, cache: SequenceId, log: OutputLog
   sentTo: 0,
   log,
   early: [],
+  lapAt: null,
   touchedAt: now,
   asked: new Map(),
   refused: null,
@@ -63,5 +66,6 @@ export function truncate(sequence: Sequence, position: number): void {
   sequence.length = Math.min(sequence.length, position)
   sequence.expected = Math.min(sequence.expected, position)
   sequence.sentTo = Math.min(sequence.sentTo, position)
+  sequence.lapAt = null
   sequence.log.truncate(position)
 }

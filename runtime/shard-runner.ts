@@ -27,6 +27,8 @@ export type ShardRun = {
   readonly reach: number
   readonly input: ShardInput
   readonly want: ShardWant
+  /** Called between the layers and what is read of them. */
+  readonly onComputed?: () => void
 }
 
 export type ShardOutput =

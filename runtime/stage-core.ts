@@ -4,6 +4,7 @@ import { ClusterError, toClusterError } from '../protocol/errors.ts'
 import type { Placement } from '../protocol/cluster.ts'
 import type { PeerId, SequenceId } from '../protocol/ids.ts'
 import { createLapClock, type LapClock } from '../core/cluster/lap-clock.ts'
+import type { HopTiming } from '../protocol/hops.ts'
 import { encodeFrame, type ActivationFrame, type AskWant, type RingFrame } from '../protocol/ring.ts'
 import type { LogStore, LoggedPass } from './output-log.ts'
 import { ringPlaceOf, type RingPlace } from './ring-place.ts'
@@ -35,8 +36,11 @@ export type StageOptions = {
   readonly log: (message: string, fields: Record<string, unknown>) => void
 }
 
-/** A pass to run: tokens at a position of a sequence. */
-export type Pass = Pick<ActivationFrame, 'position' | 'count' | 'reach' | 'sample'> & { readonly input: ShardInput }
+/** The timings of a lap up to now, those of this shard last. */
+export type HopsSoFar = () => readonly HopTiming[]
+
+/** A pass to run: tokens at a position of a sequence. `hops` are those of the shards before. */
+export type Pass = Pick<ActivationFrame, 'position' | 'count' | 'reach' | 'sample' | 'hops'> & { readonly input: ShardInput }
 
 export type StageCore = StageOptions & {
   readonly place: RingPlace
@@ -47,10 +51,10 @@ export type StageCore = StageOptions & {
   /** The sequence, inherited or new; null once it was released. */
   readonly sequenceOf: (id: SequenceId) => Sequence | null
   /** Runs `pass` when its turn comes, then hands its output to `done`. */
-  readonly enqueue: (sequence: Sequence, pass: Pass, want: ShardWant, done: (output: ShardOutput) => Promise<void> | void) => void
+  readonly enqueue: (sequence: Sequence, pass: Pass, want: ShardWant, done: (output: ShardOutput, hops: HopsSoFar) => Promise<void> | void) => void
   /** Keeps a pass for the next shard, and sends it unless the next shard has it. */
-  readonly pass: (sequence: Sequence, pass: LoggedPass) => void
-  readonly sendOn: (sequence: Sequence, pass: LoggedPass) => void
+  readonly pass: (sequence: Sequence, pass: LoggedPass, hops: readonly HopTiming[]) => void
+  readonly sendOn: (sequence: Sequence, pass: LoggedPass, hops?: readonly HopTiming[]) => void
   readonly ask: (sequence: Sequence, to: PeerId, want: AskWant, from: number) => void
   /** What lies from `position` on is computed anew. */
   readonly rewind: (sequence: Sequence, position: number) => void
@@ -80,15 +84,22 @@ export function createStageCore(options: StageOptions): StageCore {
   const tombstones = new Set<SequenceId>()
   const laps = createLapClock()
   let layerMs: number | null = null
+  let sendMs = 0
 
   const base = (id: SequenceId): { sequence: SequenceId; epoch: number } => ({ sequence: id, epoch: placement.epoch })
   const isHere = (sequence: Sequence): boolean => sequences.get(sequence.id) === sequence
 
   const post = (to: PeerId, frame: RingFrame): void => {
-    options.send(to, encodeFrame(frame)).catch((cause: unknown) => {
-      // Nothing fails for it: whoever misses the frame asks for it, on this ring or on the one that replaces it.
-      options.log('a frame could not be sent', { to, type: frame.type, cause: String(cause) })
-    })
+    const started = now()
+    options.send(to, encodeFrame(frame)).then(
+      () => {
+        if (frame.type === 'activation' || frame.type === 'token') sendMs = now() - started
+      },
+      (cause: unknown) => {
+        // Nothing fails for it: whoever misses the frame asks for it, on this ring or on the one that replaces it.
+        options.log('a frame could not be sent', { to, type: frame.type, cause: String(cause) })
+      },
+    )
   }
 
   const forget = (id: SequenceId): void => {
@@ -126,11 +137,16 @@ export function createStageCore(options: StageOptions): StageCore {
     return sequence
   }
 
-  async function run(sequence: Sequence, { position, count, reach, input }: Pass, want: ShardWant): Promise<ShardOutput | null> {
+  async function run(
+    sequence: Sequence,
+    { position, count, reach, input }: Pass,
+    want: ShardWant,
+    onComputed: () => void,
+  ): Promise<ShardOutput | null> {
     const { branch } = sequence
     const started = now()
     runner.open(sequence.cache, placement.contextLength)
-    const output = await runner.run({ sequence: sequence.cache, position, count, reach, input, want })
+    const output = await runner.run({ sequence: sequence.cache, position, count, reach, input, want, onComputed })
     if (count === 1) {
       const ms = (now() - started) / (place.shard.endLayer - place.shard.startLayer)
       layerMs = layerMs === null ? ms : layerMs * 0.9 + ms * 0.1
@@ -148,14 +164,18 @@ export function createStageCore(options: StageOptions): StageCore {
     if (pass.count === 1 && sequence.inLine === 0 && sequence.length > 0) laps.add(now() - sequence.touchedAt)
     sequence.expected = pass.position + pass.count
     sequence.inLine += 1
-    sequence.touchedAt = now()
+    const queuedAt = now()
+    sequence.touchedAt = queuedAt
     scheduler.enqueue(sequence.cache, pass.count > 1 ? 'prefill' : 'decode', async () => {
       if (!isHere(sequence) || sequence.branch !== branch) return
       try {
-        const output = await run(sequence, pass, want)
+        const startedAt = now()
+        let computedAt: number | null = null
+        const output = await run(sequence, pass, want, () => void (computedAt = now()))
         if (output === null) return
+        const doneAt = computedAt ?? now()
         sequence.inLine -= 1
-        await done(output)
+        await done(output, () => [...pass.hops, { queueMs: startedAt - queuedAt, computeMs: doneAt - startedAt, readBackMs: now() - doneAt, sendMs }])
       } catch (error) {
         if (isHere(sequence)) fail(sequence.id, error)
       }
@@ -171,11 +191,11 @@ export function createStageCore(options: StageOptions): StageCore {
     sequence.expected = sequence.length
   }
 
-  const sendOn = (sequence: Sequence, pass: LoggedPass): void => {
+  const sendOn: StageCore['sendOn'] = (sequence, pass, hops = []) => {
     if (!place.next) return
     sequence.sentTo = Math.max(sequence.sentTo, pass.position + pass.count)
     sequence.touchedAt = now()
-    post(place.next.peerId, { ...base(sequence.id), type: 'activation', width: runner.hiddenSize, numberType: placement.handoff, ...pass })
+    post(place.next.peerId, { ...base(sequence.id), type: 'activation', width: runner.hiddenSize, numberType: placement.handoff, hops, ...pass })
   }
 
   return {
@@ -187,9 +207,9 @@ export function createStageCore(options: StageOptions): StageCore {
     post,
     sequenceOf,
     enqueue,
-    pass: (sequence, pass) => {
+    pass: (sequence, pass, hops) => {
       sequence.log.push(pass)
-      if (pass.position + pass.count > sequence.sentTo) sendOn(sequence, pass)
+      if (pass.position + pass.count > sequence.sentTo) sendOn(sequence, pass, hops)
     },
     sendOn,
     ask: (sequence, to, want, from) => {

@@ -1,8 +1,10 @@
 /** The first shard: turns jobs and sampled tokens into activations. */
+import { createLapMeter } from '../core/cluster/lap-meter.ts'
+import type { LapReport } from '../protocol/cluster.ts'
 import { ClusterError } from '../protocol/errors.ts'
 import type { PeerId, SequenceId } from '../protocol/ids.ts'
 import type { Job, TokenFrame } from '../protocol/ring.ts'
-import { PREFILL_CHUNK_TOKENS, type StageCore } from './stage-core.ts'
+import { PREFILL_CHUNK_TOKENS, type HopsSoFar, type StageCore } from './stage-core.ts'
 import type { LoggedPass } from './output-log.ts'
 import type { Sequence } from './sequence.ts'
 import type { ShardOutput, ShardWant } from './shard-runner.ts'
@@ -10,22 +12,24 @@ import type { ShardOutput, ShardWant } from './shard-runner.ts'
 export type HeadPart = {
   readonly onJob: (id: SequenceId, job: Job) => void
   /** A token that the tail sampled: the next lap. */
-  readonly onToken: (token: Pick<TokenFrame, 'sequence' | 'index' | 'tokenId'>) => void
+  readonly onToken: (token: Pick<TokenFrame, 'sequence' | 'index' | 'tokenId' | 'hops'>) => void
   readonly onAskForJob: (from: PeerId, sequence: Sequence) => void
+  readonly laps: () => LapReport | null
 }
 
 /** @param finishPass what the shard does with the output of a pass, once it has left the layers */
 export function createHeadPart(
   core: StageCore,
-  finishPass: (sequence: Sequence, output: ShardOutput, pass: Omit<LoggedPass, 'payload'>) => Promise<void> | void,
+  finishPass: (sequence: Sequence, output: ShardOutput, pass: Omit<LoggedPass, 'payload'>, hops: HopsSoFar) => Promise<void> | void,
 ): HeadPart {
-  const { place, placement, base, post } = core
+  const { place, placement, base, post, now } = core
+  const laps = createLapMeter(placement.epoch, placement.shards.length)
 
   const run = (sequence: Sequence, ids: readonly number[], position: number, at: { reach: number; sample: boolean }, after?: () => void): void => {
     const want: ShardWant = place.shard.last ? { type: at.sample ? 'head' : 'none' } : { type: 'hidden', numberType: placement.handoff }
     const pass = { position, count: ids.length, ...at }
-    core.enqueue(sequence, { ...pass, input: { type: 'tokens', ids } }, want, async (output) => {
-      await finishPass(sequence, output, pass)
+    core.enqueue(sequence, { ...pass, hops: [], input: { type: 'tokens', ids } }, want, async (output, hops) => {
+      await finishPass(sequence, output, pass, hops)
       after?.()
     })
   }
@@ -85,12 +89,15 @@ export function createHeadPart(
   }
 
   return {
+    laps: laps.report,
     onJob,
-    onToken: ({ sequence: id, index, tokenId }) => {
+    onToken: ({ sequence: id, index, tokenId, hops }) => {
       const sequence = core.sequences.get(id)
       if (!sequence?.job || index < sequence.answerIds.length) return
       if (index > sequence.answerIds.length) return core.ask(sequence, place.tail.peerId, 'tokens', sequence.answerIds.length)
       sequence.answerIds.push(tokenId)
+      if (sequence.lapAt !== null) laps.add(now() - sequence.lapAt, hops)
+      sequence.lapAt = now()
       const position = sequence.job.promptIds.length + index
       if (position === core.runner.restartAt) {
         core.rewind(sequence, 0)

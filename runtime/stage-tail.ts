@@ -1,9 +1,10 @@
 /** The last shard: samples, and tells head and client. */
 import { ClusterError } from '../protocol/errors.ts'
+import type { HopTiming } from '../protocol/hops.ts'
 import type { PeerId } from '../protocol/ids.ts'
 import type { FinishReason, Job, TokenFrame } from '../protocol/ring.ts'
 import { sampleToken } from '../core/text/sampler.ts'
-import type { StageCore } from './stage-core.ts'
+import type { HopsSoFar, StageCore } from './stage-core.ts'
 import type { Sequence } from './sequence.ts'
 import type { ShardOutput } from './shard-runner.ts'
 
@@ -14,7 +15,7 @@ export type TailPart = {
   readonly onJob: (sequence: Sequence, job: Job) => void
   /** Whether the token after the pass that ends here is the next one of the answer. */
   readonly samplesAt: (sequence: Sequence, end: number) => boolean
-  readonly sample: (sequence: Sequence, output: ShardOutput, end: number) => Promise<void>
+  readonly sample: (sequence: Sequence, output: ShardOutput, end: number, hops: HopsSoFar) => Promise<void>
   /** Keeps a pass until the job is here. */
   readonly waitForJob: (sequence: Sequence, run: () => void) => void
   /** Sends known tokens again; false when there are none from that index on. */
@@ -31,11 +32,11 @@ export function createTailPart(core: StageCore, nextLap: (token: TokenFrame) => 
   }
 
   /** One sampled id goes to the client and, as the next lap, to the head. `length` is what every KV cache holds now. */
-  function emit(sequence: Sequence, job: Job, tokenId: number, length: number): void {
+  function emit(sequence: Sequence, job: Job, tokenId: number, length: number, hops: readonly HopTiming[]): void {
     const index = sequence.answerIds.length
     if (!place.shard.first) sequence.answerIds.push(tokenId)
     const finish = finishOf(job, tokenId, index, length)
-    const token: TokenFrame = { ...base(sequence.id), type: 'token', index, tokenId, finish }
+    const token: TokenFrame = { ...base(sequence.id), type: 'token', index, tokenId, finish, hops }
     // The next lap waits for nothing; the client's token may cross the relay meanwhile.
     if (!finish && !place.shard.first) post(place.head.peerId, token)
     post(job.client, token)
@@ -56,12 +57,12 @@ export function createTailPart(core: StageCore, nextLap: (token: TokenFrame) => 
       for (const run of sequence.early.splice(0)) run()
     },
     samplesAt: ({ job, answerIds }, end) => job !== null && end === job.promptIds.length + answerIds.length,
-    sample: async (sequence, output, end) => {
+    sample: async (sequence, output, end, hops) => {
       const { job, answerIds, branch } = sequence
       if (output.type !== 'head' || !job) return
       const context = { promptIds: job.promptIds, generatedIds: answerIds, index: answerIds.length }
       const tokenId = await sampleToken(output.head, job.sampling, context)
-      if (core.sequences.get(sequence.id) === sequence && sequence.branch === branch) emit(sequence, job, tokenId, end)
+      if (core.sequences.get(sequence.id) === sequence && sequence.branch === branch) emit(sequence, job, tokenId, end, hops())
     },
     waitForJob: (sequence, run) => {
       if (sequence.early.push(run) > MAX_EARLY_SAMPLES)
@@ -69,7 +70,7 @@ export function createTailPart(core: StageCore, nextLap: (token: TokenFrame) => 
     },
     resend: (sequence, to, index) => {
       const tokens = sequence.answerIds.slice(index)
-      tokens.forEach((tokenId, i) => post(to, { ...base(sequence.id), type: 'token', index: index + i, tokenId, finish: null }))
+      tokens.forEach((tokenId, i) => post(to, { ...base(sequence.id), type: 'token', index: index + i, tokenId, finish: null, hops: [] }))
       return tokens.length > 0
     },
   }

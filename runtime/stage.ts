@@ -3,14 +3,14 @@
  * whoever misses a frame asks the one before for it: after a lost frame, and when a shard has a new owner.
  */
 import { ClusterError } from '../protocol/errors.ts'
-import type { Placement } from '../protocol/cluster.ts'
+import type { LapReport, Placement } from '../protocol/cluster.ts'
 import type { PeerId, SequenceId } from '../protocol/ids.ts'
 import type { ActivationFrame, AskFrame, ResumeFrame, RingFrame } from '../protocol/ring.ts'
 import { tailOf } from './output-log.ts'
 import type { RingPlace } from './ring-place.ts'
 import type { Sequence } from './sequence.ts'
 import type { ShardOutput, ShardRunner } from './shard-runner.ts'
-import { createStageCore, PREFILL_CHUNK_TOKENS, type StageOptions } from './stage-core.ts'
+import { createStageCore, PREFILL_CHUNK_TOKENS, type HopsSoFar, type StageOptions } from './stage-core.ts'
 import { createHeadPart } from './stage-head.ts'
 import { createTailPart } from './stage-tail.ts'
 
@@ -35,6 +35,8 @@ export type Stage = {
   readonly openSequences: () => number
   /** Milliseconds one layer takes for one decoded token, smoothed; null before the first. */
   readonly layerMs: () => number | null
+  /** Of the laps of one token that came back to this device as the head; null before the first. */
+  readonly laps: () => LapReport | null
   /** Tells the clients that this ring is given up. Sequences stay, for a newer placement to take over. */
   readonly retire: (reason: ClusterError) => void
   /** Frees every KV cache without a word: a newer placement goes on with what ran. */
@@ -53,9 +55,10 @@ export function createStage(options: StageOptions): Stage {
     sequence: Sequence,
     output: ShardOutput,
     pass: Pick<ActivationFrame, 'position' | 'count' | 'reach' | 'sample'>,
+    hops: HopsSoFar,
   ): Promise<void> {
-    if (output.type === 'hidden') core.pass(sequence, { ...pass, payload: output.bytes })
-    else await tail.sample(sequence, output, pass.position + pass.count)
+    if (output.type === 'hidden') core.pass(sequence, { ...pass, payload: output.bytes }, hops())
+    else await tail.sample(sequence, output, pass.position + pass.count, hops)
   }
 
   /** Asks whoever is before this shard in the lap for what it may have and this shard has not. */
@@ -85,7 +88,7 @@ export function createStage(options: StageOptions): Stage {
       ? ({ type: 'hidden', numberType: placement.handoff } as const)
       : ({ type: tail.samplesAt(sequence, end) ? 'head' : 'none' } as const)
     const pass = { position, count, reach, sample }
-    core.enqueue(sequence, { ...pass, input }, want, (output) => finishPass(sequence, output, pass))
+    core.enqueue(sequence, { ...pass, input, hops: frame.hops }, want, (output, hops) => finishPass(sequence, output, pass, hops))
   }
 
   function onResume(frame: ResumeFrame): void {
@@ -202,6 +205,7 @@ export function createStage(options: StageOptions): Stage {
     surrender: core.surrender,
     openSequences: () => sequences.size,
     layerMs: core.layerMs,
+    laps: head.laps,
     retire: (reason) => {
       for (const { id, client } of sequences.values())
         if (client) post(client, { ...base(id), type: 'failure', code: reason.code, message: reason.message })

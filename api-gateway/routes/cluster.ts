@@ -3,7 +3,7 @@ import { Router } from 'express'
 import { z } from 'zod'
 import { placementState, shardReport, shardState, type ClusterView } from '../../core/cluster/cluster-view.ts'
 import { qualitySchema, strategySchema } from '../../protocol/cluster.ts'
-import type { LinkPath, Placement, Quality, Shard, Strategy, WishState } from '../../protocol/cluster.ts'
+import type { LapReport, LinkPath, Placement, Quality, Shard, Strategy, WishState } from '../../protocol/cluster.ts'
 import { ClusterError } from '../../protocol/errors.ts'
 import { isModelId, type ModelId } from '../../protocol/ids.ts'
 import { parseFields } from '../dialects/openai-fields.ts'
@@ -56,6 +56,12 @@ function predictedLapMs(view: ClusterView, { shards }: Placement): number | null
   return shards.length === 0 || times.includes(null) ? null : times.reduce<number>((total, time) => total + (time ?? 0), 0)
 }
 
+/** What the head of the ring measured of its laps; null before the first. */
+const lapsOf = (view: ClusterView, { epoch, shards }: Placement): LapReport | null => {
+  const head = shards[0] && view.peers.get(shards[0].peerId)
+  return head?.status.laps.find((report) => report.epoch === epoch) ?? null
+}
+
 function shardJson(view: ClusterView, placement: Placement, shard: Shard): object {
   const report = shardReport(view, placement, shard)
   return {
@@ -65,6 +71,8 @@ function shardJson(view: ClusterView, placement: Placement, shard: Shard): objec
     heldBytes: report?.heldBytes ?? 0,
     // Null until the shard is ready: it is measured while weights are loaded.
     quantization: report?.quantization ?? null,
+    // Smoothed over laps of one token; null before the first.
+    timing: lapsOf(view, placement)?.stages[placement.shards.indexOf(shard)] ?? null,
   }
 }
 
@@ -99,8 +107,8 @@ export function clusterJson(view: ClusterView): object {
         warm: spare.endLayer > spare.startLayer && shardState(view, placement, spare) === 'ready',
       })),
       predictedLapMs: predictedLapMs(view, placement),
-      // Nobody measures whole laps yet; null says so.
-      observedLapMs: null,
+      observedLapMs: lapsOf(view, placement)?.lapMs ?? null,
+      observedLapP95Ms: lapsOf(view, placement)?.p95Ms ?? null,
       explanation: placement.explanation,
       problem: placement.problem,
     })),

@@ -1,6 +1,7 @@
 /** One answer on one placement: the job out, tokens in. Notices what is late, and when a newer ring can go on with it. */
 import { ClusterError } from '../../protocol/errors.ts'
 import type { Placement } from '../../protocol/cluster.ts'
+import type { HopTiming } from '../../protocol/hops.ts'
 import type { PeerId, SequenceId } from '../../protocol/ids.ts'
 import { encodeFrame, type FinishReason, type Job, type RingFrame } from '../../protocol/ring.ts'
 import { placementState } from '../cluster/cluster-view.ts'
@@ -10,7 +11,13 @@ import { eventQueue, type EventQueue } from './event-queue.ts'
 
 export type CompletionEvent =
   | { readonly type: 'progress'; readonly processed: number; readonly total: number }
-  | { readonly type: 'token'; readonly index: number; readonly tokenId: number; readonly finish: FinishReason | null }
+  | {
+      readonly type: 'token'
+      readonly index: number
+      readonly tokenId: number
+      readonly finish: FinishReason | null
+      readonly hops: readonly HopTiming[]
+    }
 
 /** What an attempt wakes up for. */
 export type Wake =
@@ -111,6 +118,6 @@ export async function* runAttempt(attempt: Attempt, job: Job, options: AttemptOp
     heardAt = actedAt = now()
     lateInARow = 0
     nextIndex += 1
-    yield { type: 'token', index: frame.index, tokenId: frame.tokenId, finish: frame.finish }
+    yield { type: 'token', index: frame.index, tokenId: frame.tokenId, finish: frame.finish, hops: frame.hops }
   }
 }

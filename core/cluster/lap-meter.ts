@@ -1,0 +1,57 @@
+/** What the head of a ring learns of its laps from the timings that come back with each token. */
+import type { LapReport, StageTiming } from '../../protocol/cluster.ts'
+import type { HopTiming } from '../../protocol/hops.ts'
+import { createSmoothed, type Smoothed } from './smoothed.ts'
+
+export type LapMeter = {
+  /** One lap of one token. Timings that do not cover the whole ring count for the lap alone. */
+  readonly add: (lapMs: number, hops: readonly HopTiming[]) => void
+  /** Null before the first lap. */
+  readonly report: () => LapReport | null
+}
+
+type Stage = { readonly [Part in keyof HopTiming]: Smoothed } & { readonly workMs: Smoothed }
+
+const createStage = (): Stage => ({
+  queueMs: createSmoothed(),
+  computeMs: createSmoothed(),
+  readBackMs: createSmoothed(),
+  sendMs: createSmoothed(),
+  workMs: createSmoothed(),
+})
+
+/** Microseconds are what frames carry. */
+const rounded = (ms: number | null): number => Math.round((ms ?? 0) * 1000) / 1000
+
+const timingOf = (stage: Stage): StageTiming => ({
+  queueMs: rounded(stage.queueMs.mean()),
+  computeMs: rounded(stage.computeMs.mean()),
+  readBackMs: rounded(stage.readBackMs.mean()),
+  sendMs: rounded(stage.sendMs.mean()),
+  p50Ms: rounded(stage.workMs.quantile(0.5)),
+  p95Ms: rounded(stage.workMs.quantile(0.95)),
+})
+
+/** @param shards of the ring, in order */
+export function createLapMeter(epoch: number, shards: number): LapMeter {
+  const stages = Array.from({ length: shards }, createStage)
+  const whole = createSmoothed()
+  let laps = 0
+  return {
+    add: (lapMs, hops) => {
+      laps += 1
+      whole.add(lapMs)
+      if (hops.length !== shards) return
+      for (const [i, hop] of hops.entries()) {
+        const stage = stages[i]
+        stage?.queueMs.add(hop.queueMs)
+        stage?.computeMs.add(hop.computeMs)
+        stage?.readBackMs.add(hop.readBackMs)
+        stage?.sendMs.add(hop.sendMs)
+        stage?.workMs.add(hop.computeMs + hop.readBackMs)
+      }
+    },
+    report: () =>
+      laps === 0 ? null : { epoch, laps, lapMs: rounded(whole.mean()), p95Ms: rounded(whole.quantile(0.95)), stages: stages.map(timingOf) },
+  }
+}
