@@ -16,9 +16,10 @@ function recordingEngine(canRewind: boolean): { engine: Engine<null>; runs: (rea
     canRewind,
     openCache: () => null,
     closeCache: () => undefined,
-    runLayers: (_cache, _hidden, { position, count }) => Promise.resolve(void runs.push([position, count])),
+    maxSegments: 1,
+    runLayers: ([segment]) => Promise.resolve(void (segment && runs.push([segment.span.position, segment.span.count]))),
     readHidden: () => Promise.resolve(new Uint8Array(0)),
-    runHead: unused,
+    runHeads: unused,
     runAllLogits: unused,
     dispose: () => Promise.resolve(),
   }

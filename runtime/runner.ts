@@ -1,11 +1,12 @@
 /** The part of a shard runner that no backend changes: sequences, positions, number formats, what is wanted. */
 import { asFloat32, asUint16 } from '../core/quant/stored.ts'
 import type { Quantization } from '../protocol/cluster.ts'
-import { ClusterError } from '../protocol/errors.ts'
+import { ClusterError, toClusterError } from '../protocol/errors.ts'
 import type { SequenceId } from '../protocol/ids.ts'
 import { embed, type EmbeddingTable } from './embedding.ts'
-import type { Engine, HiddenRows } from './engine.ts'
-import type { ShardInput, ShardOutput, ShardRun, ShardRunner } from './shard-runner.ts'
+import type { HeadOutput } from '../core/text/head-output.ts'
+import type { Engine, HiddenRows, Segment } from './engine.ts'
+import type { ShardInput, ShardOutput, ShardRun, ShardRunner, ShardWant } from './shard-runner.ts'
 
 export type RunnerOptions<Cache> = {
   readonly engine: Engine<Cache>
@@ -22,6 +23,15 @@ export type RunnerOptions<Cache> = {
   readonly isLast: boolean
 }
 
+/** A run that may go, and what the engine needs of it. */
+type Accepted<Cache> = {
+  readonly run: ShardRun
+  readonly state: Sequence<Cache>
+  /** Rows at its end of which logits are wanted. */
+  readonly logitRows: number
+  readonly segment: Segment<Cache>
+}
+
 type Sequence<Cache> = { readonly cache: Cache; readonly maxTokens: number; length: number }
 
 function rowsOf(input: ShardInput, count: number, { embedding, hiddenSize }: { embedding: EmbeddingTable | null; hiddenSize: number }): HiddenRows {
@@ -34,6 +44,14 @@ function rowsOf(input: ShardInput, count: number, { embedding, hiddenSize }: { e
   if (input.bytes.length !== expected)
     throw new ClusterError('malformed_frame', `hidden states of ${input.bytes.length} bytes; ${count} tokens take ${expected}`)
   return input.numberType === 'f16' ? { numberType: 'f16', halves: asUint16(input.bytes) } : { numberType: 'f32', values: asFloat32(input.bytes) }
+}
+
+function attempt<T>(make: () => T): T | ClusterError {
+  try {
+    return make()
+  } catch (thrown) {
+    return toClusterError(thrown)
+  }
 }
 
 export function createRunner<Cache>(options: RunnerOptions<Cache>): ShardRunner {
@@ -56,12 +74,60 @@ export function createRunner<Cache>(options: RunnerOptions<Cache>): ShardRunner 
     return state
   }
 
-  async function output({ want }: ShardRun): Promise<ShardOutput> {
-    if (want.type === 'none') return { type: 'none' }
-    if (want.type === 'hidden') return { type: 'hidden', bytes: await engine.readHidden(want.numberType) }
-    if (!options.isLast) throw new ClusterError('invalid_value', 'logits were asked of a shard without a head')
-    if (want.type === 'head') return { type: 'head', head: await engine.runHead() }
-    return { type: 'all-logits', logits: await engine.runAllLogits() }
+  function accept(run: ShardRun): Accepted<Cache> {
+    const { want } = run
+    const state = place(run)
+    if ((want.type === 'head' || want.type === 'heads' || want.type === 'all-logits') && !options.isLast)
+      throw new ClusterError('invalid_value', 'logits were asked of a shard without a head')
+    const logitRows = want.type === 'head' ? 1 : want.type === 'heads' ? want.rows : 0
+    if (logitRows > run.count) throw new ClusterError('invalid_value', `logits of ${logitRows} rows were asked of a run of ${run.count}`)
+    return { run, state, logitRows, segment: { cache: state.cache, hidden: rowsOf(run.input, run.count, options), span: run } }
+  }
+
+  /** One pass; outputs in the order of `accepted`. */
+  async function pass(accepted: readonly Accepted<Cache>[]): Promise<readonly ShardOutput[]> {
+    await engine.runLayers(accepted.map(({ segment }) => segment))
+    for (const { state, run } of accepted) {
+      run.onComputed?.()
+      state.length = run.position + run.count
+    }
+    const rows = accepted.flatMap(({ run, logitRows }, segment) =>
+      Array.from({ length: logitRows }, (_, i) => ({ segment, row: run.count - logitRows + i })),
+    )
+    const heads = rows.length > 0 ? [...(await engine.runHeads(rows))] : []
+    const outputs: ShardOutput[] = []
+    for (const [segment, { run, logitRows }] of accepted.entries()) outputs.push(await output(segment, run.want, heads.splice(0, logitRows)))
+    return outputs
+  }
+
+  async function output(segment: number, want: ShardWant, heads: readonly HeadOutput[]): Promise<ShardOutput> {
+    switch (want.type) {
+      case 'none':
+        return { type: 'none' }
+      case 'hidden':
+        return { type: 'hidden', bytes: await engine.readHidden(segment, want.numberType) }
+      case 'head': {
+        const [head] = heads
+        if (!head) throw new Error('a pass without its head')
+        return { type: 'head', head }
+      }
+      case 'heads':
+        return { type: 'heads', heads }
+      case 'all-logits':
+        return { type: 'all-logits', logits: await engine.runAllLogits(segment) }
+    }
+  }
+
+  async function runBatch(runs: readonly ShardRun[], deliver: (index: number, output: ShardOutput | ClusterError) => Promise<void>): Promise<void> {
+    for (let first = 0; first < runs.length; first += engine.maxSegments) {
+      const group = runs.slice(first, first + engine.maxSegments).map((run) => attempt(() => accept(run)))
+      const accepted = group.flatMap((one) => (one instanceof ClusterError ? [] : [one]))
+      const outputs = accepted.length > 0 ? [...(await pass(accepted).catch((thrown: unknown) => accepted.map(() => toClusterError(thrown))))] : []
+      for (const [i, one] of group.entries()) {
+        const result = one instanceof ClusterError ? one : outputs.shift()
+        if (result) await deliver(first + i, result)
+      }
+    }
   }
 
   function release(sequence: SequenceId): void {
@@ -84,13 +150,11 @@ export function createRunner<Cache>(options: RunnerOptions<Cache>): ShardRunner 
       sequences.set(sequence, { cache: engine.openCache(bounded), maxTokens: bounded, length: 0 })
     },
     run: async (run) => {
-      const state = place(run)
-      const rows = rowsOf(run.input, run.count, options)
-      await engine.runLayers(state.cache, rows, run)
-      run.onComputed?.()
-      state.length = run.position + run.count
-      return output(run)
+      const [output] = await pass([accept(run)])
+      if (!output) throw new Error('a pass without an output')
+      return output
     },
+    runBatch,
     release,
     openSequences: () => sequences.size,
     dispose: async () => {

@@ -1,3 +1,4 @@
+import type { ClusterError } from '../protocol/errors.ts'
 import type { Quantization } from '../protocol/cluster.ts'
 import type { SequenceId } from '../protocol/ids.ts'
 import type { HeadOutput } from '../core/text/head-output.ts'
@@ -11,10 +12,14 @@ export type ShardInput =
   /** Row-major [count, hiddenSize], little-endian; `bytes` may be unaligned. */
   | { readonly type: 'hidden'; readonly numberType: HandoffType; readonly bytes: Uint8Array }
 
-/** What to compute after the layers. `hidden` on all shards but the last; on the last `head` to sample or `none` for early prefill chunks; `all-logits` for conformance. */
+/**
+ * What to compute after the layers. `hidden` on all shards but the last; on the last `head` to sample after the last token, `heads`
+ * after each of the last `rows`, or `none` for early prefill chunks; `all-logits` for conformance.
+ */
 export type ShardWant =
   | { readonly type: 'hidden'; readonly numberType: HandoffType }
   | { readonly type: 'head' }
+  | { readonly type: 'heads'; readonly rows: number }
   | { readonly type: 'none' }
   | { readonly type: 'all-logits' }
 
@@ -34,6 +39,7 @@ export type ShardRun = {
 export type ShardOutput =
   | { readonly type: 'hidden'; readonly bytes: Uint8Array }
   | { readonly type: 'head'; readonly head: HeadOutput }
+  | { readonly type: 'heads'; readonly heads: readonly HeadOutput[] }
   /** Row-major [count, vocabSize]. */
   | { readonly type: 'all-logits'; readonly logits: Float32Array }
   | { readonly type: 'none' }
@@ -52,6 +58,12 @@ export type ShardRunner = {
   /** Creates the KV cache of a sequence at position 0, unless it has one. `maxTokens` bounds its length. @throws {ClusterError} not_enough_memory */
   readonly open: (sequence: SequenceId, maxTokens: number) => void
   readonly run: (run: ShardRun) => Promise<ShardOutput>
+  /**
+   * Runs of different sequences, in as few passes as the backend can: what each gives is what `run` would give it. Outputs are handed
+   * over in the order of `runs`, each as soon as it is there; the next pass waits for the one who takes them. A run that is refused
+   * fails by itself.
+   */
+  readonly runBatch: (runs: readonly ShardRun[], deliver: (index: number, output: ShardOutput | ClusterError) => Promise<void>) => Promise<void>
   /** Frees the KV cache. Unknown sequences are ignored. */
   readonly release: (sequence: SequenceId) => void
   /** Sequences that hold a KV cache now. */

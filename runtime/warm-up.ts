@@ -44,12 +44,9 @@ export async function warmUp<Cache>(engine: Engine<Cache>, { hiddenSize, isLast,
   const rows = probeRows(count, hiddenSize)
   const cache = engine.openCache(count)
   const run = async (start: number, end: number): Promise<Float32Array> => {
-    await engine.runLayers(
-      cache,
-      { numberType: 'f32', values: rows.subarray(start * hiddenSize, end * hiddenSize) },
-      { position: start, count: end - start, reach: count },
-    )
-    return asFloat32(await engine.readHidden('f32'))
+    const hidden = { numberType: 'f32', values: rows.subarray(start * hiddenSize, end * hiddenSize) } as const
+    await engine.runLayers([{ cache, hidden, span: { position: start, count: end - start, reach: count } }])
+    return asFloat32(await engine.readHidden(0, 'f32'))
   }
   try {
     const whole = await run(0, count)
@@ -66,8 +63,8 @@ export async function warmUp<Cache>(engine: Engine<Cache>, { hiddenSize, isLast,
       }
       start = end
     }
-    if (isLast) await (await engine.runHead()).readLogits()
-    else await engine.readHidden('f16')
+    if (!isLast) await engine.readHidden(0, 'f16')
+    else for (const head of await engine.runHeads([{ segment: 0, row: 0 }])) await head.readLogits()
   } finally {
     engine.closeCache(cache)
   }

@@ -6,8 +6,9 @@ import type { TokenSpan } from '../core/graph/span-inputs.ts'
 import type { ModelConfig } from '../core/model/config.ts'
 import { f16ToF32Array, f32ToF16Array } from '../core/quant/float16.ts'
 import { bytesOf } from '../core/quant/stored.ts'
+import type { HeadOutput } from '../core/text/head-output.ts'
 import { ClusterError } from '../protocol/errors.ts'
-import type { Engine, HiddenRows } from './engine.ts'
+import { onlySegment, type Engine, type HiddenRows } from './engine.ts'
 import type { Ort } from './ort.ts'
 import { pick, releaseGraphs, spanFeeds, type OpenedGraph, type OpenedShard } from './open-graph.ts'
 
@@ -73,21 +74,28 @@ export function wasmEngine({ ort, config, graphs }: WasmEngineOptions): Engine<W
 
   return {
     canRewind: states.every(growsWithTokens),
+    // A graph knows one past; and one row beside others would be computed by other kernels than alone.
+    maxSegments: 1,
     openCache: () => new Map(states.map((state) => [state.past, empty(state)])),
     closeCache: (cache) => cache.clear(),
-    runLayers: async (cache, hidden, span) => {
+    runLayers: async (segments) => {
+      const { cache, hidden, span } = onlySegment(segments)
       if (span.position === 0) for (const state of states) if (!growsWithTokens(state)) cache.set(state.past, empty(state))
       let values: Tensor = new ort.Tensor('float32', valuesOf(hidden), [1, span.count, hiddenSize])
       for (const graph of graphs.layers) values = await runGroup(graph, cache, values, span)
       rows = floatData(values)
     },
-    readHidden: (numberType) => {
+    readHidden: (_, numberType) => {
       const values = rows ?? noRows()
       return Promise.resolve(bytesOf(numberType === 'f16' ? f32ToF16Array(values) : values))
     },
-    runHead: async () => {
-      const logits = await runHead((rows ?? noRows()).slice(-hiddenSize))
-      return { vocabSize, shortlist: null, readLogits: () => Promise.resolve(logits) }
+    runHeads: async (wanted) => {
+      const heads: HeadOutput[] = []
+      for (const { row } of wanted) {
+        const logits = await runHead((rows ?? noRows()).slice(row * hiddenSize, (row + 1) * hiddenSize))
+        heads.push({ vocabSize, shortlist: null, readLogits: () => Promise.resolve(logits) })
+      }
+      return heads
     },
     runAllLogits: () => runHead(rows ?? noRows()),
     dispose: async () => {

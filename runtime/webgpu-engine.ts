@@ -8,10 +8,9 @@ import type { ModelConfig } from '../core/model/config.ts'
 import { f16ToF32Array, f32ToF16Array } from '../core/quant/float16.ts'
 import { asFloat32, asUint16, bytesOf } from '../core/quant/stored.ts'
 import type { HeadOutput } from '../core/text/head-output.ts'
-import type { TokenSpan } from '../core/graph/span-inputs.ts'
 import type { FloatType } from '../protocol/cluster.ts'
 import { ClusterError } from '../protocol/errors.ts'
-import type { Engine, HiddenRows } from './engine.ts'
+import { onlySegment, type Engine, type HiddenRows, type Segment, type SegmentRow } from './engine.ts'
 import { createGpuMemory, type GpuMemory, type GrowingBuffer } from './gpu-memory.ts'
 import { pick, releaseGraphs, spanFeeds, type OpenedShard, type SessionOptions } from './open-graph.ts'
 import type { Ort } from './ort.ts'
@@ -118,7 +117,8 @@ export function webgpuEngine(options: WebgpuEngineOptions): Engine<WebgpuCache> 
   const onGpu = (buffer: GPUBuffer, type: FloatType, dims: readonly number[]): Tensor =>
     ort.Tensor.fromGpuBuffer(buffer, { dataType: ORT_TYPE[type], dims })
 
-  async function runLayers(cache: WebgpuCache, hidden: HiddenRows, span: TokenSpan): Promise<void> {
+  async function runLayers(segments: readonly Segment<WebgpuCache>[]): Promise<void> {
+    const { cache, hidden, span } = onlySegment(segments)
     const { position, count: tokens } = span
     if (await cache.allocated) throw new ClusterError('not_enough_memory', 'the GPU has no memory left for the KV cache of another sequence')
     const rows = scratch.rows.atLeast(tokens * rowBytes)
@@ -175,8 +175,8 @@ export function webgpuEngine(options: WebgpuEngineOptions): Engine<WebgpuCache> 
     return memory.read(packed, elements * 2)
   }
 
-  async function runHead(): Promise<HeadOutput> {
-    const logits = await runHeadOver(count - 1, 1)
+  async function runHead(row: number): Promise<HeadOutput> {
+    const logits = await runHeadOver(row, 1)
     const size = Math.min(gpu.kernels.shortlistSize, vocabSize)
     const bytes = (2 * gpu.kernels.shortlistSize + 1) * 4
     const output = scratch.shortlist.atLeast(bytes)
@@ -196,6 +196,18 @@ export function webgpuEngine(options: WebgpuEngineOptions): Engine<WebgpuCache> 
     }
   }
 
+  async function runHeads(rows: readonly SegmentRow[]): Promise<readonly HeadOutput[]> {
+    const heads: HeadOutput[] = []
+    for (const { row } of rows) {
+      const head = await runHead(row)
+      if (rows.length === 1) return [head]
+      // The next row overwrites them.
+      const logits = await head.readLogits()
+      heads.push({ ...head, readLogits: () => Promise.resolve(logits) })
+    }
+    return heads
+  }
+
   async function runAllLogits(): Promise<Float32Array> {
     const all = new Float32Array(count * vocabSize)
     for (let start = 0; start < count; start += LOGIT_ROWS) {
@@ -207,13 +219,15 @@ export function webgpuEngine(options: WebgpuEngineOptions): Engine<WebgpuCache> 
 
   return {
     canRewind: graphs.layers.every(({ states }) => states.every(growsWithTokens)),
+    // A graph is bound to the buffers of one cache.
+    maxSegments: 1,
     openCache: (maxTokens) => openWebgpuCache(options, memory, maxTokens),
     closeCache: (cache) => {
       for (const buffer of cache.buffers) buffer.destroy()
     },
     runLayers,
-    readHidden,
-    runHead,
+    readHidden: (_, numberType) => readHidden(numberType),
+    runHeads,
     runAllLogits,
     dispose: async () => {
       await releaseGraphs(graphs)

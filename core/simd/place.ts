@@ -70,9 +70,20 @@ function floatBits(value: number): number {
   return bits[0] ?? 0
 }
 
+const wordsOf = (instructions: readonly Instruction[]): number =>
+  instructions.reduce((sum, { operation }) => sum + 2 + Object.keys(OPERATIONS[operation].words).length, 0)
+
 /** Words of a whole program, its end included. */
-export const codeWords = ({ instructions }: Program): number =>
-  instructions.reduce((sum, { operation }) => sum + 2 + Object.keys(OPERATIONS[operation].words).length, 1)
+export const codeWords = ({ instructions }: Program): number => wordsOf(instructions) + 1
+
+/** Words before the first instruction of an operation: from there on the rest of the program may be run by itself. */
+export const wordsBefore = ({ instructions }: Program, operation: Instruction['operation']): number =>
+  wordsOf(
+    instructions.slice(
+      0,
+      instructions.findIndex((instruction) => instruction.operation === operation),
+    ),
+  )
 
 export type Addresses = {
   readonly buffer: (buffer: Buffer) => number

@@ -12,7 +12,7 @@ export function sums(a: v128, b: v128, c: v128, d: v128): v128 {
 // @ts-ignore: decorator
 @inline
 export function sum(a: v128): f32 {
-  return f32x4.extract_lane(a, 0) + f32x4.extract_lane(a, 1) + (f32x4.extract_lane(a, 2) + f32x4.extract_lane(a, 3))
+  return f32x4.extract_lane(a, 0) + f32x4.extract_lane(a, 2) + (f32x4.extract_lane(a, 1) + f32x4.extract_lane(a, 3))
 }
 
 // exp(x) = 2^n · exp(r), |r| ≤ ln 2 / 2. Below -87.3 it is zero, above 88 it is exp(88); NaN stays NaN.

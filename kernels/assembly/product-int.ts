@@ -56,9 +56,9 @@ function fourByteRows(x: usize, w: usize, blocks: u32): v128 {
   return all
 }
 
-// One token against one row, in the lanes of the result.
-function byteRow(x: usize, w: usize, blocks: u32): v128 {
-  let all = f32x4.splat(0)
+// One token against one row.
+function byteRow(x: usize, w: usize, blocks: u32): f32 {
+  let all: f32 = 0
   let done: u32 = 0
   while (done < blocks) {
     const end = min(done + SEGMENT, blocks)
@@ -68,7 +68,7 @@ function byteRow(x: usize, w: usize, blocks: u32): v128 {
       x += BLOCK_BYTES
       w += 32
     }
-    all = f32x4.add(all, float(a))
+    all += laneSum(float(a))
   }
   return all
 }
@@ -82,7 +82,7 @@ function scaleOf(x: usize, blocks: u32): f32 {
 // @ts-ignore: decorator
 @inline
 function laneSum(v: v128): f32 {
-  return f32x4.extract_lane(v, 0) + f32x4.extract_lane(v, 1) + (f32x4.extract_lane(v, 2) + f32x4.extract_lane(v, 3))
+  return f32x4.extract_lane(v, 0) + f32x4.extract_lane(v, 2) + (f32x4.extract_lane(v, 1) + f32x4.extract_lane(v, 3))
 }
 
 // @ts-ignore: decorator
@@ -100,7 +100,7 @@ export function byteRowsOne(x: usize, w: usize, scales: usize, from: u32, to: u3
     if (bias) v = f32x4.add(v, v128.load(bias + (n << 2)))
     v128.store(y + (n << 2), v)
   }
-  for (; n < to; n++) put(y, n, laneSum(byteRow(x, w + n * step, blocks)) * load<f32>(scales + (n << 2)) * scale, bias)
+  for (; n < to; n++) put(y, n, byteRow(x, w + n * step, blocks) * (load<f32>(scales + (n << 2)) * scale), bias)
 }
 
 // Lanes: tokens. One row against four tokens.

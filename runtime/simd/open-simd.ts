@@ -9,7 +9,8 @@ import type { Engine } from '../engine.ts'
 import type { WeightReading } from '../external-data.ts'
 import { loadWeights, weightBytesToRead } from './load-weights.ts'
 import { placeShard, type ShardPrograms } from './place-shard.ts'
-import { simdEngine, type SimdCache } from './simd-engine.ts'
+import type { SimdCache } from './pass-rows.ts'
+import { simdEngine } from './simd-engine.ts'
 import type { SimdKernels } from './simd-kernels.ts'
 
 export type SimdShard = {

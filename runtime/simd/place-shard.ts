@@ -2,7 +2,7 @@
 import { FRAME_ROW_TABLE, ROW_BYTES } from '../../kernels/opcodes.ts'
 import { HEAD_ROWS } from '../../core/simd/held-bytes.ts'
 import { aligned, heldBytesOf } from '../../core/simd/held-matrix.ts'
-import { codeWords, encode, placeBuffers } from '../../core/simd/place.ts'
+import { codeWords, encode, placeBuffers, wordsBefore } from '../../core/simd/place.ts'
 import { weightBytes, type Buffer, type Program } from '../../core/simd/program.ts'
 import type { HeadProgram } from '../../core/simd/shard-program.ts'
 import type { PlacedWeight } from './load-weights.ts'
@@ -18,7 +18,12 @@ export type PlacedProgram = {
   readonly output: number
   readonly addressOf: (buffer: Buffer) => number
 }
-export type PlacedHead = PlacedProgram & { readonly shortlist: number; readonly shortlistSize: number }
+export type PlacedHead = PlacedProgram & {
+  /** Where the part of the code begins that makes the shortlist of the frame's last row out of logits that are there. */
+  readonly shortlistCode: number
+  readonly shortlist: number
+  readonly shortlistSize: number
+}
 export type PlacedShard = {
   readonly memory: SimdMemory
   readonly frame: number
@@ -48,6 +53,13 @@ function placeProgram(
   return { weights, program: { program, maxRows, code, addressOf, input: addressOf(input.buffer), output: addressOf(output.buffer) } }
 }
 
+const placeHead = ({ program, shortlist, shortlistSize }: HeadProgram, placed: PlacedProgram): PlacedHead => ({
+  ...placed,
+  shortlistCode: placed.code + 4 * wordsBefore(program, 'shortlist'),
+  shortlist: placed.addressOf(shortlist),
+  shortlistSize,
+})
+
 export type PlaceOptions = Pick<SimdKernels, 'threads' | 'maxBytes'>
 export type ShardPrograms = { readonly body: Program; readonly head: HeadProgram | null }
 
@@ -63,6 +75,6 @@ export function placeShard({ body, head }: ShardPrograms, contextLength: number,
   const frame = memory.reserve(frameBytes)
   const [first, last] = programs.map((one) => placeProgram(memory, one))
   if (!first) throw new Error('a shard without a program')
-  const placedHead = head && last ? { ...last.program, shortlist: last.program.addressOf(head.shortlist), shortlistSize: head.shortlistSize } : null
+  const placedHead = head && last ? placeHead(head, last.program) : null
   return { memory, frame, weights: [...first.weights, ...(last && head ? last.weights : [])], body: first.program, head: placedHead }
 }

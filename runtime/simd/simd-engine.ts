@@ -1,17 +1,14 @@
 /** Layers and head on our kernels: a pass writes its rows into the memory, runs a program, and reads the rows that left it. */
-import { cacheBytes, frequenciesFor, strideOf } from '../../core/simd/program.ts'
-import type { TokenSpan } from '../../core/graph/span-inputs.ts'
+import { cacheBytes, strideOf } from '../../core/simd/program.ts'
 import { f16ToF32Array, f32ToF16Array } from '../../core/quant/float16.ts'
 import { bytesOf } from '../../core/quant/stored.ts'
 import type { HeadOutput } from '../../core/text/head-output.ts'
 import { ClusterError } from '../../protocol/errors.ts'
-import { FRAME_ROW_TABLE, FRAME_ROWS, ROW_BYTES } from '../../kernels/opcodes.ts'
-import type { Engine, HiddenRows } from '../engine.ts'
+import type { Engine, HiddenRows, Segment, SegmentRow } from '../engine.ts'
+import { rowsOf, writeFrame, writeRotations, type PassRow, type SimdCache } from './pass-rows.ts'
 import type { PlacedHead, PlacedProgram } from './place-shard.ts'
 import type { SimdMemory } from './simd-memory.ts'
 import type { RunProgram } from './thread-loop.ts'
-
-export type SimdCache = { readonly address: number; readonly maxTokens: number }
 
 export type SimdEngineOptions = {
   readonly memory: SimdMemory
@@ -22,24 +19,6 @@ export type SimdEngineOptions = {
   readonly body: PlacedProgram
   readonly head: PlacedHead | null
   readonly release: () => void
-}
-
-/** cos and sin for the positions of a pass. */
-function writeRotations({ program, addressOf }: PlacedProgram, floats: Float32Array, { position, count, reach }: TokenSpan): void {
-  for (const { rope, cos, sin } of program.rotations) {
-    const inverseFrequencies = frequenciesFor(rope, reach)
-    const { magnitude } = rope
-    const pairs = inverseFrequencies.length
-    const [cosAt, sinAt] = [addressOf(cos) / 4, addressOf(sin) / 4]
-    for (let row = 0; row < count; row++) {
-      for (let i = 0; i < pairs; i++) {
-        // The reference multiplies in f32: the angle of a far position is rounded before cos and sin are taken.
-        const angle = Math.fround((position + row) * (inverseFrequencies[i] ?? 0))
-        floats[cosAt + row * pairs + i] = Math.cos(angle) * magnitude
-        floats[sinAt + row * pairs + i] = Math.sin(angle) * magnitude
-      }
-    }
-  }
 }
 
 const valuesOf = (hidden: HiddenRows): Float32Array => (hidden.numberType === 'f32' ? hidden.values : f16ToF32Array(hidden.halves))
@@ -65,76 +44,105 @@ export function simdEngine(options: SimdEngineOptions): Engine<SimdCache> {
   const { memory, run, hiddenSize, vocabSize, frame, body, head } = options
   const stride = strideOf(hiddenSize) / 4
   let rows = new Float32Array(body.maxRows * hiddenSize)
-  let count = 0
+  /** First row of each segment of the last pass, and behind them the end. */
+  let starts: readonly number[] = [0]
 
-  function writeFrame(cache: SimdCache | null, position: number, rowCount: number): void {
-    const words = memory.words()
-    words[frame / 4 + FRAME_ROWS] = rowCount
-    for (let row = 0; row < rowCount; row++) {
-      const at = (frame + FRAME_ROW_TABLE + row * ROW_BYTES) / 4
-      words[at] = cache?.address ?? 0
-      words[at + 1] = cache?.maxTokens ?? 0
-      words[at + 2] = position + row
-    }
+  /** The rows of all segments behind each other; the last pass of them is the next one's past, as in a prompt's chunks. */
+  async function runLayers(segments: readonly Segment<SimdCache>[]): Promise<void> {
+    const passRows = rowsOf(segments)
+    if (rows.length < passRows.length * hiddenSize) rows = new Float32Array(passRows.length * hiddenSize)
+    starts = segments.reduce<number[]>((ends, { span }) => [...ends, (ends.at(-1) ?? 0) + span.count], [0])
+    segments.forEach(({ hidden, span }, i) => rows.set(valuesOf(hidden).subarray(0, span.count * hiddenSize), (starts[i] ?? 0) * hiddenSize))
+    for (let first = 0; first < passRows.length; first += body.maxRows) runBody(first, passRows.slice(first, first + body.maxRows))
   }
 
-  async function runLayers(cache: SimdCache, hidden: HiddenRows, { position, count: tokens, reach }: TokenSpan): Promise<void> {
-    const values = valuesOf(hidden)
-    if (rows.length < tokens * hiddenSize) rows = new Float32Array(tokens * hiddenSize)
-    for (let first = 0; first < tokens; first += body.maxRows) {
-      const passRows = Math.min(body.maxRows, tokens - first)
-      copyRows(values, first * hiddenSize, hiddenSize, memory.floats(), body.input / 4, stride, passRows, hiddenSize)
-      writeFrame(cache, position + first, passRows)
-      writeRotations(body, memory.floats(), { position: position + first, count: passRows, reach })
-      run(body.code)
-      copyRows(memory.floats(), body.output / 4, stride, rows, first * hiddenSize, hiddenSize, passRows, hiddenSize)
-    }
-    count = tokens
+  /** In place: rows from `first` on go in, and what left the last layer takes their place. */
+  function runBody(first: number, passRows: readonly PassRow[]): void {
+    copyRows(rows, first * hiddenSize, hiddenSize, memory.floats(), body.input / 4, stride, passRows.length, hiddenSize)
+    writeFrame(memory.words(), frame, passRows)
+    writeRotations(body, memory.floats(), passRows)
+    run(body.code)
+    copyRows(memory.floats(), body.output / 4, stride, rows, first * hiddenSize, hiddenSize, passRows.length, hiddenSize)
   }
 
-  /** Rows [start, start + rowCount) of the last pass through norm and head. */
-  async function runHeadOver(start: number, rowCount: number): Promise<PlacedHead> {
+  function rangeOf(segment: number): { readonly start: number; readonly end: number } {
+    const [start, end] = [starts[segment], starts[segment + 1]]
+    if (start === undefined || end === undefined) throw new Error(`no rows of segment ${segment}: runLayers comes first`)
+    return { start, end }
+  }
+
+  /** So many rows of the last pass, at most `maxRows` of the head, through norm and head. */
+  function runHeadOver(indices: readonly number[]): PlacedHead {
     if (!head) throw new ClusterError('invalid_value', 'this shard has no head')
-    if (count === 0) throw new Error('no rows: runLayers comes first')
-    copyRows(rows, start * hiddenSize, hiddenSize, memory.floats(), head.input / 4, stride, rowCount, hiddenSize)
-    writeFrame(null, 0, rowCount)
+    for (const [i, row] of indices.entries())
+      copyRows(rows, row * hiddenSize, hiddenSize, memory.floats(), head.input / 4 + i * stride, stride, 1, hiddenSize)
+    writeFrame(memory.words(), frame, Array<null>(indices.length).fill(null))
     run(head.code)
     return head
   }
 
-  function headOutput(placed: PlacedHead): HeadOutput {
-    const { shortlist, shortlistSize, output } = placed
+  /** Of the last of `count` rows whose logits are there. */
+  function readShortlist({ shortlist, shortlistSize }: PlacedHead): NonNullable<HeadOutput['shortlist']> {
     const found = memory.words()[shortlist / 4] ?? 0
     const ids = Int32Array.from(memory.words().subarray(shortlist / 4 + 1, shortlist / 4 + 1 + found))
     const start = shortlist / 4 + 1 + shortlistSize
     const logits = memory.floats().slice(start, start + found)
     const [largest = NaN, sum = NaN] = memory.floats().subarray(start + shortlistSize)
-    return {
-      vocabSize,
-      shortlist: { ids, logits, logSumExp: largest + Math.log(sum) },
-      readLogits: () => Promise.resolve(memory.floats().slice(output / 4, output / 4 + vocabSize)),
+    return { ids, logits, logSumExp: largest + Math.log(sum) }
+  }
+
+  /** @param isKept whether the logits stay where they are until the next pass */
+  function headOutputs(indices: readonly number[], isKept: boolean): HeadOutput[] {
+    const placed = runHeadOver(indices)
+    const outputs: HeadOutput[] = []
+    for (let i = indices.length - 1; i >= 0; i--) {
+      // The program itself has ranked the last row; any other one is the last of a pass that ends with it.
+      if (i < indices.length - 1) {
+        writeFrame(memory.words(), frame, Array<null>(i + 1).fill(null))
+        run(placed.shortlistCode)
+      }
+      const start = (placed.output + i * strideOf(vocabSize)) / 4
+      const read = (): Float32Array => memory.floats().slice(start, start + vocabSize)
+      const logits = isKept ? null : read()
+      outputs.unshift({ vocabSize, shortlist: readShortlist(placed), readLogits: () => Promise.resolve(logits ?? read()) })
     }
+    return outputs
+  }
+
+  async function runHeads(wanted: readonly SegmentRow[]): Promise<readonly HeadOutput[]> {
+    const indices = wanted.map(({ segment, row }) => rangeOf(segment).start + row)
+    const most = head?.maxRows ?? indices.length
+    const outputs: HeadOutput[] = []
+    for (let first = 0; first < indices.length; first += most)
+      outputs.push(...headOutputs(indices.slice(first, first + most), first + most >= indices.length))
+    return outputs
+  }
+
+  async function runAllLogits(segment: number): Promise<Float32Array> {
+    const { start, end } = rangeOf(segment)
+    const logits = new Float32Array((end - start) * vocabSize)
+    const most = head?.maxRows ?? end - start
+    for (let first = start; first < end; first += most) {
+      const indices = Array.from({ length: Math.min(most, end - first) }, (_, i) => first + i)
+      const { output } = runHeadOver(indices)
+      copyRows(memory.floats(), output / 4, strideOf(vocabSize) / 4, logits, (first - start) * vocabSize, vocabSize, indices.length, vocabSize)
+    }
+    return logits
   }
 
   return {
     canRewind: body.program.cache.fixedBytes === 0,
+    maxSegments: Infinity,
     openCache: (maxTokens) => ({ address: memory.allocate(cacheBytes(body.program, maxTokens)), maxTokens }),
     closeCache: ({ address }) => memory.free(address),
     runLayers,
-    readHidden: (numberType) => {
-      const values = rows.slice(0, count * hiddenSize)
+    readHidden: (segment, numberType) => {
+      const { start, end } = rangeOf(segment)
+      const values = rows.slice(start * hiddenSize, end * hiddenSize)
       return Promise.resolve(bytesOf(numberType === 'f16' ? f32ToF16Array(values) : values))
     },
-    runHead: async () => headOutput(await runHeadOver(count - 1, 1)),
-    runAllLogits: async () => {
-      const logits = new Float32Array(count * vocabSize)
-      for (let first = 0; first < count; first += head?.maxRows ?? count) {
-        const passRows = Math.min(head?.maxRows ?? count, count - first)
-        const { output } = await runHeadOver(first, passRows)
-        copyRows(memory.floats(), output / 4, strideOf(vocabSize) / 4, logits, first * vocabSize, vocabSize, passRows, vocabSize)
-      }
-      return logits
-    },
+    runHeads,
+    runAllLogits,
     dispose: () => {
       options.release()
       return Promise.resolve()

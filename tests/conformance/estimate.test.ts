@@ -39,7 +39,7 @@ async function cacheBytes(source: ModelSource, model: ModelDescription, range: {
   const engine = wasmEngine({ ort, config: model.config, graphs: opened })
   const cache = engine.openCache(CONTEXT)
   const values = Float32Array.from({ length: CONTEXT * model.config.hiddenSize }, (_, i) => Math.sin(i))
-  await engine.runLayers(cache, { numberType: 'f32', values }, { position: 0, count: CONTEXT, reach: CONTEXT })
+  await engine.runLayers([{ cache, hidden: { numberType: 'f32', values }, span: { position: 0, count: CONTEXT, reach: CONTEXT } }])
   const bytes = [...cache.values()].reduce((sum, tensor) => sum + (ArrayBuffer.isView(tensor.data) ? tensor.data.byteLength : NaN), 0)
   await engine.dispose()
   return bytes

@@ -2,7 +2,7 @@
 import { attend } from '../../kernels/reference/attention.ts'
 import type { KernelCaller, Random, Row } from './simd-call.ts'
 import { extreme, pick, uneven, whole } from './simd-inputs.ts'
-import type { Worst } from './simd-sweep.ts'
+import { ALONE, differences, type Worst } from './simd-worst.ts'
 
 type Sequence = { readonly cache: number; readonly capacity: number; readonly keys: Float32Array[]; readonly values: Float32Array[] }
 type Shape = {
@@ -77,8 +77,14 @@ export function attendCall(caller: KernelCaller, random: Random, isExtreme: bool
     const scoresStride = 4 * Math.max(...sequences.map(({ capacity }) => capacity))
     const words = { q: caller.floats(q), qStride: 4 * heads * keyDim, ...shape, ...options, sinks: sinks ? caller.floats(sinks) : 0 }
     const scores = caller.buffer(4 * scoresStride)
-    caller.call('attend', { ...words, y, yStride: 4 * heads * valueDim, scores, scoresStride, scoresPart: 4 * scoresStride }, table)
-    if (!isExtreme) compare(caller.readFloats(y, table.length * heads * valueDim), q, table, of, { shape, options, sinks }, worst)
+    const rest = { yStride: 4 * heads * valueDim, scores, scoresStride, scoresPart: 4 * scoresStride }
+    caller.call('attend', { ...words, ...rest, y }, table)
+    if (isExtreme) continue
+    const results = caller.readFloats(y, table.length * heads * valueDim)
+    compare(results, q, table, of, { shape, options, sinks }, worst)
+    for (const [i, row] of table.entries())
+      caller.call('attend', { ...words, ...rest, q: words.q + i * words.qStride, y: y + i * rest.yStride }, [row])
+    worst(ALONE, differences(results, caller.readFloats(y, results.length)), 0)
   }
 }
 

@@ -3,7 +3,7 @@ import * as code from '../../kernels/opcodes.ts'
 import { largestOf, logSumExp, route } from '../../kernels/reference/choice.ts'
 import { rowsWithoutCache, type KernelCaller, type Random } from './simd-call.ts'
 import { extreme, pick, uneven, whole } from './simd-inputs.ts'
-import type { Worst } from './simd-sweep.ts'
+import type { Worst } from './simd-worst.ts'
 
 export function routeCall(caller: KernelCaller, random: Random, isExtreme: boolean, worst: Worst): void {
   const groups = random() < 0.4 ? whole(random, 2, 4) : 0

@@ -3,7 +3,7 @@ import * as code from '../../kernels/opcodes.ts'
 import { activation, convolution, mapped, norm, rotate } from '../../kernels/reference/elementwise.ts'
 import { rowsWithoutCache, type KernelCaller, type Random } from './simd-call.ts'
 import { extreme, pick, uneven, whole } from './simd-inputs.ts'
-import type { Worst } from './simd-sweep.ts'
+import type { Worst } from './simd-worst.ts'
 
 const values = (random: Random, count: number, isExtreme: boolean): Float32Array => (isExtreme ? extreme(random, count) : uneven(random, count))
 

@@ -5,7 +5,7 @@ import { f16ToF32Array, bf16ToF32Array } from '../../core/quant/float16.ts'
 import { HELD_CODES, isInteger, rowBytes, scalesPerRow, type Held } from '../../core/simd/held-matrix.ts'
 import { rowsWithoutCache, type KernelCaller, type Random } from './simd-call.ts'
 import { extreme, pick, uneven, whole } from './simd-inputs.ts'
-import type { Worst } from './simd-sweep.ts'
+import { ALONE, differences, type Worst } from './simd-worst.ts'
 
 const HELDS = ['f32', 'f16', 'bf16', 'int8-rows', 'int8-blocks', 'int8-blocks16', 'int4-blocks'] as const satisfies readonly Held[]
 const WIDTHS = [1, 3, 16, 31, 32, 33, 48, 64, 96, 100, 256, 576] as const
@@ -75,10 +75,13 @@ export function productCall(caller: KernelCaller, random: Random, isExtreme: boo
   const bias = random() < 0.5 ? uneven(random, n) : null
   const [address, xStride] = input(caller, held, x, rows, k)
   const y = caller.buffer(4 * rows * n)
-  const words = { held: HELD_CODES[held], x: address, xStride, weight: caller.bytes(bytes), scales: isInteger(held) ? caller.floats(scales) : 0 }
-  caller.call('product', { ...words, n, k, bias: bias ? caller.floats(bias) : 0, y, yStride: 4 * n }, rowsWithoutCache(rows))
+  const matrix = { held: HELD_CODES[held], weight: caller.bytes(bytes), scales: isInteger(held) ? caller.floats(scales) : 0 }
+  const words = { ...matrix, x: address, xStride, n, k, bias: bias ? caller.floats(bias) : 0, y, yStride: 4 * n }
+  caller.call('product', words, rowsWithoutCache(rows))
   if (isExtreme) return
   const results = caller.readFloats(y, rows * n)
+  for (let row = 0; row < rows; row++) caller.call('product', { ...words, x: address + row * xStride, y: y + 4 * row * n }, rowsWithoutCache(1))
+  worst(ALONE, differences(results, caller.readFloats(y, rows * n)), 0)
   for (let row = 0; row < rows; row++) {
     const own = x.subarray(row * k, (row + 1) * k)
     for (const [i, w] of weights.entries()) {
@@ -101,30 +104,32 @@ export function expertCall(caller: KernelCaller, random: Random, isExtreme: bool
   const bias = random() < 0.5 ? uneven(random, n * experts) : null
   const [address, xStride] = input(caller, held, x, rows, k)
   const y = caller.buffer(4 * tokens * chosen * n)
-  caller.call(
-    'expertProduct',
-    {
-      held: HELD_CODES[held],
-      x: address,
-      xStride,
-      weight: caller.bytes(bytes),
-      scales: isInteger(held) ? caller.floats(scales) : 0,
-      n,
-      k,
-      bias: bias ? caller.floats(bias) : 0,
-      y,
-      yStride: 4 * n,
-      choice: caller.bytes(new Uint8Array(ids.buffer)),
-      chosen,
-      experts,
-      fromSlots: fromSlots ? 1 : 0,
-      matrixBytes: n * rowBytes(held, k),
-      scaleBytes: 4 * n * scalesPerRow(held, k),
-    },
-    rowsWithoutCache(tokens),
-  )
+  const words = {
+    held: HELD_CODES[held],
+    x: address,
+    xStride,
+    weight: caller.bytes(bytes),
+    scales: isInteger(held) ? caller.floats(scales) : 0,
+    n,
+    k,
+    bias: bias ? caller.floats(bias) : 0,
+    y,
+    yStride: 4 * n,
+    choice: caller.bytes(new Uint8Array(ids.buffer)),
+    chosen,
+    experts,
+    fromSlots: fromSlots ? 1 : 0,
+    matrixBytes: n * rowBytes(held, k),
+    scaleBytes: 4 * n * scalesPerRow(held, k),
+  }
+  caller.call('expertProduct', words, rowsWithoutCache(tokens))
   if (isExtreme) return
   const results = caller.readFloats(y, tokens * chosen * n)
+  for (let token = 0; token < tokens; token++) {
+    const own = { x: address + token * (fromSlots ? chosen : 1) * xStride, choice: words.choice + 4 * token * chosen, y: y + 4 * token * chosen * n }
+    caller.call('expertProduct', { ...words, ...own }, rowsWithoutCache(1))
+  }
+  worst(ALONE, differences(results, caller.readFloats(y, results.length)), 0)
   for (const [slot, expert] of ids.entries()) {
     const row = fromSlots ? slot : Math.floor(slot / chosen)
     const own = x.subarray(row * k, (row + 1) * k)

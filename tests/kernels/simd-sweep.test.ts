@@ -14,4 +14,5 @@ test(`${CALLS} random kernel calls hold their bounds, end whatever they are fed,
   )
   expect(Object.keys(worst).filter((name) => name.includes('product')).length).toBe(14)
   expect(worst['product f32']).toBeGreaterThan(0)
+  expect(worst['rows alone']).toBe(0)
 })

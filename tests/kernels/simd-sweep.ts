@@ -4,9 +4,8 @@ import { createCaller, seededRandom, type KernelCaller, type Random } from './si
 import { combineCall, routeCall, shortlistCall } from './simd-choices.ts'
 import { activateCall, addCall, convolveCall, mapCall, normCall, rotateCall } from './simd-elements.ts'
 import { expertCall, productCall } from './simd-products.ts'
+import type { Worst } from './simd-worst.ts'
 
-/** Takes an error and the bound that must hold it. */
-export type Worst = (name: string, error: number, bound: number) => void
 type Call = (caller: KernelCaller, random: Random, isExtreme: boolean, worst: Worst) => void
 
 const CALLS: readonly Call[] = [

@@ -131,7 +131,7 @@ export function createSimCluster(options: SimOptions): SimCluster {
     const wait = (ms: number): Promise<void> => new Promise((resolve) => void peer.clock.timer(ms, resolve))
     const pace = {
       load: (layers: number) => wait(LOAD_MS.shard + LOAD_MS.layer * layers),
-      run: (layers: number, tokens: number) => wait(layers * tokens * layerMs * device.slowness * (tokens > 1 ? 0.2 : 1)),
+      run: (layers: number, tokens: number) => wait(layers * layerMs * device.slowness * Math.max(1, 0.2 * tokens)),
     }
     const shards = toyShards(pace, options.restartAt ?? null)
     peer.network.setCapabilities(capabilities)

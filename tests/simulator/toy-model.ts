@@ -4,10 +4,11 @@
  */
 import { quantizationOf } from '../../core/graph/fidelity.ts'
 import type { ModelSizing } from '../../core/cluster/sizing.ts'
-import { ClusterError } from '../../protocol/errors.ts'
+import type { HeadOutput } from '../../core/text/head-output.ts'
+import { ClusterError, toClusterError } from '../../protocol/errors.ts'
 import type { SequenceId } from '../../protocol/ids.ts'
 import type { ShardFetcher, ShardLoader } from '../../runtime/shard-store.ts'
-import type { ShardRun, ShardRunner } from '../../runtime/shard-runner.ts'
+import type { ShardOutput, ShardRun, ShardRunner } from '../../runtime/shard-runner.ts'
 
 export const TOY_VOCAB = 251
 export const TOY_LAYERS = 8
@@ -144,21 +145,21 @@ function toyRunner(
     },
     run: async (run) => {
       await pace.run(endLayer - startLayer, run.count)
-      if (restartAt !== null && run.reach > restartAt) {
-        if (run.position === 0) anew.add(run.sequence)
-        if (!anew.has(run.sequence)) throw new Error(`a pass that reaches ${run.reach} goes on with what was rotated otherwise`)
-      }
-      const rows = runLayers(run)
-      const logits = (): Float32Array => logitsOf(rows.at(-1) ?? [])
-      switch (run.want.type) {
-        case 'hidden':
-          return { type: 'hidden', bytes: new Uint8Array(Float32Array.from(rows.flat()).buffer) }
-        case 'head':
-          return { type: 'head', head: { vocabSize: TOY_VOCAB, shortlist: null, readLogits: async () => logits() } }
-        case 'none':
-          return { type: 'none' }
-        case 'all-logits':
-          return { type: 'all-logits', logits: Float32Array.from(rows.flatMap((row) => [...logitsOf(row)])) }
+      return compute(run)
+    },
+    runBatch: async (runs, deliver) => {
+      await pace.run(
+        endLayer - startLayer,
+        runs.reduce((sum, { count }) => sum + count, 0),
+      )
+      for (const [i, run] of runs.entries()) {
+        let output: ShardOutput | ClusterError
+        try {
+          output = compute(run)
+        } catch (thrown) {
+          output = toClusterError(thrown)
+        }
+        await deliver(i, output)
       }
     },
     release: (sequence) => void sequences.delete(sequence),
@@ -167,5 +168,26 @@ function toyRunner(
       disposed = true
     },
     disposed: () => disposed,
+  }
+
+  function compute(run: ShardRun): ShardOutput {
+    if (restartAt !== null && run.reach > restartAt) {
+      if (run.position === 0) anew.add(run.sequence)
+      if (!anew.has(run.sequence)) throw new Error(`a pass that reaches ${run.reach} goes on with what was rotated otherwise`)
+    }
+    const rows = runLayers(run)
+    const headOf = (row: readonly number[]): HeadOutput => ({ vocabSize: TOY_VOCAB, shortlist: null, readLogits: async () => logitsOf(row) })
+    switch (run.want.type) {
+      case 'hidden':
+        return { type: 'hidden', bytes: new Uint8Array(Float32Array.from(rows.flat()).buffer) }
+      case 'head':
+        return { type: 'head', head: headOf(rows.at(-1) ?? []) }
+      case 'heads':
+        return { type: 'heads', heads: rows.slice(-run.want.rows).map(headOf) }
+      case 'none':
+        return { type: 'none' }
+      case 'all-logits':
+        return { type: 'all-logits', logits: Float32Array.from(rows.flatMap((row) => [...logitsOf(row)])) }
+    }
   }
 }
