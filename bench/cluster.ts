@@ -67,14 +67,14 @@ function readyPlacement(view: ClusterView, model: ModelId, tabs: number): Placem
 
 type Count = Pick<Wish, 'minDevices' | 'maxDevices'>
 
-function wish(network: Network, model: ModelId, source: string, count: Count): void {
+function wish(network: Network, model: ModelId, source: string, count: Count, contextLength = CONTEXT_TOKENS): void {
   network.wish({
     model,
     source,
     strategy: 'memory-weighted',
     quality: 'balanced',
     ...count,
-    contextLength: CONTEXT_TOKENS,
+    contextLength,
     localDevice: 'withdraw',
     state: 'serve',
   })
@@ -87,8 +87,8 @@ export function wishFor(network: Network, { name }: BenchModel, as: string, coun
 }
 
 /** Resolves when `tabs` devices serve what lies at `source`. */
-export async function wishRing(network: Network, model: ModelId, source: string, tabs: number): Promise<BenchRing> {
-  wish(network, model, source, { minDevices: tabs, maxDevices: tabs })
+export async function wishRing(network: Network, model: ModelId, source: string, tabs: number, contextTokens?: number): Promise<BenchRing> {
+  wish(network, model, source, { minDevices: tabs, maxDevices: tabs }, contextTokens)
   const placement = await awaitView(network, `a ring of ${tabs} for ${model}`, (view) => readyPlacement(view, model, tabs))
   return { model, tabs, placement }
 }

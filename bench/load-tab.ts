@@ -5,13 +5,15 @@ import { deviceFlags } from '../scripts/headless-devices.ts'
 import { openPlainTab } from './plain-browser.ts'
 import { watchMemory, type MemoryWatch } from './process-memory.ts'
 
-export type LoadTabOptions = {
+type Contribution = {
   readonly url: string
-  readonly chromiumPath: string
   readonly backend: Backend
   readonly weights: WeightFormat | 'auto'
+  /** Default 1. */
+  readonly threads?: number
   readonly memoryMiB: number
 }
+export type LoadTabOptions = Contribution & { readonly chromiumPath: string }
 
 /** What the page's main thread went through since the last call, in milliseconds. */
 const standstillSchema = z.object({ longestTaskMs: z.number(), longestFrameGapMs: z.number() })
@@ -48,15 +50,16 @@ const TAKE_STANDSTILL = `(() => {
 /** https://developer.mozilla.org/docs/Web/API/Performance/measureUserAgentSpecificMemory */
 const MEASURE = 'performance.measureUserAgentSpecificMemory().then(({ bytes }) => bytes)'
 
-function addressOf({ url, backend, weights, memoryMiB }: LoadTabOptions): string {
-  const query = { auto: '1', name: 'Bench', backend, weights, threads: '1', memory: String(memoryMiB) }
+/** Address of a page that lends at once. */
+export function contributeAddress({ url, backend, weights, threads = 1, memoryMiB }: Contribution): string {
+  const query = { auto: '1', name: 'Bench', backend, weights, threads: String(threads), memory: String(memoryMiB) }
   return `${url}/contribute?${new URLSearchParams(query)}`
 }
 
 export async function openLoadTab(options: LoadTabOptions): Promise<LoadTab> {
   const tab = await openPlainTab(options.chromiumPath, deviceFlags(), WATCH_STANDSTILL)
   const memory = watchMemory(tab.pid)
-  await tab.navigate(addressOf(options))
+  await tab.navigate(contributeAddress(options))
   return {
     memory,
     version: tab.version,

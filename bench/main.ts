@@ -9,7 +9,8 @@ import { benchLoad } from './load.ts'
 import { BENCH_MODELS, SINGLE_MODELS, type BenchModel } from './models.ts'
 import { renderTable, surroundings, type BenchReport } from './report.ts'
 import { benchRing } from './ring.ts'
-import { benchSingle } from './single.ts'
+import { benchSingle, CONTENDERS } from './single.ts'
+import { FIGURES } from './single-figures.ts'
 
 const OPTIONS = {
   json: { type: 'string' },
@@ -25,11 +26,14 @@ const OPTIONS = {
   cuts: { type: 'string', default: '10' },
   seed: { type: 'string', default: '1' },
   threads: { type: 'string', default: '1' },
+  peers: { type: 'string' },
+  contender: { type: 'string', multiple: true },
+  figures: { type: 'string', default: FIGURES.join(',') },
 } as const
 const USAGE = `npm run bench -- NAME [options]
 
   ring       tokens/s of rings of tabs on this machine, one WASM thread a tab
-  single     tokens/s of one device by itself in Node: the SIMD kernels in each format beside ONNX Runtime's WASM
+  single     one tab by itself in each weight format, against wllama and transformers.js with the same weights
   failover   tabs killed in mid-answer: whether the answer is the same, and how long it paused
   chaos      seeded runs with faults in the simulator, no browser: whether any token is lost, doubled or wrong
   estimate   memory predicted for a shard against what a process grows by, on both CPU backends; with --backend webgpu in a page
@@ -40,7 +44,10 @@ const USAGE = `npm run bench -- NAME [options]
   --checkpoint DIR a folder with a checkpoint, for estimate; may be given more than once
   --tabs 1,2,3     sizes of the rings, the one to compare with first
   --streams 1,4    streams at once, the number to compare with first
-  --threads N      of single: threads of the device; default 1
+  --threads 1,2    of single: threads of each engine; default 1
+  --peers DIR      of single: models for the other engines; without it the commands that make them are told
+  --contender NAME of single: ${CONTENDERS.join(', ')}; may be given more than once; default: all
+  --figures LIST   of single: ${FIGURES.join(', ')}; default: all
   --rounds N       interleaved rounds, of which medians are taken; of failover, kills of each way at each place; default 5
   --runs N         runs of chaos; default 1000
 
@@ -114,7 +121,10 @@ const BENCHES: Readonly<Record<string, (values: Values) => Promise<BenchReport>>
     benchSingle({
       models: modelsOf(values.model, SINGLE_MODELS),
       rounds: wholeNumber('rounds', values.rounds, 1000),
-      threads: wholeNumber('threads', values.threads, 64),
+      threads: wholeNumbers('threads', values.threads, 64),
+      peers: values.peers ?? null,
+      contenders: (values.contender ?? []).map((name) => choice('contender', name, CONTENDERS)),
+      figures: values.figures.split(',').map((name) => choice('figures', name, FIGURES)),
       say,
     }),
   failover: (values) => benchFailover({ models: modelsOf(values.model ?? ['ember']), rounds: wholeNumber('rounds', values.rounds, 1000), say }),

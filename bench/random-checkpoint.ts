@@ -122,11 +122,14 @@ function fill(dims: readonly number[], next: () => number, norm: number): Uint16
   return values
 }
 
-/** Writes config, tokenizer (copied) and weights into `folder`, once: a folder that is complete is left as it is. */
+const SPECIAL_IDS = { bos_token_id: 1, eos_token_id: 2 }
+
+/** Writes config, tokenizer (copied) and weights into `folder`; weights that are there are left as they are. */
 export async function writeRandomCheckpoint(folder: string, shape: Shape, tokenizerFolder: string): Promise<void> {
   const done = path.join(folder, 'model.safetensors')
-  if (await stat(done).catch(() => null)) return
   await mkdir(folder, { recursive: true })
+  await writeFile(path.join(folder, 'generation_config.json'), JSON.stringify(SPECIAL_IDS, null, 1))
+  if (await stat(done).catch(() => null)) return
   const config = {
     model_type: shape.modelType,
     ...shape.config,
@@ -141,8 +144,7 @@ export async function writeRandomCheckpoint(folder: string, shape: Shape, tokeni
     rope_theta: shape.ropeTheta,
     tie_word_embeddings: true,
     torch_dtype: 'bfloat16',
-    bos_token_id: 1,
-    eos_token_id: 2,
+    ...SPECIAL_IDS,
   }
   await writeFile(path.join(folder, 'config.json'), JSON.stringify(config, null, 1))
   for (const file of ['tokenizer.json', 'tokenizer_config.json']) await copyFile(path.join(tokenizerFolder, file), path.join(folder, file))

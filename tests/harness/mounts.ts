@@ -1,8 +1,16 @@
 import { createReadStream, statSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { join, normalize, sep } from 'node:path'
+import { extname, join, normalize, sep } from 'node:path'
 
 const RANGE = /^bytes=(\d+)-(\d+)?$/
+
+/** Browsers run scripts and compile WASM only under these types. */
+const TYPES: Readonly<Record<string, string>> = {
+  '.js': 'text/javascript',
+  '.mjs': 'text/javascript',
+  '.wasm': 'application/wasm',
+  '.json': 'application/json',
+}
 
 /**
  * Serves folders outside the repository at URL prefixes, byte ranges included.
@@ -32,6 +40,9 @@ export const serveMounts =
       'content-length': end - start + 1,
       'accept-ranges': 'bytes',
       'cross-origin-resource-policy': 'same-origin',
+      // Scripts of workers need what their page has.
+      'cross-origin-embedder-policy': 'require-corp',
+      'content-type': TYPES[extname(file)] ?? 'application/octet-stream',
       ...(range ? { 'content-range': `bytes ${start}-${end}/${size}` } : {}),
     })
     createReadStream(file, { start, end }).pipe(response)

@@ -1,0 +1,87 @@
+/** This project as a person has it: the contribute page of a real server in a tab, asked over the ring like any client asks. */
+import { placementState } from '../core/cluster/cluster-view.ts'
+import type { Backend, WeightFormat } from '../protocol/cluster.ts'
+import { modelId } from '../protocol/ids.ts'
+import { deviceFlags } from '../scripts/headless-devices.ts'
+import { chromiumPath } from '../tests/harness/browser.ts'
+import { awaitView, openBenchServer, wishRing, type BenchServer } from './cluster.ts'
+import type { Contender } from './contender.ts'
+import { contributeAddress } from './load-tab.ts'
+import { BENCH_MODELS_DIR, type BenchModel } from './models.ts'
+import { openPlainTab } from './plain-browser.ts'
+import { watchMemory } from './process-memory.ts'
+import { runStreams } from './stream.ts'
+
+/** Pledged by the page: room for every format with its caches. */
+const MEMORY_MIB = 4000
+const MOST_ROWS = 8
+
+export type RingletTabOptions = {
+  readonly model: BenchModel
+  readonly backend: Extract<Backend, 'simd' | 'wasm'>
+  readonly weights: WeightFormat
+  readonly threads: number
+  readonly contextTokens: number
+}
+
+const devices = ({ peer }: BenchServer) => [...peer.network.view().peers.values()].filter(({ capabilities }) => capabilities !== null)
+
+export async function openRingletTab({ model, backend, weights, threads, contextTokens }: RingletTabOptions): Promise<Contender> {
+  const server = await openBenchServer(BENCH_MODELS_DIR)
+  const { client, network } = server.peer
+  const tab = await openPlainTab(chromiumPath(), deviceFlags(), '').catch(async (error: unknown) => {
+    await server.close()
+    throw error
+  })
+  const memory = watchMemory(tab.pid)
+  const name = modelId(`${model.name}-${weights}`)
+  const open = async (): Promise<void> => {
+    await tab.navigate(contributeAddress({ url: server.url, backend, weights, threads, memoryMiB: MEMORY_MIB }))
+    await awaitView(network, 'a device', () => (devices(server).length > 0 ? true : null))
+  }
+  const close = async (): Promise<void> => {
+    memory.stop()
+    await tab.close()
+    await server.close()
+  }
+  const report = () => devices(server)[0]?.status.shards.find((shard) => shard.model === name)
+  try {
+    await open()
+  } catch (error) {
+    await close()
+    throw error
+  }
+  return {
+    engine: 'ringlet',
+    format: weights,
+    threads,
+    browser: tab.version.replace('Chrome/', 'Chromium '),
+    memory,
+    mostRows: MOST_ROWS,
+    load: async () => {
+      const started = performance.now()
+      await wishRing(network, name, `/models/${model.name}`, 1, contextTokens)
+      return performance.now() - started
+    },
+    restart: async () => {
+      network.unwish(name)
+      await awaitView(network, 'the model to go', (view) => {
+        const placement = view.placements.get(name)
+        return placement && placementState(view, placement) === 'ready' ? null : true
+      })
+      await tab.navigate('about:blank')
+      await awaitView(network, 'the page to leave', () => (devices(server).length === 0 ? true : null))
+      await open()
+    },
+    ask: (prompts, tokens) =>
+      runStreams(
+        client,
+        name,
+        prompts.map(({ ids }) => ids),
+        tokens,
+      ),
+    logProbs: () => Promise.resolve(null),
+    heldBytes: () => report()?.heldBytes ?? null,
+    close,
+  }
+}
