@@ -74,6 +74,11 @@ export const jobSchema = z.object({
     .int()
     .min(1)
     .max(1 << 20),
+  /**
+   * Answers of one client and scope may begin from what each other's KV caches hold of the same prompt; null: this one uses none and
+   * leaves none. Middle shards never see it.
+   */
+  cacheScope: z.string().max(128).nullable(),
 })
 export type Job = z.infer<typeof jobSchema>
 
@@ -113,11 +118,21 @@ export type TokenFrame = Base & {
   readonly finish: FinishReason | null
   /** Of the lap that ends in this token, the tail's last; fewer than the ring has shards where a part was sent again. */
   readonly hops: readonly HopTiming[]
+  /** Tokens of the prompt that were not computed: the KV cache of an earlier sequence held them. */
+  readonly cached: number
 }
 /** Prefill so far, from the head to the client. */
 export type ProgressFrame = Base & { readonly type: 'progress'; readonly processed: number; readonly total: number }
-/** The sequence is over: drop its KV cache and its queued frames. Sent to every shard, by the client to cancel, by the tail at the end. */
-export type ReleaseFrame = Base & { readonly type: 'release' }
+/**
+ * The sequence is over: drop its queued frames. Sent to every shard, by the client to cancel, by the tail at the end. With `keeps` its KV
+ * cache may stay for a later sequence that begins alike; without it goes, and so does what was kept of it.
+ */
+export type ReleaseFrame = Base & { readonly type: 'release'; readonly keeps: boolean }
+/**
+ * A new sequence begins with the first `position` tokens of `source`, which is over: its KV cache and outputs become those of the new
+ * one, or with `copies` are copied. From shard to shard, ahead of the first activation.
+ */
+export type PrefixFrame = Base & { readonly type: 'prefix'; readonly source: SequenceId; readonly position: number; readonly copies: boolean }
 /** A shard cannot go on with the sequence; to the client. */
 export type FailureFrame = Base & { readonly type: 'failure'; readonly code: ErrorCode; readonly message: string }
 /** From the head to every other shard after a job that goes on: nothing from `position` on is valid; ask for what is missing before it. */
@@ -130,18 +145,35 @@ export type AskFrame = Base & { readonly type: 'ask'; readonly want: AskWant; re
 export type AskWant = 'activations' | 'tokens' | 'job'
 /** What signaling would tell, from peer to peer while there is no signal server. Passed on once to every linked peer. */
 export type GossipFrame = Base & { readonly type: 'gossip'; readonly origin: PeerId; readonly number: number; readonly event: GossipEvent }
-export type RingFrame = JobFrame | ActivationFrame | TokenFrame | ProgressFrame | ReleaseFrame | FailureFrame | ResumeFrame | AskFrame | GossipFrame
+export type RingFrame =
+  JobFrame | ActivationFrame | TokenFrame | ProgressFrame | ReleaseFrame | FailureFrame | ResumeFrame | AskFrame | GossipFrame | PrefixFrame
 
-const TYPE_CODES = { job: 1, activation: 2, token: 3, progress: 4, release: 5, failure: 6, resume: 7, ask: 8, gossip: 9 } as const satisfies Record<
-  RingFrame['type'],
-  number
->
+const TYPE_CODES = {
+  job: 1,
+  activation: 2,
+  token: 3,
+  progress: 4,
+  release: 5,
+  failure: 6,
+  resume: 7,
+  ask: 8,
+  gossip: 9,
+  prefix: 10,
+} as const satisfies Record<RingFrame['type'], number>
 const NUMBER_CODES = { f16: 1, f32: 2 } as const
 const ELEMENT_BYTES = { f16: 2, f32: 4 } as const
 const FLAG_SAMPLE = 1
+const FLAG_KEEPS = 1
+const FLAG_COPIES = 1
 const WANT_CODES = { activations: 1, tokens: 2, job: 3 } as const satisfies Record<AskWant, number>
 const isWant = (name: string): name is AskWant => Object.hasOwn(WANT_CODES, name)
 const gossipBodySchema = z.object({ origin: peerIdSchema, event: gossipEventSchema })
+const prefixBodySchema = z.object({
+  source: z
+    .string()
+    .regex(/^[0-9a-f]{16}$/)
+    .transform(sequenceId),
+})
 const resumeBodySchema = z.object({ client: peerIdSchema })
 const tokenBodySchema = z.object({ finish: finishReasonSchema.nullable(), hops: hopsBodySchema })
 const failureBodySchema = z.object({ code: z.custom<ErrorCode>(isErrorCode, 'not an error code'), message: z.string().max(2000) })
@@ -173,11 +205,19 @@ function fieldsOf(frame: RingFrame): HeaderFields {
         payload: frame.hops.length === 0 ? frame.payload : behind(frame.payload, encodeHops(frame.hops)),
       }
     case 'token':
-      return { ...plain, position: frame.index, count: frame.tokenId, payload: json({ finish: frame.finish, hops: hopsToBody(frame.hops) }) }
+      return {
+        ...plain,
+        reach: frame.cached,
+        position: frame.index,
+        count: frame.tokenId,
+        payload: json({ finish: frame.finish, hops: hopsToBody(frame.hops) }),
+      }
     case 'progress':
       return { ...plain, position: frame.processed, count: frame.total }
     case 'release':
-      return plain
+      return { ...plain, flags: frame.keeps ? FLAG_KEEPS : 0 }
+    case 'prefix':
+      return { ...plain, flags: frame.copies ? FLAG_COPIES : 0, position: frame.position, payload: json({ source: frame.source }) }
     case 'resume':
       return { ...plain, position: frame.position, payload: json({ client: frame.client }) }
     case 'gossip':
@@ -269,9 +309,10 @@ function decodeActivation(base: Base, view: DataView, payload: Uint8Array): Acti
   }
 }
 
-function decodeToken(base: Base, index: number, tokenId: number, payload: Uint8Array): TokenFrame {
+function decodeToken(base: Base, view: DataView, payload: Uint8Array): TokenFrame {
   const { finish, hops } = parseBody(tokenBodySchema, payload)
-  return { ...base, type: 'token', index, tokenId, finish, hops: hopsFromBody(hops) }
+  const [cached, index, tokenId] = [view.getUint32(16, true), view.getUint32(20, true), view.getUint32(24, true)]
+  return { ...base, type: 'token', index, tokenId, finish, hops: hopsFromBody(hops), cached }
 }
 
 function decodeAsk(base: Base, view: DataView): AskFrame {
@@ -294,11 +335,13 @@ export function decodeFrame(bytes: Uint8Array): RingFrame {
     case TYPE_CODES.activation:
       return decodeActivation(base, view, payload)
     case TYPE_CODES.token:
-      return decodeToken(base, position, count, payload)
+      return decodeToken(base, view, payload)
     case TYPE_CODES.progress:
       return { ...base, type: 'progress', processed: position, total: count }
     case TYPE_CODES.release:
-      return { ...base, type: 'release' }
+      return { ...base, type: 'release', keeps: (view.getUint8(2) & FLAG_KEEPS) !== 0 }
+    case TYPE_CODES.prefix:
+      return { ...base, type: 'prefix', ...parseBody(prefixBodySchema, payload), position, copies: (view.getUint8(2) & FLAG_COPIES) !== 0 }
     case TYPE_CODES.resume:
       return { ...base, type: 'resume', position, client: parseBody(resumeBodySchema, payload).client }
     case TYPE_CODES.gossip:

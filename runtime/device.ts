@@ -81,6 +81,7 @@ export function createDevice(options: DeviceOptions): RingNode {
   const node = createRingNode({
     network,
     sizing,
+    memoryBytes: () => capabilities.memoryBytes,
     now: clock.now,
     timer: clock.timer,
     log: options.log,

@@ -22,6 +22,9 @@ export type Engine<Cache> = {
   /** @throws {ClusterError} not_enough_memory */
   readonly openCache: (maxTokens: number) => Cache
   readonly closeCache: (cache: Cache) => void
+  /** What a cache takes now, and what one more takes when it is opened. */
+  readonly cacheBytes: (cache: Cache) => number
+  readonly newCacheBytes: (maxTokens: number) => number
   /** One pass over segments of different caches, at most `maxSegments`. What a segment gives does not depend on the others, to the bit. */
   readonly runLayers: (segments: readonly Segment<Cache>[]) => Promise<void>
   /** The rows of a segment that left the last layer, little-endian. */

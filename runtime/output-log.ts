@@ -127,8 +127,8 @@ export function createLogStore(maxBytes: number): LogStore {
             held,
             held.passes.reduce((sum, pass) => sum + pass.payload.length, 0),
           )
-          // From the start again, nothing is missing.
-          if (position === 0 && held.isGone) {
+          // What comes from here on is whole again; what lies before is missing still.
+          if (held.isGone) {
             held.isGone = false
             logs.add(held)
           }

@@ -13,7 +13,7 @@ import type { ShardRunner } from './shard-runner.ts'
 import { createShardStore, rangesOf, shardOf, type HoldMode, type ShardFetcher, type ShardLoader } from './shard-store.ts'
 import { createLogStore } from './output-log.ts'
 import { createPeerWatch } from './peer-watch.ts'
-
+import { createPrefixCache } from './prefix-cache.ts'
 import type { Sequence } from './sequence.ts'
 import { createStage, type Stage } from './stage.ts'
 
@@ -41,6 +41,10 @@ export type RingNodeOptions = {
   readonly timer: (delayMs: number, callback: () => void) => () => void
   /** Lets waiting events have their turn; default: a task of its own. */
   readonly turn?: () => Promise<void>
+  /** What the device lends, weights and KV caches together. */
+  readonly memoryBytes: () => number
+  /** What its shards sent on is kept up to this many bytes in all. */
+  readonly logBytes?: number
   /** Monotonic milliseconds. */
   readonly now: () => number
   readonly log: (message: string, fields: Record<string, unknown>) => void
@@ -59,7 +63,7 @@ export type RingNode = {
 export function createRingNode(options: RingNodeOptions): RingNode {
   const { network, now, timer, log } = options
   const scheduler = createScheduler({ now, turn: options.turn ?? eventTurn })
-  const logs = createLogStore(LOG_BYTES)
+  const logs = createLogStore(options.logBytes ?? LOG_BYTES)
   let caches = 0n
   const newCache = (): SequenceId => sequenceId((++caches).toString(16).padStart(16, '0'))
   const stages = new Map<number, Stage>()
@@ -73,17 +77,45 @@ export function createRingNode(options: RingNodeOptions): RingNode {
   let stopLooking = (): void => undefined
   const watch = createPeerWatch({ network, timer, onChange: changed })
 
+  /** What is loaded, ready to serve or serving. */
+  const runners = new Set<ShardRunner>()
+  const sumOf = (bytesOf: (runner: ShardRunner) => number): number => [...runners].reduce((sum, runner) => sum + bytesOf(runner), 0)
+  const prefixes = createPrefixCache({
+    budget: () => options.memoryBytes() - sumOf(({ heldBytes }) => heldBytes),
+    used: () => sumOf((runner) => runner.cachesBytes()),
+    later: (cache, work) => scheduler.enqueue(cache, 'decode', async () => work()),
+    onEvict: ({ id, runner }) => [...stages.values()].findLast((stage) => stage.runner === runner)?.dropKept(id),
+  })
+
   const store = createShardStore({
     load: options.load,
     fetch: options.fetch,
     log,
     onChange: changed,
+    onDispose: (runner) => {
+      prefixes.forget(runner)
+      runners.delete(runner)
+    },
     onReady: (placement, range, runner) => {
+      runners.add(runner)
       const shard = shardOf(placement, network.self)
       // What a spare holds ready has no part in the ring yet.
       if (!placements.has(placement.epoch) || shard?.startLayer !== range.startLayer) return
       const inherit = (id: SequenceId): Sequence | null => inherited(placement, runner, id)
-      const stage = { self: network.self, placement, runner, scheduler, logs, newCache, send: network.send, inherit, now, onChange: onSequences, log }
+      const stage = {
+        self: network.self,
+        placement,
+        runner,
+        scheduler,
+        logs,
+        prefixes,
+        newCache,
+        send: network.send,
+        inherit,
+        now,
+        onChange: onSequences,
+        log,
+      }
       stages.set(placement.epoch, createStage(stage))
       depend()
     },
@@ -217,7 +249,9 @@ export function createRingNode(options: RingNodeOptions): RingNode {
     for (const placement of new Set([...view.placements.values(), ...placements.values()])) {
       if (rangesOf(placement, network.self).length > 0) follow(placement, MODES[wishStateOf(view, placement.model)])
     }
-    for (const stage of stages.values()) stage.retain((client) => view.peers.has(client) || network.isLinked(client))
+    const isHere = (client: PeerId): boolean => view.peers.has(client) || network.isLinked(client)
+    for (const stage of stages.values()) stage.retain(isHere)
+    prefixes.retain(isHere)
     retire(view)
     depend()
   }

@@ -17,6 +17,8 @@ function recordingEngine(canRewind: boolean): { engine: Engine<null>; runs: (rea
     openCache: () => null,
     closeCache: () => undefined,
     maxSegments: 1,
+    cacheBytes: () => 8,
+    newCacheBytes: () => 8,
     runLayers: ([segment]) => Promise.resolve(void (segment && runs.push([segment.span.position, segment.span.count]))),
     readHidden: () => Promise.resolve(new Uint8Array(0)),
     runHeads: unused,

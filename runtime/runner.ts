@@ -142,6 +142,7 @@ export function createRunner<Cache>(options: RunnerOptions<Cache>): ShardRunner 
     endLayer: options.endLayer,
     hiddenSize: options.hiddenSize,
     restartAt: options.restartAt,
+    canRewind: engine.canRewind,
     heldBytes: options.heldBytes,
     quantization: options.quantization,
     open: (sequence, maxTokens) => {
@@ -155,6 +156,12 @@ export function createRunner<Cache>(options: RunnerOptions<Cache>): ShardRunner 
       return output
     },
     runBatch,
+    cached: (sequence) => {
+      const state = sequences.get(sequence)
+      return state ? { tokens: state.length, bytes: engine.cacheBytes(state.cache) } : null
+    },
+    cachesBytes: () => [...sequences.values()].reduce((sum, { cache }) => sum + engine.cacheBytes(cache), 0),
+    newCacheBytes: (maxTokens) => engine.newCacheBytes(Math.min(maxTokens, contextLength)),
     release,
     openSequences: () => sequences.size,
     dispose: async () => {

@@ -6,7 +6,7 @@ import type { OutputLog } from './output-log.ts'
 export type Sequence = {
   readonly id: SequenceId
   /** Names its KV cache and its work in line: the same sequence may have lived here before, under another epoch. */
-  readonly cache: SequenceId
+  cache: SequenceId
   /** Who asked; null before a frame has said it. */
   client: PeerId | null
   /** At head and tail. */
@@ -27,7 +27,9 @@ export type Sequence = {
   waitingAsk: number | null
   /** Positions below have been sent to the next shard, or it has said that it has them. */
   sentTo: number
-  readonly log: OutputLog
+  log: OutputLog
+  /** Positions below came from the KV cache of an earlier sequence, on all shards up to this one. */
+  cached: number
   /** At the tail: passes that wait for the job. */
   readonly early: (() => void)[]
   /** At the head: when the last token came, for the lap that ends in the next one; null where none began. */
@@ -54,6 +56,7 @@ export const createSequence = (id: SequenceId, cache: SequenceId, log: OutputLog
   waitingAsk: null,
   sentTo: 0,
   log,
+  cached: 0,
   early: [],
   lapAt: null,
   touchedAt: now,

@@ -51,6 +51,8 @@ export type ShardRunner = {
   readonly hiddenSize: number
   /** Length from which on a sequence must have been run anew from position 0, since all of it rotates otherwise; null: never. */
   readonly restartAt: number | null
+  /** Whether a sequence may go on from any position it has passed; else only from its end, or anew from 0. */
+  readonly canRewind: boolean
   /** Bytes of weights as truly held. */
   readonly heldBytes: number
   /** What holding its matrices so did to them. */
@@ -64,6 +66,11 @@ export type ShardRunner = {
    * fails by itself.
    */
   readonly runBatch: (runs: readonly ShardRun[], deliver: (index: number, output: ShardOutput | ClusterError) => Promise<void>) => Promise<void>
+  /** What the KV cache of a sequence holds and takes; null where it has none. */
+  readonly cached: (sequence: SequenceId) => { readonly tokens: number; readonly bytes: number } | null
+  /** Bytes of all KV caches now, and of one more when it is opened. */
+  readonly cachesBytes: () => number
+  readonly newCacheBytes: (maxTokens: number) => number
   /** Frees the KV cache. Unknown sequences are ignored. */
   readonly release: (sequence: SequenceId) => void
   /** Sequences that hold a KV cache now. */

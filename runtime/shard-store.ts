@@ -48,6 +48,8 @@ export type ShardStoreOptions = {
   readonly load: ShardLoader
   readonly fetch: ShardFetcher
   readonly onReady: (placement: Placement, shard: OwnRange, runner: ShardRunner) => void
+  /** The runner frees all it holds. */
+  readonly onDispose: (runner: ShardRunner) => void
   readonly onChange: () => void
   readonly log: (message: string, fields: Record<string, unknown>) => void
 }
@@ -125,10 +127,15 @@ export function createShardStore(options: ShardStoreOptions): ShardStore {
     settle(entry, placement, shard)
   }
 
+  const disposeOf = async (runner: ShardRunner | null): Promise<void> => {
+    if (runner) options.onDispose(runner)
+    await runner?.dispose()
+  }
+
   function dispose(entry: Loaded): void {
     loaded.delete(entry.key)
     entry.abort.abort(new ClusterError('cancelled', 'the placement changed'))
-    const disposal = entry.runner.then((runner) => runner?.dispose()).catch(() => undefined)
+    const disposal = entry.runner.then(disposeOf).catch(() => undefined)
     disposals.add(disposal)
     void disposal.finally(() => disposals.delete(disposal))
   }

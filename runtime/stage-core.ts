@@ -7,6 +7,8 @@ import { createLapClock, type LapClock } from '../core/cluster/lap-clock.ts'
 import type { HopTiming } from '../protocol/hops.ts'
 import { encodeFrame, type ActivationFrame, type AskWant, type RingFrame } from '../protocol/ring.ts'
 import type { LogStore, LoggedPass } from './output-log.ts'
+import type { PrefixCache } from './prefix-cache.ts'
+import { createStagePrefix } from './stage-prefix.ts'
 import { ringPlaceOf, type RingPlace } from './ring-place.ts'
 import type { Scheduler } from './scheduler.ts'
 import { createSequence, truncate, type Sequence } from './sequence.ts'
@@ -25,6 +27,7 @@ export type StageOptions = {
   readonly runner: ShardRunner
   readonly scheduler: Scheduler
   readonly logs: LogStore
+  readonly prefixes: PrefixCache
   /** Another name each time. */
   readonly newCache: () => SequenceId
   readonly send: (to: PeerId, frame: Uint8Array) => Promise<void>
@@ -58,7 +61,10 @@ export type StageCore = StageOptions & {
   readonly ask: (sequence: Sequence, to: PeerId, want: AskWant, from: number) => void
   /** What lies from `position` on is computed anew. */
   readonly rewind: (sequence: Sequence, position: number) => void
-  readonly forget: (id: SequenceId) => void
+  /** @param keeps its KV cache stays for sequences that begin alike */
+  readonly forget: (id: SequenceId, keeps?: boolean) => void
+  /** A new sequence begins with up to `position` tokens of one that was kept. Returns how many it has of them. */
+  readonly adopt: (sequence: Sequence, source: SequenceId, position: number) => number
   /** Ends a sequence that cannot go on: its client is told, every shard forgets. */
   readonly fail: (id: SequenceId, thrown: unknown) => void
   /** Hands a sequence over to a newer placement: gone from here, its cache stays. */
@@ -80,6 +86,7 @@ function remember(set: Set<SequenceId>, id: SequenceId): void {
 export function createStageCore(options: StageOptions): StageCore {
   const { self, placement, runner, scheduler, now, onChange } = options
   const place = ringPlaceOf(placement, self)
+  const prefix = createStagePrefix(options, place)
   const sequences = new Map<SequenceId, Sequence>()
   const tombstones = new Set<SequenceId>()
   const laps = createLapClock()
@@ -102,13 +109,17 @@ export function createStageCore(options: StageOptions): StageCore {
     )
   }
 
-  const forget = (id: SequenceId): void => {
+  const forget = (id: SequenceId, keeps = false): void => {
     remember(tombstones, id)
     const sequence = sequences.get(id)
     if (!sequence) return
     sequences.delete(id)
-    sequence.log.close()
     scheduler.drop(sequence.cache)
+    if (keeps && sequence.length > 0 && sequence.inherited === null) {
+      prefix.keep(sequence)
+      return onChange()
+    }
+    sequence.log.close()
     // Behind whatever runs now: a cache is not freed under a running pass.
     scheduler.enqueue(sequence.cache, 'decode', async () => {
       runner.release(sequence.cache)
@@ -124,7 +135,7 @@ export function createStageCore(options: StageOptions): StageCore {
     const to = sequence.client ?? (place.shard.first ? null : place.head.peerId)
     forget(id)
     if (to) post(to, { ...base(id), type: 'failure', code: error.code, message: error.message })
-    for (const other of place.others) post(other.peerId, { ...base(id), type: 'release' })
+    for (const other of place.others) post(other.peerId, { ...base(id), type: 'release', keeps: false })
   }
 
   const sequenceOf = (id: SequenceId): Sequence | null => {
@@ -145,8 +156,10 @@ export function createStageCore(options: StageOptions): StageCore {
   ): Promise<ShardOutput | null> {
     const { branch } = sequence
     const started = now()
-    runner.open(sequence.cache, placement.contextLength)
-    const output = await runner.run({ sequence: sequence.cache, position, count, reach, input, want, onComputed })
+    const output = await prefix.withRoom(sequence, () => {
+      runner.open(sequence.cache, placement.contextLength)
+      return runner.run({ sequence: sequence.cache, position, count, reach, input, want, onComputed })
+    })
     if (count === 1) {
       const ms = (now() - started) / (place.shard.endLayer - place.shard.startLayer)
       layerMs = layerMs === null ? ms : layerMs * 0.9 + ms * 0.1
@@ -182,8 +195,9 @@ export function createStageCore(options: StageOptions): StageCore {
     })
   }
 
-  const rewind = (sequence: Sequence, position: number): void => {
-    if (position >= sequence.expected && position >= sequence.length) return
+  const rewind = (sequence: Sequence, wanted: number): void => {
+    if (wanted >= sequence.expected && wanted >= sequence.length) return
+    const position = runner.canRewind || wanted >= sequence.length ? wanted : 0
     scheduler.drop(sequence.cache)
     sequence.branch += 1
     sequence.inLine = 0
@@ -220,6 +234,7 @@ export function createStageCore(options: StageOptions): StageCore {
     },
     rewind,
     forget,
+    adopt: prefix.adopt,
     fail,
     surrender: (id) => {
       const sequence = sequences.get(id)

@@ -6,6 +6,7 @@ import type { PeerId, SequenceId } from '../protocol/ids.ts'
 import type { Job, TokenFrame } from '../protocol/ring.ts'
 import { PREFILL_CHUNK_TOKENS, type HopsSoFar, type StageCore } from './stage-core.ts'
 import type { LoggedPass } from './output-log.ts'
+import { scopeOf } from './prefix-cache.ts'
 import type { Sequence } from './sequence.ts'
 import type { ShardOutput, ShardWant } from './shard-runner.ts'
 
@@ -15,6 +16,8 @@ export type HeadPart = {
   readonly onToken: (token: Pick<TokenFrame, 'sequence' | 'index' | 'tokenId' | 'hops'>) => void
   readonly onAskForJob: (from: PeerId, sequence: Sequence) => void
   readonly laps: () => LapReport | null
+  /** Runs all from `position` on once more, for a shard that lacks what nobody keeps. */
+  readonly runAgain: (sequence: Sequence, position: number) => void
 }
 
 /** @param finishPass what the shard does with the output of a pass, once it has left the layers */
@@ -67,6 +70,18 @@ export function createHeadPart(
     return job.acceptedIds.every((id, i) => (sequence.answerIds[i] ?? id) === id)
   }
 
+  /** A new sequence begins with what is kept of an earlier one, but for its last token: something must be computed to sample from. */
+  function begin(sequence: Sequence, job: Job): void {
+    if (job.cacheScope === null) return
+    const ids = [...job.promptIds, ...job.acceptedIds]
+    const scope = scopeOf(job.client, job.cacheScope, rotatesAnew(ids.length))
+    const match = core.prefixes.longest(core.runner, placement.handoff, scope, ids)
+    if (!match) return
+    sequence.cached = core.adopt(sequence, match.name, Math.min(match.length, ids.length - 1))
+    const prefix = { type: 'prefix', source: match.name, position: sequence.cached, copies: false } as const
+    if (place.next) post(place.next.peerId, { ...base(sequence.id), ...prefix })
+  }
+
   function onJob(id: SequenceId, job: Job): void {
     const sequence = core.sequenceOf(id)
     if (!sequence || (sequence.job && sequence.inherited === null)) return
@@ -84,6 +99,7 @@ export function createHeadPart(
     sequence.job = job
     sequence.answerIds = [...job.acceptedIds]
     if (!place.shard.last) post(place.tail.peerId, { ...base(id), type: 'job', job })
+    if (sequence.expected === 0 && !job.resumes) begin(sequence, job)
     if (job.resumes) resume(sequence, job.client, isOutgrown ? 0 : total)
     prefill(sequence, job)
   }
@@ -105,6 +121,11 @@ export function createHeadPart(
         return prefill(sequence, sequence.job)
       }
       run(sequence, [tokenId], position, { reach: position + 1, sample: true })
+    },
+    runAgain: (sequence, position) => {
+      if (!sequence.job) return
+      core.rewind(sequence, position)
+      prefill(sequence, sequence.job)
     },
     onAskForJob: (from, sequence) => {
       if (!sequence.job || from !== place.tail.peerId) return

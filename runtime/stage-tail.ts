@@ -36,14 +36,15 @@ export function createTailPart(core: StageCore, nextLap: (token: TokenFrame) => 
     const index = sequence.answerIds.length
     if (!place.shard.first) sequence.answerIds.push(tokenId)
     const finish = finishOf(job, tokenId, index, length)
-    const token: TokenFrame = { ...base(sequence.id), type: 'token', index, tokenId, finish, hops }
+    const cached = Math.min(sequence.cached, job.promptIds.length)
+    const token: TokenFrame = { ...base(sequence.id), type: 'token', index, tokenId, finish, hops, cached }
     // The next lap waits for nothing; the client's token may cross the relay meanwhile.
     if (!finish && !place.shard.first) post(place.head.peerId, token)
     post(job.client, token)
     if (!finish && place.shard.first) nextLap(token)
     if (!finish) return
-    for (const other of place.others) post(other.peerId, { ...base(sequence.id), type: 'release' })
-    core.forget(sequence.id)
+    for (const other of place.others) post(other.peerId, { ...base(sequence.id), type: 'release', keeps: job.cacheScope !== null })
+    core.forget(sequence.id, job.cacheScope !== null)
   }
 
   return {
@@ -70,7 +71,8 @@ export function createTailPart(core: StageCore, nextLap: (token: TokenFrame) => 
     },
     resend: (sequence, to, index) => {
       const tokens = sequence.answerIds.slice(index)
-      tokens.forEach((tokenId, i) => post(to, { ...base(sequence.id), type: 'token', index: index + i, tokenId, finish: null, hops: [] }))
+      const { cached } = sequence
+      tokens.forEach((tokenId, i) => post(to, { ...base(sequence.id), type: 'token', index: index + i, tokenId, finish: null, hops: [], cached }))
       return tokens.length > 0
     },
   }

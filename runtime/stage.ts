@@ -5,7 +5,7 @@
 import { ClusterError } from '../protocol/errors.ts'
 import type { LapReport, Placement } from '../protocol/cluster.ts'
 import type { PeerId, SequenceId } from '../protocol/ids.ts'
-import type { ActivationFrame, AskFrame, ResumeFrame, RingFrame } from '../protocol/ring.ts'
+import type { ActivationFrame, AskFrame, PrefixFrame, ResumeFrame, RingFrame } from '../protocol/ring.ts'
 import { tailOf } from './output-log.ts'
 import type { RingPlace } from './ring-place.ts'
 import type { Sequence } from './sequence.ts'
@@ -32,6 +32,8 @@ export type Stage = {
   readonly retain: (isHere: (client: PeerId) => boolean) => void
   /** Hands a sequence to a newer placement; null when there is none of that id. */
   readonly surrender: (id: SequenceId) => Sequence | null
+  /** A sequence that was kept has gone from here: the other shards need not keep it either. */
+  readonly dropKept: (id: SequenceId) => void
   readonly openSequences: () => number
   /** Milliseconds one layer takes for one decoded token, smoothed; null before the first. */
   readonly layerMs: () => number | null
@@ -108,12 +110,29 @@ export function createStage(options: StageOptions): Stage {
 
   function sendAgain(sequence: Sequence, from: number): void {
     const passes = sequence.log.from(from, PREFILL_CHUNK_TOKENS)
-    if (passes === null) return core.fail(sequence.id, new ClusterError('ring_broken', 'what a new device needs of this answer is no longer kept'))
+    if (passes === null) return runAgain(sequence, from)
     if (passes.length === 0) return pull(sequence)
     const again = sequence.refused?.from === from ? sequence.refused.times + 1 : 0
     sequence.refused = { from, times: again }
     if (again > MAX_REFUSALS) return core.fail(sequence.id, new ClusterError('ring_broken', 'the next device keeps refusing what it is sent'))
     for (const pass of passes) core.sendOn(sequence, pass)
+  }
+
+  /** What the next shard asks for is not kept: it is computed once more, from what the shard before this one sends. */
+  function runAgain(sequence: Sequence, from: number): void {
+    if (place.shard.first) return head.runAgain(sequence, from)
+    core.rewind(sequence, from)
+    pull(sequence)
+  }
+
+  /** The new sequence has of an earlier one what all shards up to here have of it; the rest is asked for. */
+  function onPrefix(from: PeerId, frame: PrefixFrame): void {
+    if (from !== place.previous?.peerId) return
+    const sequence = core.sequenceOf(frame.sequence)
+    if (!sequence || sequence.expected > 0 || sequence.inherited !== null) return
+    sequence.cached = core.adopt(sequence, frame.source, frame.position)
+    if (place.next) post(place.next.peerId, { ...frame, position: sequence.cached })
+    if (sequence.cached < frame.position) pull(sequence)
   }
 
   function onAsk(from: PeerId, frame: AskFrame): void {
@@ -163,8 +182,11 @@ export function createStage(options: StageOptions): Stage {
         return
       case 'ask':
         return onAsk(from, frame)
+      case 'prefix':
+        return onPrefix(from, frame)
       case 'release':
-        return core.forget(frame.sequence)
+        if (!frame.keeps) options.prefixes.drop(frame.sequence)
+        return core.forget(frame.sequence, frame.keeps)
       case 'failure':
         return onFailure(from, frame.sequence, new ClusterError(frame.code, frame.message))
       case 'progress':
@@ -199,10 +221,13 @@ export function createStage(options: StageOptions): Stage {
       for (const { id, client } of [...sequences.values()]) {
         if (client === null || isHere(client)) continue
         core.forget(id)
-        for (const other of place.others) post(other.peerId, { ...base(id), type: 'release' })
+        for (const other of place.others) post(other.peerId, { ...base(id), type: 'release', keeps: false })
       }
     },
     surrender: core.surrender,
+    dropKept: (id) => {
+      for (const other of place.others) post(other.peerId, { ...base(id), type: 'release', keeps: false })
+    },
     openSequences: () => sequences.size,
     layerMs: core.layerMs,
     laps: head.laps,

@@ -1,6 +1,6 @@
 /** Layers and head on ONNX Runtime's WASM provider. It has no I/O binding: caches go in and come out of each run. */
 import { HIDDEN } from '../core/graph/emit.ts'
-import { growsWithTokens, stateDims, type StateSpec } from '../core/graph/graph-builder.ts'
+import { growsWithTokens, stateBytes, stateDims, type StateSpec } from '../core/graph/graph-builder.ts'
 import { elementCount } from '../core/graph/onnx.ts'
 import type { TokenSpan } from '../core/graph/span-inputs.ts'
 import type { ModelConfig } from '../core/model/config.ts'
@@ -78,6 +78,9 @@ export function wasmEngine({ ort, config, graphs }: WasmEngineOptions): Engine<W
     maxSegments: 1,
     openCache: () => new Map(states.map((state) => [state.past, empty(state)])),
     closeCache: (cache) => cache.clear(),
+    cacheBytes: (cache) => [...cache.values()].reduce((sum, { dims }) => sum + 4 * elementCount(dims), 0),
+    // It grows with its tokens.
+    newCacheBytes: () => states.reduce((sum, state) => sum + stateBytes(state, 0), 0),
     runLayers: async (segments) => {
       const { cache, hidden, span } = onlySegment(segments)
       if (span.position === 0) for (const state of states) if (!growsWithTokens(state)) cache.set(state.past, empty(state))

@@ -225,6 +225,8 @@ export function webgpuEngine(options: WebgpuEngineOptions): Engine<WebgpuCache> 
     closeCache: (cache) => {
       for (const buffer of cache.buffers) buffer.destroy()
     },
+    cacheBytes: (cache) => cache.buffers.reduce((sum, { size }) => sum + size, 0),
+    newCacheBytes: (maxTokens) => graphs.layers.flatMap((graph) => graph.states).reduce((sum, state) => sum + stateBytes(state, maxTokens), 0),
     runLayers,
     readHidden: (_, numberType) => readHidden(numberType),
     runHeads,

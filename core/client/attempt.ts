@@ -17,6 +17,8 @@ export type CompletionEvent =
       readonly tokenId: number
       readonly finish: FinishReason | null
       readonly hops: readonly HopTiming[]
+      /** Tokens of the prompt that were not computed. What the first token says holds. */
+      readonly cached: number
     }
 
 /** What an attempt wakes up for. */
@@ -118,6 +120,7 @@ export async function* runAttempt(attempt: Attempt, job: Job, options: AttemptOp
     heardAt = actedAt = now()
     lateInARow = 0
     nextIndex += 1
-    yield { type: 'token', index: frame.index, tokenId: frame.tokenId, finish: frame.finish, hops: frame.hops }
+    const { index, tokenId, finish, hops, cached } = frame
+    yield { type: 'token', index, tokenId, finish, hops, cached }
   }
 }

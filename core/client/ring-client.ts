@@ -17,6 +17,8 @@ export type CompletionRequest = {
   /** A sampled id of this list ends the answer with `stop`. */
   readonly stopIds: readonly number[]
   readonly maxTokens: number
+  /** Answers of this client with the same scope begin from what each other's KV caches hold of the prompt; null, the default: neither uses nor leaves any. */
+  readonly cacheScope?: string | null
   readonly signal: AbortSignal
 }
 
@@ -83,8 +85,8 @@ export function createRingClient(options: RingClientOptions): RingClient {
     }
   })
 
-  const release = ({ sequence, placement }: Attempt): void => {
-    const bytes = encodeFrame({ type: 'release', sequence, epoch: placement.epoch })
+  const release = ({ sequence, placement }: Attempt, keeps: boolean): void => {
+    const bytes = encodeFrame({ type: 'release', sequence, epoch: placement.epoch, keeps })
     for (const shard of placement.shards) {
       // A shard that cannot be reached has dropped the sequence with its peer; nothing is left to do.
       network.send(shard.peerId, bytes).catch(() => undefined)
@@ -164,14 +166,14 @@ export function createRingClient(options: RingClientOptions): RingClient {
           const next = await awaitNext(placement, aliveAt + holdMs, failures++, signal, error)
           // The shards of a ring that failed have forgotten the sequence; those of one that was replaced may go on with it.
           if (error || next.epoch <= placement.epoch) {
-            for (const old of used.splice(0)) release(old)
+            for (const old of used.splice(0)) release(old, false)
             sequence = newSequence()
           }
           placement = next
         }
       }
     } finally {
-      for (const attempt of used) release(attempt)
+      for (const attempt of used) release(attempt, (request.cacheScope ?? null) !== null)
     }
   }
 
@@ -210,6 +212,7 @@ function jobOf(request: CompletionRequest, client: PeerId, acceptedIds: readonly
     sampling: request.sampling,
     stopIds: [...request.stopIds],
     maxTokens: request.maxTokens,
+    cacheScope: request.cacheScope ?? null,
   }
 }
 

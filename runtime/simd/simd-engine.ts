@@ -135,6 +135,8 @@ export function simdEngine(options: SimdEngineOptions): Engine<SimdCache> {
     maxSegments: Infinity,
     openCache: (maxTokens) => ({ address: memory.allocate(cacheBytes(body.program, maxTokens)), maxTokens }),
     closeCache: ({ address }) => memory.free(address),
+    cacheBytes: ({ maxTokens }) => cacheBytes(body.program, maxTokens),
+    newCacheBytes: (maxTokens) => cacheBytes(body.program, maxTokens),
     runLayers,
     readHidden: (segment, numberType) => {
       const { start, end } = rangeOf(segment)

@@ -91,7 +91,7 @@ export function scriptedBackend(script: Script = {}): ScriptedBackend {
         if (script.failure?.index === index) throw script.failure.error
         await Promise.race([script.beforeToken?.(index, request) ?? new Promise(setImmediate), aborted.promise])
         const finish = request.stopIds.includes(tokenId) ? 'stop' : index + 1 === request.maxTokens ? 'length' : null
-        yield { type: 'token', index, tokenId, finish, hops: [] }
+        yield { type: 'token', index, tokenId, finish, hops: [], cached: 0 }
         if (finish) return
       }
     } finally {

@@ -68,6 +68,7 @@ function createRing(names: readonly string[], memoryBytes = 500): Ring {
           load: shards.load,
           fetch: shards.fetch,
           sizing: async () => ring.sizing,
+          memoryBytes: () => 2 ** 30,
           timer,
           now: () => performance.now(),
           log: () => undefined,

@@ -49,7 +49,16 @@ function openRing(): void {
       threads: 1,
       hardware: 'test',
     })
-    return createRingNode({ network, load, fetch, sizing: async () => toySizing(600), timer, now: () => performance.now(), log: () => undefined })
+    return createRingNode({
+      network,
+      load,
+      fetch,
+      sizing: async () => toySizing(600),
+      memoryBytes: () => 2 ** 30,
+      timer,
+      now: () => performance.now(),
+      log: () => undefined,
+    })
   })
 }
 afterEach(async () => {

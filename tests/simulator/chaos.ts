@@ -18,6 +18,8 @@ export type ChaosResult = {
   readonly right: number
   /** Streams that ended with a typed error because the devices that were left could not hold the model. */
   readonly excused: number
+  /** Tokens of prompts that KV caches of earlier answers held. */
+  readonly cachedTokens: number
   /** What is wrong, in words; empty in a good run. */
   readonly problems: readonly string[]
   readonly longestGapMs: number
@@ -30,15 +32,22 @@ const STALL_MS = 40_000
 /** Layers of the toy model take 100 bytes each. */
 const LAYER_BYTES = 100
 
-type Plan = { readonly prompt: readonly number[]; readonly maxTokens: number; readonly startMs: number }
+type Plan = { readonly prompt: readonly number[]; readonly maxTokens: number; readonly startMs: number; readonly cacheScope: string | null }
 
 function planStreams(random: () => number): readonly Plan[] {
   const between = (low: number, high: number): number => low + Math.floor(random() * (high - low + 1))
-  return Array.from({ length: between(1, 8) }, () => ({
-    prompt: Array.from({ length: between(1, random() < 0.2 ? 300 : 40) }, () => between(0, TOY_VOCAB - 1)),
-    maxTokens: between(5, 60),
-    startMs: between(0, 2_000),
-  })).filter(({ prompt, maxTokens }) => prompt.length + maxTokens < SIM_CONTEXT)
+  const ids = (count: number): number[] => Array.from({ length: count }, () => between(0, TOY_VOCAB - 1))
+  const plans: Plan[] = []
+  for (let left = between(1, 8); left > 0; left--) {
+    const before = random() < 0.5 ? plans[between(0, plans.length - 1)] : undefined
+    // The next turn of an earlier answer, its beginning told otherwise, or a conversation of its own.
+    const said = before ? [...before.prompt, ...toyAnswer(before.prompt, before.maxTokens)] : []
+    const kept = random() < 0.5 ? said : said.slice(0, between(0, said.length))
+    const prompt = [...kept, ...ids(between(1, random() < 0.2 ? 300 : 40))]
+    const startMs = between(0, 2_000) + (before ? before.startMs + before.maxTokens * between(10, 60) : 0)
+    plans.push({ prompt, maxTokens: between(5, 60), startMs, cacheScope: random() < 0.8 ? 'chaos' : null })
+  }
+  return plans.filter(({ prompt, maxTokens }) => prompt.length + maxTokens < SIM_CONTEXT)
 }
 
 type Stage = { readonly cluster: SimCluster; readonly random: () => number; readonly faults: string[]; comesBack: number }
@@ -137,7 +146,10 @@ export async function runChaos(seed: number): Promise<ChaosResult> {
     duplicate: random() * 0.03,
     corrupt: random() < 0.5 ? 0 : random() * 0.002,
   }
-  const cluster = createSimCluster({ seed: seed + 1_000_003, paths, layerMs: 0.5 + random() * 3 })
+  // Room for all, or for so little that kept caches go and what was sent on is computed again.
+  const cacheBytes = random() < 0.5 ? 2 ** 30 : Math.floor(random() * 3_000)
+  const logBytes = random() < 0.5 ? 2 ** 26 : Math.floor(random() * 20_000)
+  const cluster = createSimCluster({ seed: seed + 1_000_003, paths, layerMs: 0.5 + random() * 3, cacheBytes, logBytes })
   const clients = await openRing(cluster, random)
   const plans = planStreams(random)
   const streams: Stream[] = []
@@ -146,7 +158,11 @@ export async function runChaos(seed: number): Promise<ChaosResult> {
   for (const plan of plans) {
     const client = clients[Math.floor(random() * clients.length)]
     cluster.time.timer(plan.startMs, () => {
-      if (client) streams[plans.indexOf(plan)] = follow(cluster.time, client.client.complete(simRequest(plan.prompt, plan.maxTokens)))
+      if (client)
+        streams[plans.indexOf(plan)] = follow(
+          cluster.time,
+          client.client.complete(simRequest(plan.prompt, plan.maxTokens, undefined, plan.cacheScope)),
+        )
     })
   }
   const faultCount = 1 + Math.floor(random() * 4)
@@ -165,6 +181,7 @@ export async function runChaos(seed: number): Promise<ChaosResult> {
     faults: stage.faults,
     right: verdicts.filter((verdict) => verdict === 'right').length,
     excused: verdicts.filter((verdict) => verdict === 'excused').length,
+    cachedTokens: streams.reduce((sum, stream) => sum + stream.cached, 0),
     problems: [
       ...verdicts.flatMap((verdict, i) => (verdict === 'right' || verdict === 'excused' ? [] : [`stream ${i}: ${verdict}`])),
       ...(longestGapMs > STALL_MS ? [`a stream paused for ${(longestGapMs / 1000).toFixed(0)} s`] : []),

@@ -52,6 +52,9 @@ export type SimOptions = {
   readonly restartAt?: number
   /** One layer over one token. Default 2. */
   readonly layerMs?: number
+  /** Of KV caches of a device: a byte for each token and layer; and of what it sent on. Default: more than any run takes. */
+  readonly cacheBytes?: number
+  readonly logBytes?: number
 }
 
 export type SimCluster = {
@@ -80,12 +83,18 @@ export const simWish = (maxDevices: number, minDevices = 1): Wish => ({
   state: 'serve',
 })
 
-export const simRequest = (promptIds: readonly number[], maxTokens: number, signal = new AbortController().signal): CompletionRequest => ({
+export const simRequest = (
+  promptIds: readonly number[],
+  maxTokens: number,
+  signal = new AbortController().signal,
+  cacheScope: string | null = null,
+): CompletionRequest => ({
   model: SIM_MODEL,
   promptIds,
   sampling: GREEDY,
   stopIds: [],
   maxTokens,
+  cacheScope,
   signal,
 })
 
@@ -140,6 +149,8 @@ export function createSimCluster(options: SimOptions): SimCluster {
       load: shards.load,
       fetch: shards.fetch,
       sizing: async () => toySizing(SIM_CONTEXT),
+      memoryBytes: () => memoryBytes + (options.cacheBytes ?? 2 ** 30),
+      ...(options.logBytes === undefined ? {} : { logBytes: options.logBytes }),
       timer: peer.clock.timer,
       now: time.now,
       turn: () => Promise.resolve(),

@@ -9,10 +9,12 @@ export type Stream = {
   error: unknown
   isDone: boolean
   finish: string | null
+  /** Tokens of the prompt that were not computed. */
+  cached: number
 }
 
 export function follow(clock: Clock, events: AsyncIterable<CompletionEvent>): Stream {
-  const stream: Stream = { ids: [], indexes: [], atMs: [], error: null, isDone: false, finish: null }
+  const stream: Stream = { ids: [], indexes: [], atMs: [], error: null, isDone: false, finish: null, cached: 0 }
   const read = async (): Promise<void> => {
     for await (const event of events) {
       if (event.type !== 'token') continue
@@ -20,6 +22,7 @@ export function follow(clock: Clock, events: AsyncIterable<CompletionEvent>): St
       stream.indexes.push(event.index)
       stream.atMs.push(clock.now())
       stream.finish = event.finish
+      if (event.index === 0) stream.cached = event.cached
     }
   }
   void read()

@@ -101,6 +101,9 @@ export function toyShards(pace: ToyPace = AT_ONCE, restartAt: number | null = nu
   }
 }
 
+/** A byte for each token and layer. */
+const bytesOf = (caches: readonly (readonly unknown[])[]): number => caches.reduce((sum, cache) => sum + cache.length, 0)
+
 function toyRunner(
   startLayer: number,
   endLayer: number,
@@ -134,6 +137,7 @@ function toyRunner(
     endLayer,
     hiddenSize: WIDTH,
     restartAt,
+    canRewind: true,
     heldBytes: (endLayer - startLayer) * 100,
     quantization: quantizationOf([]),
     open: (sequence) => {
@@ -162,6 +166,12 @@ function toyRunner(
         await deliver(i, output)
       }
     },
+    cached: (sequence) => {
+      const caches = sequences.get(sequence)
+      return caches ? { tokens: caches[0]?.length ?? 0, bytes: bytesOf(caches) } : null
+    },
+    cachesBytes: () => [...sequences.values()].reduce((sum, caches) => sum + bytesOf(caches), 0),
+    newCacheBytes: () => 0,
     release: (sequence) => void sequences.delete(sequence),
     openSequences: () => sequences.size,
     dispose: async () => {
