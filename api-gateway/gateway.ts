@@ -36,6 +36,8 @@ export type GatewayOptions = {
   readonly wishes: PlacementWishes
   readonly cards: ModelCards
   readonly uploads: Uploads
+  /** Answers may begin from what earlier ones with the same API key computed. */
+  readonly keepsPrefixes: boolean
   /** What /ready asks about. */
   readonly defaultModel: ModelId | null
   readonly auth: { readonly apiKeys: readonly string[] }
@@ -144,7 +146,7 @@ export function createGateway(options: GatewayOptions): Express {
   const readBody = jsonBody(options.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES)
   app.post(POSTS_WITH_BODY, readBody)
   app.patch('/v1/cluster/placements/*model', readBody)
-  const generating = { backend, models, encoder: options.encoder, running: createRunningJobs(), metrics, log }
+  const generating = { backend, models, encoder: options.encoder, running: createRunningJobs(), metrics, log, keepsPrefixes: options.keepsPrefixes }
   app.use(
     completionRoutes(generating),
     responseRoutes(generating),

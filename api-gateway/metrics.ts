@@ -39,6 +39,11 @@ function jobMetrics(registry: Registry) {
   return {
     running: new Gauge({ name: 'ringlet_sequences_running', help: 'Answers being computed', registers }),
     promptTokens: new Counter({ name: 'ringlet_prompt_tokens_total', help: 'Tokens of prompts', registers }),
+    cachedTokens: new Counter({
+      name: 'ringlet_prompt_tokens_cached_total',
+      help: 'Tokens of prompts that an earlier answer had computed',
+      registers,
+    }),
     generationTokens: new Counter({ name: 'ringlet_generation_tokens_total', help: 'Tokens sampled', registers }),
     finished: new Counter({ name: 'ringlet_answers_total', help: 'Answers by how they ended', labelNames: ['finish'], registers }),
     failed: new Counter({ name: 'ringlet_failed_requests_total', help: 'Requests by error code', labelNames: ['code'], registers }),
@@ -73,6 +78,7 @@ export function createMetrics(backend: CompletionBackend): Metrics {
           if (event.type !== 'text') return
           const now = performance.now()
           const last = lastToken.get(event.choice)
+          if (last === undefined && event.choice % job.choicesPerPrompt === 0) metrics.cachedTokens.inc(event.cached)
           if (last === undefined) metrics.firstToken.observe((now - start) / 1000)
           else metrics.nextToken.observe((now - last) / 1000)
           lastToken.set(event.choice, now)

@@ -26,6 +26,7 @@ test('gives every option its documented default', () => {
     backend: 'auto',
     placement: 'memory-weighted',
     quality: 'balanced',
+    keepsPrefixes: true,
     https: false,
     apiKeys: [],
     joinToken: null,
@@ -41,12 +42,13 @@ test('gives every option its documented default', () => {
 
 test('reads every option from the command line', () => {
   const options = parse(
-    '--port 9000 --host 0.0.0.0 --models-dir /m --model org/name --devices 3 --max-devices 2 --backend wasm --placement memory-weighted --quality small --https --api-key a --api-key b,c --join-token t --local-device=stay'.split(
+    '--port 9000 --host 0.0.0.0 --models-dir /m --model org/name --devices 3 --max-devices 2 --backend wasm --placement memory-weighted --quality small --prefix-cache off --https --api-key a --api-key b,c --join-token t --local-device=stay'.split(
       ' ',
     ),
   )
   expect(options).toMatchObject({ port: 9000, host: '0.0.0.0', modelsDir: '/m', model: 'org/name', devices: 3, maxDevices: 2, backend: 'wasm' })
   expect(options).toMatchObject({
+    keepsPrefixes: false,
     placement: 'memory-weighted',
     quality: 'small',
     https: true,

@@ -26,6 +26,8 @@ export type Options = {
   readonly placement: Strategy
   /** What the model is held for: exactness or size. */
   readonly quality: Quality
+  /** Answers may begin from what earlier ones with the same API key computed. */
+  readonly keepsPrefixes: boolean
   readonly https: boolean
   /** Keys of which an API request must carry one; empty = no key needed. */
   readonly apiKeys: readonly string[]
@@ -158,6 +160,7 @@ export function parseOptions(
     backend: choice('backend', last('backend'), ['auto', ...backendSchema.options]),
     placement: choice('placement', last('placement'), strategySchema.options),
     quality: choice('quality', last('quality'), qualitySchema.options),
+    keepsPrefixes: choice('prefix-cache', last('prefix-cache'), ['on', 'off']) === 'on',
     https: flag('https', last('https')),
     apiKeys: values('api-key')
       .flatMap((keys) => keys.split(','))

@@ -187,6 +187,7 @@ function gatewaySettings(
   { log, onModelBytes }: ServeHooks,
 ): Omit<GatewayOptions, 'backend' | 'models' | 'encoder' | 'wishes' | 'cards' | 'uploads'> {
   return {
+    keepsPrefixes: options.keepsPrefixes,
     defaultModel: options.model,
     auth: { apiKeys: options.apiKeys },
     hosts: { isLoopbackOnly: isLoopback(options.host), names: [hostname().toLowerCase()] },

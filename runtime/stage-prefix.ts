@@ -1,10 +1,11 @@
 /** What a shard keeps of sequences that are over, and how a new one begins with it. */
+import type { Placement } from '../protocol/cluster.ts'
 import { toClusterError } from '../protocol/errors.ts'
 import type { SequenceId } from '../protocol/ids.ts'
-import { scopeOf, type Kept } from './prefix-cache.ts'
+import { scopeOf, type Kept, type PrefixCache } from './prefix-cache.ts'
 import type { RingPlace } from './ring-place.ts'
 import { truncate, type Sequence } from './sequence.ts'
-import type { StageOptions } from './stage-core.ts'
+import type { ShardRunner } from './shard-runner.ts'
 
 export type StagePrefix = {
   /** The sequence is over, its KV cache stays. What it holds must be of one future: nothing inherited that is not settled. */
@@ -15,9 +16,15 @@ export type StagePrefix = {
   readonly withRoom: <Output>(sequence: Sequence, work: () => Promise<Output>) => Promise<Output>
 }
 
-type Options = Pick<StageOptions, 'runner' | 'prefixes' | 'placement' | 'now'>
+export type StagePrefixOptions = {
+  readonly runner: ShardRunner
+  readonly prefixes: PrefixCache
+  readonly placement: Placement
+  /** Monotonic milliseconds. */
+  readonly now: () => number
+}
 
-export function createStagePrefix({ runner, prefixes, placement, now }: Options, place: RingPlace): StagePrefix {
+export function createStagePrefix({ runner, prefixes, placement, now }: StagePrefixOptions, place: RingPlace): StagePrefix {
   const { handoff } = placement
 
   /** At the head: what a later sequence must begin with to go on from this one. */

@@ -2,7 +2,7 @@
 import { ERRORS, type ClusterError, type ErrorCode } from '../../protocol/errors.ts'
 import type { ModelId } from '../../protocol/ids.ts'
 import type { ChoiceResult, StreamWriter } from '../jobs/serve-job.ts'
-import { promptTokensOf, type JobEvent, type TextJob } from '../jobs/text-job.ts'
+import { promptTokensOf, type JobEvent, type TextJob, type TokenCounts } from '../jobs/text-job.ts'
 
 /** Anthropic's status for a server that cannot take the request now; its SDKs know it. */
 const OVERLOADED = 529
@@ -26,11 +26,12 @@ export const anthropicErrorBody = ({ code, message }: ClusterError, requestId: s
   ...(requestId === null ? {} : { request_id: requestId }),
 })
 
-const usageOf = (job: TextJob, output: number): object => ({
-  input_tokens: promptTokensOf(job),
-  output_tokens: output,
+/** What was cached is counted apart from the other input here. */
+const usageOf = (job: TextJob, { tokens, cached }: TokenCounts): object => ({
+  input_tokens: promptTokensOf(job) - cached,
+  output_tokens: tokens,
   cache_creation_input_tokens: 0,
-  cache_read_input_tokens: 0,
+  cache_read_input_tokens: cached,
 })
 
 const stopOf = ({
@@ -48,7 +49,7 @@ export const messageBody = (id: string, job: TextJob, result: ChoiceResult): obj
   ...messageOf(id, job.model),
   content: [{ type: 'text', text: result.text }],
   ...stopOf(result),
-  usage: usageOf(job, result.tokens),
+  usage: usageOf(job, result),
 })
 
 /** message_start, one text block, message_delta, message_stop; the block opens with the stream, so an empty answer has one too. */
@@ -57,17 +58,17 @@ export function messageStreamWriter(id: string, job: TextJob, requestId: string)
   let end: Extract<JobEvent, { type: 'finish' }> | null = null
   const send = (stream: Parameters<StreamWriter['event']>[0], event: { readonly type: string; readonly [key: string]: unknown }): void =>
     stream.event(event, event.type)
-  const open: StreamWriter['finish'] = (stream) => {
+  const open = (stream: Parameters<StreamWriter['event']>[0], { cached }: TokenCounts): void => {
     if (isOpen) return
     isOpen = true
-    const message = { ...messageOf(id, job.model), content: [], stop_reason: null, stop_sequence: null, usage: usageOf(job, 0) }
+    const message = { ...messageOf(id, job.model), content: [], stop_reason: null, stop_sequence: null, usage: usageOf(job, { tokens: 0, cached }) }
     send(stream, { type: 'message_start', message })
     send(stream, { type: 'content_block_start', index: 0, content_block: { type: 'text', text: '' } })
   }
   return {
     event: (stream, event) => {
       if (event.type === 'progress') return
-      open(stream)
+      open(stream, event)
       if (event.type === 'finish') end = event
       else if (event.text !== '') send(stream, { type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text: event.text } })
     },

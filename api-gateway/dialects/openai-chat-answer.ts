@@ -2,14 +2,13 @@
 import { randomBytes } from 'node:crypto'
 import { openAiErrorBody } from '../http/error-response.ts'
 import type { ChoiceResult, StreamWriter } from '../jobs/serve-job.ts'
-import { choiceCount, usageOf, type TextJob, type Usage } from '../jobs/text-job.ts'
+import { choiceCount, usageOf, type TextJob, type TokenCounts, type Usage } from '../jobs/text-job.ts'
 import type { ChatRequest } from './openai-chat.ts'
 
 /** What every body and chunk of one answer has in common. */
 export type Envelope = { readonly id: string; readonly created: number; readonly model: string; readonly system_fingerprint: string }
 
 export function chatBody(envelope: Envelope, job: TextJob, results: readonly ChoiceResult[]): object {
-  const tokens = results.reduce((total, result) => total + result.tokens, 0)
   return {
     ...envelope,
     object: 'chat.completion',
@@ -19,7 +18,7 @@ export function chatBody(envelope: Envelope, job: TextJob, results: readonly Cho
       finish_reason: reason,
       logprobs: null,
     })),
-    usage: usageOf(job, tokens),
+    usage: usageOf(job, results),
   }
 }
 
@@ -33,12 +32,8 @@ const padding = (content: string): string =>
 /** Writes one stream: per choice a role, texts, a finish; then usage if asked, then the mark of the end. */
 export function chatStreamWriter(envelope: Envelope, job: TextJob, { streaming }: ChatRequest): StreamWriter {
   const opened = new Set<number>()
-  const tokens = new Map<number, number>()
-  const usage = (): Usage =>
-    usageOf(
-      job,
-      [...tokens.values()].reduce((total, count) => total + count, 0),
-    )
+  const counts: TokenCounts[] = []
+  const usage = (): Usage => usageOf(job, counts)
   const chunk = (choices: readonly object[], extra: object = {}): object => ({
     ...envelope,
     object: 'chat.completion.chunk',
@@ -55,7 +50,7 @@ export function chatStreamWriter(envelope: Envelope, job: TextJob, { streaming }
   return {
     event: (stream, event) => {
       if (event.type === 'progress') return
-      tokens.set(event.choice, event.tokens)
+      counts[event.choice] = event
       if (!opened.has(event.choice)) {
         opened.add(event.choice)
         stream.event(chunk([delta(event.choice, { role: 'assistant', content: null })]))

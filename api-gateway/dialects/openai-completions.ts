@@ -6,7 +6,7 @@ import { ClusterError } from '../../protocol/errors.ts'
 import type { ModelId } from '../../protocol/ids.ts'
 import { openAiErrorBody } from '../http/error-response.ts'
 import type { ChoiceResult, StreamWriter } from '../jobs/serve-job.ts'
-import { choiceCount, usageOf, type TextJob, type Usage } from '../jobs/text-job.ts'
+import { choiceCount, usageOf, type TextJob, type TokenCounts, type Usage } from '../jobs/text-job.ts'
 import type { Envelope } from './openai-chat-answer.ts'
 import {
   FOREIGN_FIELDS,
@@ -94,22 +94,17 @@ export function echoes(request: CompletionRequest, job: TextJob): readonly strin
 const choiceOf = (index: number, text: string, finish: string | null): object => ({ index, text, logprobs: null, finish_reason: finish })
 
 export function completionBody(envelope: Envelope, job: TextJob, before: readonly string[], results: readonly ChoiceResult[]): object {
-  const tokens = results.reduce((total, result) => total + result.tokens, 0)
   return {
     ...envelope,
     object: 'text_completion',
     choices: results.map(({ text, reason }, index) => choiceOf(index, (before[index] ?? '') + text, reason)),
-    usage: usageOf(job, tokens),
+    usage: usageOf(job, results),
   }
 }
 
 export function completionStreamWriter(envelope: Envelope, job: TextJob, before: readonly string[], { streaming }: CompletionRequest): StreamWriter {
-  const tokens = new Map<number, number>()
-  const usage = (): Usage =>
-    usageOf(
-      job,
-      [...tokens.values()].reduce((total, count) => total + count, 0),
-    )
+  const counts: TokenCounts[] = []
+  const usage = (): Usage => usageOf(job, counts)
   const chunk = (choices: readonly object[]): object => ({
     ...envelope,
     object: 'text_completion',
@@ -119,8 +114,8 @@ export function completionStreamWriter(envelope: Envelope, job: TextJob, before:
   return {
     event: (stream, event) => {
       if (event.type === 'progress') return
-      const isFirst = !tokens.has(event.choice)
-      tokens.set(event.choice, event.tokens)
+      const isFirst = counts[event.choice] === undefined
+      counts[event.choice] = event
       const echo = isFirst ? (before[event.choice] ?? '') : ''
       if (echo !== '') stream.event(chunk([choiceOf(event.choice, echo, null)]))
       if (event.type === 'finish') stream.event(chunk([choiceOf(event.choice, '', event.reason)]))

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { ERRORS, type ClusterError } from '../../protocol/errors.ts'
 import type { EventStream } from '../http/event-stream.ts'
 import type { ChoiceResult, StreamWriter } from '../jobs/serve-job.ts'
-import { promptTokensOf, type JobEvent, type TextJob } from '../jobs/text-job.ts'
+import { promptTokensOf, type JobEvent, type TextJob, type TokenCounts } from '../jobs/text-job.ts'
 import type { ResponsesRequest } from './responses.ts'
 
 /** What an answer says of itself, whatever its state. */
@@ -24,11 +24,11 @@ export const newFrame = (id: string, job: TextJob, request: ResponsesRequest): R
   request,
 })
 
-const usageOf = (job: TextJob, output: number): object => {
+const usageOf = (job: TextJob, { tokens: output, cached }: TokenCounts): object => {
   const input = promptTokensOf(job)
   return {
     input_tokens: input,
-    input_tokens_details: { cached_tokens: 0 },
+    input_tokens_details: { cached_tokens: cached },
     output_tokens: output,
     output_tokens_details: { reasoning_tokens: 0 },
     total_tokens: input + output,
@@ -78,12 +78,12 @@ function bodyOf(
   }
 }
 
-type Ended = Pick<ChoiceResult, 'text' | 'reason' | 'tokens'>
+type Ended = Pick<ChoiceResult, 'text' | 'reason' | 'tokens' | 'cached'>
 const statusOf = ({ reason }: Pick<Ended, 'reason'>): Status => (reason === 'length' ? 'incomplete' : 'completed')
 
 export const responseBody = (frame: ResponseFrame, result: Ended): object => {
   const status = statusOf(result)
-  return bodyOf(frame, status, { output: [itemOf(frame, status, [partOf(result.text)])], usage: usageOf(frame.job, result.tokens) })
+  return bodyOf(frame, status, { output: [itemOf(frame, status, [partOf(result.text)])], usage: usageOf(frame.job, result) })
 }
 
 /** @param onEnd is given the finished answer before its last event goes out, so that a client can refer to it at once */
@@ -112,7 +112,7 @@ export function responseStreamWriter(frame: ResponseFrame, onEnd: (result: Ended
     },
     finish: (stream) => {
       if (end === null) throw new Error('a job that ended without a finish')
-      const result = { text, reason: end.reason, tokens: end.tokens }
+      const result = { text, reason: end.reason, tokens: end.tokens, cached: end.cached }
       const status = statusOf(end)
       send(stream, 'response.output_text.done', { ...place, text, logprobs: [] })
       send(stream, 'response.content_part.done', { ...place, part: partOf(text) })

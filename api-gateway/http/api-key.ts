@@ -1,5 +1,5 @@
 import type { Request, RequestHandler } from 'express'
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import { ClusterError } from '../../protocol/errors.ts'
 
 const digest = (key: string): Buffer => createHash('sha256').update(key).digest()
@@ -11,6 +11,14 @@ function keyOf(request: Request): string | null {
 
 /** Names the key of a request without telling it; the same for all requests without one. */
 export const keyDigestOf = (request: Request): string => digest(keyOf(request) ?? '').toString('hex')
+
+/** Of this process: what devices are told of a key leads nowhere. */
+const SALT = randomBytes(32)
+/** Names the key of a request to the devices of a ring. */
+export const cacheScopeOf = (request: Request): string =>
+  createHmac('sha256', SALT)
+    .update(keyOf(request) ?? '')
+    .digest('base64url')
 
 /** Lets everybody in when there are no keys. @throws {ClusterError} invalid_api_key */
 export function checkApiKey(keys: readonly string[]): RequestHandler {

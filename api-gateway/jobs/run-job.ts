@@ -31,18 +31,21 @@ const seedOf = (sampling: Sampling, choice: number): Sampling => ({
   seed: BigInt.asIntN(64, BigInt(sampling.seed) + BigInt(choice)).toString(),
 })
 
-async function* runChoice(job: TextJob, choice: number, backend: CompletionBackend, signal: AbortSignal): AsyncGenerator<JobEvent, void, undefined> {
+type RunOptions = { readonly backend: CompletionBackend; readonly signal: AbortSignal; readonly cacheScope: string | null }
+
+async function* runChoice(job: TextJob, choice: number, { backend, signal, cacheScope }: RunOptions): AsyncGenerator<JobEvent, void, undefined> {
   const promptIds = job.prompts[Math.floor(choice / job.choicesPerPrompt)] ?? []
   const room = contextLength(job, backend) - promptIds.length
   const detokenizer = job.text.newDetokenizer({ continues: job.continuesText })
   const scanner = createStopScanner(job.stops)
-  let tokens = 0
+  let [tokens, cached] = [0, 0]
   const completion = backend.complete({
     model: job.model,
     promptIds,
     sampling: seedOf(job.sampling, choice % job.choicesPerPrompt),
     stopIds: job.text.eosIds,
     maxTokens: Math.min(job.maxTokens ?? room, room),
+    cacheScope,
     signal,
   })
   for await (const event of completion) {
@@ -51,13 +54,14 @@ async function* runChoice(job: TextJob, choice: number, backend: CompletionBacke
       continue
     }
     tokens++
+    if (event.index === 0) cached = event.cached
     // The token that ends an answer is a mark, not a text, even where its tokenizer does not call it special.
     const piece = event.finish === 'stop' ? '' : detokenizer.push(event.tokenId)
     const { text, hit } = scanner.push(event.finish === null ? piece : piece + detokenizer.end())
-    if (hit !== null || event.finish === null) yield { type: 'text', choice, text, tokens }
-    else yield { type: 'text', choice, text: text + scanner.end(), tokens }
+    if (hit !== null || event.finish === null) yield { type: 'text', choice, text, tokens, cached }
+    else yield { type: 'text', choice, text: text + scanner.end(), tokens, cached }
     if (hit !== null || event.finish !== null) {
-      yield { type: 'finish', choice, reason: hit === null ? (event.finish ?? 'stop') : 'stop', stop: hit, tokens }
+      yield { type: 'finish', choice, reason: hit === null ? (event.finish ?? 'stop') : 'stop', stop: hit, tokens, cached }
       return
     }
   }
@@ -66,16 +70,22 @@ async function* runChoice(job: TextJob, choice: number, backend: CompletionBacke
 
 /**
  * All choices at once, their events as they come. Leaving the loop early cancels every choice.
+ * @param cacheScope whose answers these may share computed prompts with; null: nobody's
  * @throws {ClusterError} whatever ends any choice; the others are then cancelled
  */
-export async function* runJob(job: TextJob, backend: CompletionBackend, signal: AbortSignal): AsyncGenerator<JobEvent, void, undefined> {
+export async function* runJob(
+  job: TextJob,
+  backend: CompletionBackend,
+  signal: AbortSignal,
+  cacheScope: string | null,
+): AsyncGenerator<JobEvent, void, undefined> {
   checkContext(job, backend)
   const stop = new AbortController()
   const either = AbortSignal.any([signal, stop.signal])
   const events = eventQueue<JobEvent>()
   const follow = async (choice: number): Promise<void> => {
     try {
-      for await (const event of runChoice(job, choice, backend, either)) events.push(event)
+      for await (const event of runChoice(job, choice, { backend, signal: either, cacheScope })) events.push(event)
     } catch (error) {
       events.fail(toClusterError(error))
     }

@@ -2,6 +2,7 @@
 import type { Response } from 'express'
 import { ClusterError, toClusterError } from '../../protocol/errors.ts'
 import type { CompletionBackend } from '../completion-backend.ts'
+import { cacheScopeOf } from '../http/api-key.ts'
 import { createEventStream, type EventStream, type StreamFormat } from '../http/event-stream.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
@@ -9,7 +10,14 @@ import { runJob } from './run-job.ts'
 import type { RunningJobs } from './running-jobs.ts'
 import { choiceCount, type JobEvent, type TextJob } from './text-job.ts'
 
-export type JobContext = { readonly backend: CompletionBackend; readonly running: RunningJobs; readonly metrics: Metrics; readonly log: Log }
+export type JobContext = {
+  readonly backend: CompletionBackend
+  readonly running: RunningJobs
+  readonly metrics: Metrics
+  readonly log: Log
+  /** Answers may begin from what earlier ones with the same API key computed. */
+  readonly keepsPrefixes: boolean
+}
 
 /** After this many milliseconds without a first event the stream opens anyway; until then an error keeps its own HTTP status. */
 const OPEN_AFTER_MS = 10_000
@@ -25,7 +33,8 @@ async function* observed(id: string, job: TextJob, response: Response, context: 
   const remove = running.add(id, (reason) => abort.abort(reason))
   const observation = metrics.observeJob(job)
   try {
-    for await (const event of runJob(job, backend, abort.signal)) {
+    const cacheScope = context.keepsPrefixes ? cacheScopeOf(response.req) : null
+    for await (const event of runJob(job, backend, abort.signal, cacheScope)) {
       observation.event(event)
       yield event
     }
@@ -39,7 +48,7 @@ async function* observed(id: string, job: TextJob, response: Response, context: 
   }
 }
 
-export type ChoiceResult = Pick<Extract<JobEvent, { type: 'finish' }>, 'reason' | 'stop' | 'tokens'> & { readonly text: string }
+export type ChoiceResult = Pick<Extract<JobEvent, { type: 'finish' }>, 'reason' | 'stop' | 'tokens' | 'cached'> & { readonly text: string }
 
 /** All choices when they are done. @param onEvent sees each event as it comes @throws {ClusterError} */
 export async function collectJob(
@@ -54,9 +63,9 @@ export async function collectJob(
   for await (const event of observed(id, job, response, context)) {
     onEvent?.(event)
     if (event.type === 'text') texts[event.choice] += event.text
-    if (event.type === 'finish') ends[event.choice] = { reason: event.reason, stop: event.stop, tokens: event.tokens }
+    if (event.type === 'finish') ends[event.choice] = { reason: event.reason, stop: event.stop, tokens: event.tokens, cached: event.cached }
   }
-  return texts.map((text, choice) => ({ text, ...(ends[choice] ?? { reason: 'length', stop: null, tokens: 0 }) }))
+  return texts.map((text, choice) => ({ text, ...(ends[choice] ?? { reason: 'length', stop: null, tokens: 0, cached: 0 }) }))
 }
 
 /** As `collectJob`, of a job with one choice. */

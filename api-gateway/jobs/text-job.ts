@@ -20,10 +20,17 @@ export type TextJob = {
 
 export type JobEvent =
   | { readonly type: 'progress'; readonly choice: number; readonly processed: number; readonly total: number }
-  /** `text` may be empty: a token that completes no character. `tokens` counts the choice's tokens so far. */
-  | { readonly type: 'text'; readonly choice: number; readonly text: string; readonly tokens: number }
+  /** `text` may be empty: a token that completes no character. */
+  | ({ readonly type: 'text'; readonly choice: number; readonly text: string } & TokenCounts)
   /** `stop`: the stop text that ended it, which is no part of the answer. */
-  | { readonly type: 'finish'; readonly choice: number; readonly reason: FinishReason; readonly stop: string | null; readonly tokens: number }
+  | ({ readonly type: 'finish'; readonly choice: number; readonly reason: FinishReason; readonly stop: string | null } & TokenCounts)
+
+/** Of one choice so far. */
+export type TokenCounts = {
+  readonly tokens: number
+  /** Tokens of its prompt that the ring had computed for an earlier answer. */
+  readonly cached: number
+}
 
 export type Usage = {
   readonly prompt_tokens: number
@@ -37,12 +44,18 @@ export const choiceCount = (job: TextJob): number => job.prompts.length * job.ch
 /** Prompts count once, however many choices each has. */
 export const promptTokensOf = ({ prompts }: TextJob): number => prompts.reduce((total, ids) => total + ids.length, 0)
 
-export function usageOf(job: TextJob, completionTokens: number): Usage {
+/** A prompt is cached as far as its first choice found it; the others come at once and find the same or less. */
+const cachedTokensOf = ({ choicesPerPrompt }: TextJob, counts: readonly (TokenCounts | undefined)[]): number =>
+  counts.reduce((total, count, choice) => total + (choice % choicesPerPrompt === 0 ? (count?.cached ?? 0) : 0), 0)
+
+/** @param counts by choice */
+export function usageOf(job: TextJob, counts: readonly (TokenCounts | undefined)[]): Usage {
   const promptTokens = promptTokensOf(job)
+  const completionTokens = counts.reduce((total, count) => total + (count?.tokens ?? 0), 0)
   return {
     prompt_tokens: promptTokens,
     completion_tokens: completionTokens,
     total_tokens: promptTokens + completionTokens,
-    prompt_tokens_details: { cached_tokens: 0 },
+    prompt_tokens_details: { cached_tokens: cachedTokensOf(job, counts) },
   }
 }

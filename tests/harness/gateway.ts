@@ -46,6 +46,7 @@ export async function startGateway(script: Script = {}, overrides: Partial<Gatew
     wishes: NO_WISHES,
     cards: { list: async () => [], card: () => Promise.reject(new Error('this gateway has no cards')) },
     uploads: createUploads(path.join(tmpdir(), 'ringlet-no-uploads'), async () => false),
+    keepsPrefixes: true,
     defaultModel: modelId('ember'),
     auth: { apiKeys: [] },
     hosts: { isLoopbackOnly: true, names: [] },

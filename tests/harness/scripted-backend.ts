@@ -47,6 +47,8 @@ export type Script = {
   readonly beforeToken?: (index: number, request: CompletionRequest) => Promise<unknown>
   /** Thrown before the token of this index. */
   readonly failure?: { readonly index: number; readonly error: ClusterError }
+  /** Tokens of each prompt that need no computing. */
+  readonly cached?: number
   readonly view?: ClusterView
   /** Why nothing serves. */
   readonly notServing?: ClusterError
@@ -91,7 +93,7 @@ export function scriptedBackend(script: Script = {}): ScriptedBackend {
         if (script.failure?.index === index) throw script.failure.error
         await Promise.race([script.beforeToken?.(index, request) ?? new Promise(setImmediate), aborted.promise])
         const finish = request.stopIds.includes(tokenId) ? 'stop' : index + 1 === request.maxTokens ? 'length' : null
-        yield { type: 'token', index, tokenId, finish, hops: [], cached: 0 }
+        yield { type: 'token', index, tokenId, finish, hops: [], cached: script.cached ?? 0 }
         if (finish) return
       }
     } finally {

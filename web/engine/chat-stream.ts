@@ -31,6 +31,7 @@ export async function* chatStream(request: ChatRequest, options: ChatStreamOptio
     sampling,
     stopIds,
     maxTokens: Math.min(request.maxTokens ?? left, left),
+    cacheScope: 'chat',
     signal: request.signal,
   })
   for await (const event of completion) {
