@@ -4,14 +4,16 @@ import type { ModelConfig } from '../model/config.ts'
 import type { ExpertsSpec, GatedMlpSpec, LayerBuilder, Projection, WeightRef } from './layer-builder.ts'
 import { architectureOf } from './registry.ts'
 
-/** Takes every weight that is named; a value is nothing. */
-function listener(take: (...weights: readonly (WeightRef | null | undefined)[]) => void): LayerBuilder<null> {
+type Take = (...weights: readonly (WeightRef | null | undefined)[]) => void
+
+/** Takes every weight that is named; a value is nothing. @param takeOfExpert takes those of experts, of which a token meets only some */
+function listener(take: Take, takeOfExpert = take): LayerBuilder<null> {
   const projection = ({ weight, bias }: Projection): null => (take(weight, bias), null)
   const gated = ({ gate, up, down }: GatedMlpSpec): void => [gate, up, down].forEach(projection)
   const experts = (spec: ExpertsSpec): null => {
     projection(spec.router)
     take(spec.choiceBias)
-    spec.experts.forEach(gated)
+    for (const { gate, up, down } of spec.experts) for (const { weight, bias } of [gate, up, down]) takeOfExpert(weight, bias)
     return null
   }
   return {
@@ -57,4 +59,36 @@ export function weightRefs(config: ModelConfig, range: LayerRange): readonly Wei
   for (let layer = range.startLayer; layer < range.endLayer; layer++) architecture.layer(words, null, config, layer)
   if (range.endLayer === config.numLayers) architecture.head(words, null, config)
   return refs
+}
+
+/** Numbers of the weights that one token is multiplied with, by layer and in the head: what decoding it costs is nearly in proportion. */
+export type TokenWork = { readonly layers: readonly number[]; readonly head: number }
+
+/** Rows of a packed tensor, and one of a stack. */
+function elementsOf({ shape, rows, item }: WeightRef): number {
+  const own = item === undefined ? shape : shape.slice(1)
+  const all = own.reduce((product, size) => product * size, 1)
+  return rows ? (all / (own[0] ?? 1)) * Math.ceil((rows.end - rows.start) / (rows.step ?? 1)) : all
+}
+
+/** @throws {ClusterError} unsupported_model */
+export function tokenWork(config: ModelConfig): TokenWork {
+  const architecture = architectureOf(config.modelType)
+  const metShare = config.experts ? config.experts.chosen / config.experts.count : 1
+  let sum = 0
+  const takes =
+    (share: number): Take =>
+    (...weights) => {
+      for (const weight of weights) if (weight) sum += share * elementsOf(weight)
+    }
+  const words = listener(takes(1), takes(metShare))
+  const counted = (state: () => void): number => {
+    sum = 0
+    state()
+    return sum
+  }
+  return {
+    layers: Array.from({ length: config.numLayers }, (_, layer) => counted(() => architecture.layer(words, null, config, layer))),
+    head: counted(() => architecture.head(words, null, config)),
+  }
 }

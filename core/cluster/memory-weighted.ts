@@ -21,7 +21,7 @@ function mostLayersFrom(start: number, device: Candidate, sizing: ModelSizing): 
 }
 
 /** Most layers at the place in the ring that the device has: pinned parts count at both ends. */
-function capAt(place: 'only' | 'first' | 'middle' | 'last', device: Candidate, sizing: ModelSizing): number {
+export function capAt(place: 'only' | 'first' | 'middle' | 'last', device: Candidate, sizing: ModelSizing): number {
   const { numLayers } = sizing
   const fits = (range: LayerRange): boolean => sizing.shardBytes(range, device.holding) <= device.memoryBytes
   switch (place) {

@@ -1,5 +1,6 @@
 /** What placement needs to know of a model, from its description: bytes of any range held in any way, and ways in which it does not run. */
 import { architectureOf } from '../arch/registry.ts'
+import { tokenWork } from '../arch/weight-refs.ts'
 import type { ModelDescription } from '../model/model-description.ts'
 import { ClusterError } from '../../protocol/errors.ts'
 import { estimateShard } from './estimate.ts'
@@ -28,6 +29,15 @@ function refusalOf(model: ModelDescription, contextLength: number): ModelSizing[
   }
 }
 
+/** Sums up to each layer, in layers of mean size, and the head's. */
+function workOf({ config }: ModelDescription): ModelSizing['work'] {
+  const { layers, head } = tokenWork(config)
+  const mean = layers.reduce((sum, work) => sum + work, 0) / layers.length
+  const upTo = [0]
+  for (const work of layers) upTo.push((upTo.at(-1) ?? 0) + work / mean)
+  return ({ startLayer, endLayer }) => (upTo[endLayer] ?? 0) - (upTo[startLayer] ?? 0) + (endLayer === layers.length ? head / mean : 0)
+}
+
 /** @param wanted tokens a sequence may hold, prompt and answer together; null = what the model permits, up to a default */
 export function modelSizing(model: ModelDescription, wanted: number | null): ModelSizing {
   const contextLength = Math.min(wanted ?? DEFAULT_CONTEXT_LENGTH, model.contextLength)
@@ -36,6 +46,7 @@ export function modelSizing(model: ModelDescription, wanted: number | null): Mod
   return {
     numLayers: model.config.numLayers,
     contextLength,
+    hiddenSize: model.config.hiddenSize,
     needsF32: architectureOf(model.config.modelType).needsF32 ?? false,
     refusal: refusalOf(model, contextLength),
     shardBytes: (range, holding) => {
@@ -44,5 +55,6 @@ export function modelSizing(model: ModelDescription, wanted: number | null): Mod
       known.set(key, bytes)
       return bytes
     },
+    work: workOf(model),
   }
 }

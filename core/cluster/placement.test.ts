@@ -28,10 +28,12 @@ const device = (id: string, memoryBytes: number, role: PeerRole = 'device', extr
 const uniform = (numLayers: number, layerBytes: number, endBytes = 0): ModelSizing => ({
   numLayers,
   contextLength: 1024,
+  hiddenSize: 512,
   needsF32: false,
   refusal: () => null,
   shardBytes: (range) =>
     (range.endLayer - range.startLayer) * layerBytes + (range.startLayer === 0 ? endBytes : 0) + (range.endLayer === numLayers ? endBytes : 0),
+  work: (range) => range.endLayer - range.startLayer,
 })
 const wish = (extra: Partial<Wish> = {}): Wish => ({
   model: modelId('toy'),

@@ -43,9 +43,11 @@ export function toyAnswer(promptIds: readonly number[], count: number): number[]
 export const toySizing = (contextLength: number): ModelSizing => ({
   numLayers: TOY_LAYERS,
   contextLength,
+  hiddenSize: WIDTH,
   needsF32: false,
   refusal: () => null,
   shardBytes: (range) => (range.endLayer - range.startLayer) * 100,
+  work: (range) => range.endLayer - range.startLayer,
 })
 
 export type ToyShards = {
