@@ -9,13 +9,16 @@ import { modelSizing } from '../core/cluster/model-sizing.ts'
 import type { ModelSizing } from '../core/cluster/sizing.ts'
 import type { ModelDescription } from '../core/model/model-description.ts'
 import type { Fit, ModelFacts } from '../protocol/catalog.ts'
-import type { PeerEntry, Quality } from '../protocol/cluster.ts'
+import type { PeerEntry, Placement, Quality, Wish } from '../protocol/cluster.ts'
 import { toClusterError, toWireError, type WireError } from '../protocol/errors.ts'
 import type { ModelId } from '../protocol/ids.ts'
 
 export type FitTask = {
   readonly ticket: number
   readonly devices: readonly PeerEntry[]
+  /** Other models have memory of the devices. */
+  readonly wishes: readonly Wish[]
+  readonly placements: readonly Placement[]
   readonly quality: Quality
   /** A description of null stands for what the catalogue states. `key` changes when the description does. */
   readonly models: readonly { readonly id: ModelId; readonly key: string; readonly description: ModelDescription | null }[]
@@ -35,10 +38,10 @@ function sizingOf({ id, key, description }: FitTask['models'][number]) {
   return made
 }
 
-function weigh(model: FitTask['models'][number], { devices, quality }: FitTask): Weighed {
+function weigh(model: FitTask['models'][number], { devices, wishes, placements, quality }: FitTask): Weighed {
   try {
     const { facts, sizing } = sizingOf(model)
-    return { facts, fit: fitOf(model.id, sizing, viewOf(devices, [], []), quality) }
+    return { facts, fit: fitOf(model.id, sizing, viewOf(devices, wishes, placements), quality) }
   } catch (error) {
     return { error: toWireError(toClusterError(error)) }
   }

@@ -67,6 +67,8 @@ export function createModelCards({ models, fits, view, isRemovable }: ModelCards
     const weighable = known.filter(({ error }) => error === null)
     const weighed = await fits.weigh({
       devices: devicesOf(view()),
+      wishes: [...view().wishes.values()],
+      placements: [...view().placements.values()],
       quality,
       models: weighable.map(({ id, entry, description }) => ({
         id,

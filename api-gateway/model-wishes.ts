@@ -1,6 +1,5 @@
 /** What this server wants served: the model it was started with, and whatever is asked for afterwards. */
 import type { RingClient } from '../core/client/ring-client.ts'
-import { checkStrategy } from '../core/cluster/placement.ts'
 import type { Network } from '../core/cluster/network.ts'
 import type { Wish, WishState } from '../protocol/cluster.ts'
 import { ClusterError } from '../protocol/errors.ts'
@@ -46,7 +45,6 @@ export function createModelWishes(network: Network, models: ModelCatalog, localD
     })
   }
   const ask = async (model: ModelId, change: Omit<PlacementRequest, 'model'>): Promise<void> => {
-    checkStrategy(change.strategy)
     const { source } = await models.find(model)
     await tell({ model, source, contextLength: null, localDevice, ...change })
   }

@@ -211,8 +211,16 @@ export const wishSchema = z.object({
 })
 export type Wish = z.infer<typeof wishSchema>
 
+/** Memory that the range is estimated to need: what is not left for other models. */
+const neededBytes = bytes.optional()
 /** A range that a spare holds beside the ring, loaded or loading: what it takes over when its owner goes. */
-export const spareSchema = z.object({ peerId: peerIdSchema, startLayer: layer, endLayer: layer, weightFormat: weightFormatSchema })
+export const spareSchema = z.object({
+  peerId: peerIdSchema,
+  startLayer: layer,
+  endLayer: layer,
+  weightFormat: weightFormatSchema,
+  memoryBytes: neededBytes,
+})
 export type Spare = z.infer<typeof spareSchema>
 
 export const shardSchema = z.object({
@@ -226,6 +234,7 @@ export const shardSchema = z.object({
   last: z.boolean(),
   /** How the device is to hold the shard's matrices. */
   weightFormat: weightFormatSchema,
+  memoryBytes: neededBytes,
 })
 export type Shard = z.infer<typeof shardSchema>
 
@@ -246,6 +255,10 @@ export const placementSchema = z.object({
   /** Devices that are not in the ring: a line for each range held, one with an empty range for a device that holds none. */
   spares: z.array(spareSchema).max(4096),
   explanation: z.array(sentence).max(1100),
+  /** Milliseconds of a lap of one lone stream, from what was measured when the placement was made. Absent where too little was. */
+  predictedLapMs: milliseconds.optional(),
+  /** `soon`: the ring before is much slower; what runs there goes over as soon as this one is ready. Else it has time to end there. */
+  cutOver: z.enum(['late', 'soon']).optional(),
   problem: z.object({ code: errorCodeSchema, message: sentence, missingBytes: bytes.optional() }).nullable(),
 })
 export type Placement = z.infer<typeof placementSchema>

@@ -9,12 +9,16 @@ import { createBans } from '../core/cluster/bans.ts'
 import { devicesOf, isPresent, shardState, type ClusterView } from '../core/cluster/cluster-view.ts'
 import type { Network } from '../core/cluster/network.ts'
 import { place, type PlacementRequest } from '../core/cluster/placement.ts'
+import { createRearrangement } from '../core/cluster/rearrangement.ts'
 import type { ModelSizing } from '../core/cluster/sizing.ts'
+import { takenMemory, type TakenMemory } from '../core/cluster/taken-memory.ts'
 
 /** Devices that join together are placed together. */
 const SETTLE_MS = 300
 /** A ring that lost a device is repaired at once; devices that go together, as with a browser, go within this. */
 const REPAIR_MS = 30
+/** Measurements change all the time: so often it is looked whether they ask for another ring. */
+const MEASURED_MS = 2_000
 /** A device that failed to load its shard is left out this long. */
 const LOAD_BAN_MS = 60_000
 
@@ -32,14 +36,18 @@ const sameShards = (a: Placement, b: Placement): boolean =>
   JSON.stringify([b.shards, b.spares, b.problem, b.source, b.contextLength, b.handoff, b.quality])
 
 /** What decides a placement besides the model: when it is unchanged, nothing is computed anew. */
-const inputsOf = (wish: Wish, devices: readonly PeerEntry[]): string =>
-  JSON.stringify([wish, devices.map((device) => [device.id, device.role, device.capabilities])])
+const inputsOf = (wish: Wish, devices: readonly PeerEntry[], taken: TakenMemory): string =>
+  JSON.stringify([wish, devices.map((device) => [device.id, device.role, device.capabilities]), [...taken]])
 
 export function createAnnouncer(options: AnnouncerOptions): { close: () => void } {
   const { network, now, timer, log } = options
   const bans = createBans(now)
   const lastPlaced = new Map<string, Placement>()
-  const decided = new Map<string, string>()
+  /** What a model was last placed by, and when. */
+  const decided = new Map<string, { readonly inputs: string; readonly at: number }>()
+  /** Own placements that may not have come back from the server yet. */
+  const announced = new Map<string, Placement>()
+  const rearrangement = createRearrangement(now)
   const lost = new Set<PeerId>()
   let due: { readonly at: number; readonly stop: () => void } | null = null
   let busy = false
@@ -81,22 +89,55 @@ export function createAnnouncer(options: AnnouncerOptions): { close: () => void 
     const view = network.view()
     if (closed || !isAnnouncer(view) || view.wishes.get(wish.model) !== wish) return
     const devices = eligible(view)
-    const epoch = 1 + Math.max(0, ...[...view.placements.values()].map((placement) => placement.epoch), ...heldEpochs(view))
+    const newest = newestPlacements(view)
+    const taken = takenMemory(view, newest.values(), wish.model)
+    const epoch = 1 + Math.max(0, ...[...newest.values()].map((placement) => placement.epoch), ...heldEpochs(view))
+    const known = newest.get(wish.model)
+    decided.set(wish.model, { inputs: inputsOf(wish, devices, taken), at: now() })
     const placement =
       sizing instanceof ClusterError
         ? unreadable(wish, sizing, epoch)
-        : placeWithBans(view, { wish, devices, sizing, announcer: network.self, epoch })
-    decided.set(wish.model, inputsOf(wish, devices))
-    const known = view.placements.get(wish.model)
+        : placeMeasured(view, known, { wish, devices, sizing, announcer: network.self, epoch, taken })
     // A placement whose announcer is gone is announced anew: after a restart of the signal server nobody else would.
-    if (known && sameShards(known, placement) && view.peers.has(known.announcer)) return
+    if (!placement || (known && sameShards(known, placement) && view.peers.has(known.announcer))) return
     log('placement', { model: wish.model, epoch, shards: placement.shards.length, problem: placement.problem?.message })
+    announced.set(wish.model, placement)
     network.announce(placement)
+  }
+
+  function newestPlacements(view: ClusterView): ReadonlyMap<string, Placement> {
+    const newest = new Map<string, Placement>(view.placements)
+    for (const [model, placement] of announced) {
+      if (!view.wishes.has(placement.model) || (newest.get(model)?.epoch ?? -1) >= placement.epoch) announced.delete(model)
+      else newest.set(model, placement)
+    }
+    return newest
+  }
+
+  /** The placement, with what has been measured; of a ring that is whole a faster one only when its time has come. Null: nothing changes. */
+  function placeMeasured(view: ClusterView, known: Placement | undefined, plain: PlacementRequest): Placement | null {
+    if (plain.wish.strategy === 'memory-weighted') return placeWithBans(view, plain)
+    if (known) rearrangement.observe(view, known, plain.sizing)
+    const request = { ...plain, ...rearrangement.inputs(plain.wish.model) }
+    const calm = placeWithBans(view, { ...request, mayRearrange: false, isBrief: true })
+    if (!known || !sameShards(known, calm)) return placeWithBans(view, { ...request, mayRearrange: false })
+    const faster = placeWithBans(view, { ...request, isBrief: true })
+    if (sameShards(known, faster)) {
+      rearrangement.settle(plain.wish.model)
+      return calm
+    }
+    const waitMs = rearrangement.waitMs(view, known, faster)
+    if (waitMs > 0) {
+      timer(Math.min(waitMs, MEASURED_MS), reconsider)
+      return null
+    }
+    rearrangement.changed(known, faster)
+    return placeWithBans(view, request)
   }
 
   /** A device that is left out for its instability is better than no ring. */
   function placeWithBans(view: ClusterView, request: PlacementRequest): Placement {
-    const known = view.placements.get(request.wish.model)
+    const known = newestPlacements(view).get(request.wish.model)
     if (known && known.shards.length > 0) lastPlaced.set(known.model, known)
     const placement = placeOrSay({ ...request, known: lastPlaced.get(request.wish.model) })
     if (placement.shards.length > 0) return placement
@@ -135,6 +176,13 @@ export function createAnnouncer(options: AnnouncerOptions): { close: () => void 
     }
   }
 
+  function isUnchanged(view: ClusterView, wish: Wish): boolean {
+    const before = decided.get(wish.model)
+    const taken = takenMemory(view, newestPlacements(view).values(), wish.model)
+    if (!before || !view.placements.has(wish.model) || before.inputs !== inputsOf(wish, eligible(view), taken)) return false
+    return wish.strategy === 'memory-weighted' || now() - before.at < MEASURED_MS
+  }
+
   async function decideAll(): Promise<void> {
     if (busy || closed) return
     busy = true
@@ -146,8 +194,7 @@ export function createAnnouncer(options: AnnouncerOptions): { close: () => void 
       for (const wish of view.wishes.values()) {
         // What is not to be loaded keeps the placement it had.
         if (wish.state === 'paused' || wish.state === 'forget') continue
-        const unchanged = decided.get(wish.model) === inputsOf(wish, eligible(view)) && view.placements.has(wish.model)
-        if (!unchanged) await decide(wish)
+        if (!isUnchanged(view, wish)) await decide(wish)
       }
     } catch (error) {
       log('placement failed', { cause: String(error) })

@@ -214,7 +214,7 @@ export function createRingNode(options: RingNodeOptions): RingNode {
         stages.get(epoch)?.retire(new ClusterError('ring_reforming', 'the ring changed and the old one was given up'))
         giveUpAfter(epoch, CUT_OVER_MS)
       }
-      retireTimers.set(epoch, timer(RETIRE_MS, cutOver))
+      retireTimers.set(epoch, timer(newest.cutOver === 'soon' ? 0 : RETIRE_MS, cutOver))
     }
   }
 

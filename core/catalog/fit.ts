@@ -3,6 +3,7 @@ import { devicesOf, type ClusterView } from '../cluster/cluster-view.ts'
 import { holdingOf } from '../cluster/format-choice.ts'
 import { place } from '../cluster/placement.ts'
 import type { ModelSizing } from '../cluster/sizing.ts'
+import { takenMemory } from '../cluster/taken-memory.ts'
 import { formatsOf } from '../graph/emit-options.ts'
 import type { ModelDescription } from '../model/model-description.ts'
 import { parameterCount, tensorBytes } from './stated-model.ts'
@@ -40,7 +41,7 @@ const wishOf = (model: ModelId, quality: Quality): Wish => ({
 /** Memory of one device that holds the whole model. */
 function neededBytes(model: ModelId, sizing: ModelSizing, quality: Quality): number | null {
   for (const device of IMAGINED) {
-    const { shards } = place({ wish: wishOf(model, quality), devices: [device], sizing, announcer: device.id, epoch: 0 })
+    const { shards } = place({ wish: wishOf(model, quality), devices: [device], sizing, announcer: device.id, epoch: 0, isBrief: true })
     const [shard] = shards
     if (shard && device.capabilities) return sizing.shardBytes(shard, holdingOf(device.capabilities, shard.weightFormat))
   }
@@ -53,7 +54,8 @@ export function fitOf(model: ModelId, sizing: ModelSizing, view: ClusterView, qu
   const [first] = devices
   const needed = neededBytes(model, sizing, quality)
   if (!first) return { state: 'no-devices', neededBytes: needed }
-  const { shards, problem } = place({ wish: wishOf(model, quality), devices, sizing, announcer: first.id, epoch: 0 })
+  const taken = takenMemory(view, view.placements.values(), model)
+  const { shards, problem } = place({ wish: wishOf(model, quality), devices, sizing, announcer: first.id, epoch: 0, taken, isBrief: true })
   if (!problem) return { state: 'fits', devices: shards.length }
   if (problem.missingBytes === undefined) return { state: 'refused', reason: problem.message }
   return { state: 'short', missingBytes: problem.missingBytes, neededBytes: needed ?? problem.missingBytes }

@@ -4,6 +4,8 @@ import type { PeerId } from '../../protocol/ids.ts'
 import { splitMemoryWeighted, type Candidate, type Split } from './memory-weighted.ts'
 import type { Holding, ModelSizing } from './sizing.ts'
 
+/** Shares the layers out over devices that each hold them in one way. */
+export type Splitter = (devices: readonly Candidate[], sizing: ModelSizing, maxDevices: number) => Split
 export type Lender = { readonly peerId: PeerId; readonly capabilities: Capabilities }
 
 /** From the most exact to the smallest. */
@@ -69,10 +71,16 @@ function refusalsOf(devices: readonly Lender[], sizing: ModelSizing): ReadonlyMa
 }
 
 /**
- * A split in the wished formats; where the model does not fit in these, every device takes its next smaller one, and so on. Devices
+ * A split in the wished formats, by `splitLayers`; where the model does not fit in these, every device takes its next smaller one, and so on. Devices
  * whose share turns out to fit in a more exact one keep that. Devices on which the model does not run become spares.
  */
-export function splitInFormats(devices: readonly Lender[], sizing: ModelSizing, quality: Quality, maxDevices: number): FormattedSplit {
+export function splitInFormats(
+  devices: readonly Lender[],
+  sizing: ModelSizing,
+  quality: Quality,
+  maxDevices: number,
+  splitLayers: Splitter = splitMemoryWeighted,
+): FormattedSplit {
   const tries = new Map(devices.map(({ peerId, capabilities }) => [peerId, formatsToTry(capabilities, quality, sizing)]))
   const able = devices.filter(({ peerId }) => (tries.get(peerId)?.length ?? 0) > 0)
   const unable = devices.filter((device) => !able.includes(device))
@@ -85,7 +93,7 @@ export function splitInFormats(devices: readonly Lender[], sizing: ModelSizing, 
   const steps = Math.max(1, ...[...tries.values()].map((formats) => formats.length))
   for (let step = 0; ; step++) {
     const candidates = candidatesAt(step)
-    const split = splitMemoryWeighted(candidates, sizing, maxDevices)
+    const split = splitLayers(candidates, sizing, maxDevices)
     if (!split.fits && step + 1 < steps) continue
     if (!split.fits) return { ...split, refusals: refusalsOf(unable, sizing) }
     const formats = new Map(able.flatMap((device) => formatFor(device, tries.get(device.peerId) ?? [], split, sizing)))

@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { IDLE_STATUS, type Capabilities, type PeerEntry, type PeerRole, type Wish } from '../../protocol/cluster.ts'
+import { IDLE_STATUS, type Capabilities, type PeerEntry, type PeerRole, type Placement, type Wish } from '../../protocol/cluster.ts'
 import { modelId, peerId } from '../../protocol/ids.ts'
+import { viewOf } from './cluster-view.ts'
 import { place } from './placement.ts'
 import type { ModelSizing } from './sizing.ts'
+import { takenMemory } from './taken-memory.ts'
 
 const GIB = 2 ** 30
 const MIB = 2 ** 20
@@ -217,6 +219,105 @@ describe('the server’s own device', () => {
   })
 })
 
-test('a strategy that does not exist yet is refused by name', () => {
-  expect(() => layersOf([device('aaaa', 1000)], uniform(8, 100), { strategy: 'latency' })).toThrow(/latency/)
+describe('placement by measured time', () => {
+  /** A device that has measured what one layer of the model takes it. */
+  const paced = (id: string, memoryBytes: number, layerMs: number, rttMs: Readonly<Record<string, number>> = {}): PeerEntry => {
+    const plain = device(id, memoryBytes, 'device', { layerSpeeds: [{ model: modelId('toy'), weightFormat: 'f32', layerMs }] })
+    const links = Object.entries(rttMs).map(([other, ms]) => ({ peerId: peerId(other), path: 'webrtc' as const, rttMs: ms, bytesPerSecond: null }))
+    return { ...plain, status: { ...IDLE_STATUS, links } }
+  }
+  const byTime = (
+    devices: readonly PeerEntry[],
+    sizing: ModelSizing,
+    extra: Partial<Parameters<typeof place>[0]> & { strategy?: Wish['strategy'] } = {},
+  ) => {
+    const { strategy = 'latency', ...rest } = extra
+    const placement = place({ wish: wish({ strategy }), devices, sizing, announcer: peerId('anna'), epoch: 2, ...rest })
+    return { placement, layers: Object.fromEntries(placement.shards.map((shard) => [shard.peerId, shard.endLayer - shard.startLayer])) }
+  }
+
+  test('latency: the fastest device that holds the model serves alone, and the explanation says what another would do', () => {
+    const { placement, layers } = byTime([paced('fast', 1000, 1), paced('slow', 1000, 3)], uniform(8, 100))
+    expect(layers).toEqual({ fast: 8 })
+    expect(placement.predictedLapMs).toBeCloseTo(8.3, 5)
+    const words = placement.explanation.join('\n')
+    expect(words).toContain('fast pledges 1 MiB, takes 1.0 ms a layer, gets 8 of 8 layers')
+    expect(words).toContain('A lap is predicted to take 8.3 ms: 8.3 ms in layers and head, no hops.')
+    expect(words).toMatch(/Without fast the ring would be 66 % slower/)
+    expect(words).toMatch(/With slow in it the ring would be \d+ % slower/)
+  })
+  test('throughput shares by speed; auto follows the number of streams', () => {
+    const devices = [paced('aaaa', 1000, 1, { bbbb: 2 }), paced('bbbb', 1000, 1)]
+    expect(byTime(devices, uniform(24, 10), { strategy: 'throughput' }).layers).toEqual({ aaaa: 12, bbbb: 12 })
+    expect(byTime(devices, uniform(24, 10), { strategy: 'auto', streams: 1 }).layers).toEqual({ aaaa: 24 })
+    expect(byTime(devices, uniform(24, 10), { strategy: 'auto', streams: 8 }).layers).toEqual({ aaaa: 12, bbbb: 12 })
+  })
+  test('a far device is used only where memory asks for it', () => {
+    const far = [paced('near', 600, 2, { also: 2, 'far-': 300 }), paced('also', 600, 2, { 'far-': 300 }), paced('far-', 800, 0.1)]
+    expect(Object.keys(byTime(far, uniform(8, 100)).layers)).toEqual(['far-'])
+    expect(Object.keys(byTime(far, uniform(9, 100)).layers).toSorted()).toEqual(['also', 'near'])
+    expect(Object.keys(byTime(far, uniform(14, 100)).layers)).toContain('far-')
+  })
+  test('what no device has measured is guessed, and nothing is predicted from it', () => {
+    const { placement } = byTime([device('aaaa', 500), device('bbbb', 500)], uniform(8, 100))
+    expect(placement.shards).toHaveLength(2)
+    expect(placement.predictedLapMs).toBeUndefined()
+    expect(placement.explanation.join()).not.toMatch(/predicted/)
+  })
+  test('a model that does not fit is short by as much as ever', () => {
+    expect(byTime([paced('aaaa', 400, 1), paced('bbbb', 399, 1)], uniform(8, 100)).placement.problem).toMatchObject({
+      code: 'not_enough_memory',
+      missingBytes: 100,
+    })
+  })
+
+  const ring = (devices: readonly PeerEntry[]) => byTime(devices, uniform(8, 100), { strategy: 'throughput', epoch: 1 }).placement
+  test('a whole ring is changed for one that is faster by 15 %, not for less, and not before it may', () => {
+    const before = [paced('aaaa', 1000, 1), paced('bbbb', 1000, 1)]
+    const known = ring(before)
+    const slower = [paced('aaaa', 1000, 1), paced('bbbb', 1000, 1.1)]
+    expect(byTime(slower, uniform(8, 100), { strategy: 'throughput', known }).layers).toEqual({ aaaa: 4, bbbb: 4 })
+    const slow = [paced('aaaa', 1000, 1), paced('bbbb', 1000, 10)]
+    expect(byTime(slow, uniform(8, 100), { strategy: 'throughput', known, mayRearrange: false }).layers).toEqual({ aaaa: 4, bbbb: 4 })
+    const { placement, layers } = byTime(slow, uniform(8, 100), { strategy: 'throughput', known })
+    expect(layers).toEqual({ aaaa: 8 })
+    expect(placement.cutOver).toBe('soon')
+  })
+  test('a spare takes a slow device’s range over, and the other ranges stay', () => {
+    const members = [paced('aaaa', 300, 1), paced('bbbb', 300, 1), paced('cccc', 300, 1)]
+    const known = ring(members)
+    const [, middle] = known.shards
+    const now = [...members.map((entry) => (entry.id === middle?.peerId ? paced(entry.id, 300, 20) : entry)), paced('zzzz', 300, 1)]
+    const { placement } = byTime(now, uniform(8, 100), { strategy: 'throughput', known })
+    const ranges = (shards: typeof placement.shards) => shards.map(({ startLayer, endLayer }) => [startLayer, endLayer])
+    expect(ranges(placement.shards)).toEqual(ranges(known.shards))
+    expect(placement.shards[1]?.peerId).toBe('zzzz')
+    expect([placement.shards[0]?.peerId, placement.shards[2]?.peerId]).toEqual([known.shards[0]?.peerId, known.shards[2]?.peerId])
+  })
+})
+
+describe('memory that other models have', () => {
+  const other = modelId('other')
+  const viewWith = (placements: readonly Placement[], wished: readonly Wish[]) => viewOf([], wished, placements)
+  test('is not given away twice: shards count against shards, what spares hold only against spares', () => {
+    const devices = [device('aaaa', 1000), device('bbbb', 1000)]
+    const first = place({ wish: { ...wish({ maxDevices: 1 }), model: other }, devices, sizing: uniform(6, 100), announcer: peerId('anna'), epoch: 1 })
+    expect(first.shards).toMatchObject([{ peerId: 'aaaa', memoryBytes: 600 }])
+    expect(first.spares).toMatchObject([{ peerId: 'bbbb', memoryBytes: 600 }])
+    const taken = takenMemory(viewWith([first], [{ ...wish(), model: other }]), [first], modelId('toy'))
+    expect([...taken]).toEqual([
+      ['aaaa', { shards: 600, all: 600 }],
+      ['bbbb', { shards: 0, all: 600 }],
+    ])
+    const placement = place({ wish: wish(), devices, sizing: uniform(14, 100), announcer: peerId('anna'), epoch: 2, taken })
+    expect(Object.fromEntries(placement.shards.map((shard) => [shard.peerId, shard.endLayer - shard.startLayer]))).toEqual({ aaaa: 4, bbbb: 10 })
+    expect(place({ wish: wish(), devices, sizing: uniform(15, 100), announcer: peerId('anna'), epoch: 2, taken }).problem?.code).toBe(
+      'not_enough_memory',
+    )
+  })
+  test('a model that is paused has none', () => {
+    const held = place({ wish: wish(), devices: [device('aaaa', 1000)], sizing: uniform(6, 100), announcer: peerId('anna'), epoch: 1 })
+    expect(takenMemory(viewWith([held], [wish({ state: 'paused' })]), [held], other).size).toBe(0)
+    expect(takenMemory(viewWith([held], [wish()]), [held], other).size).toBe(1)
+  })
 })

@@ -119,9 +119,11 @@ export function spareRanges(ranges: Iterable<HeldRange>, spares: readonly Lender
     for (const entry of wanted.toSorted((a, b) => a.times - b.times || size(b.range) - size(a.range))) {
       const range = held(entry.range, lender, sizes, entry.range.weightFormat, left)
       if (!range) continue
-      left -= sizes.sizing.shardBytes(range, holdingOf(lender.capabilities, range.weightFormat))
+      const memoryBytes = Math.ceil(sizes.sizing.shardBytes(range, holdingOf(lender.capabilities, range.weightFormat)))
+      left -= memoryBytes
       entry.times += 1
-      lines.push({ peerId: lender.peerId, startLayer: range.startLayer, endLayer: range.endLayer, weightFormat: range.weightFormat })
+      const { startLayer, endLayer, weightFormat } = range
+      lines.push({ peerId: lender.peerId, startLayer, endLayer, weightFormat, memoryBytes })
     }
     return lines.length > 0 ? lines : [emptySpare(lender.peerId)]
   })

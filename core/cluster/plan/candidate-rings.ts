@@ -10,7 +10,8 @@ import { headWork, memoryCaps, timeCaps, type Caps, type Role } from './stage-li
 
 /** Devices in ring order, as indices, and what their lap takes. */
 export type CandidateRing = { readonly order: readonly number[]; readonly lapMs: number }
-export type RingSizes = { readonly least: number; readonly most: number }
+/** How many devices a ring may have, and which one it must; null: any. */
+export type RingSizes = { readonly least: number; readonly most: number; readonly must: number | null }
 
 export type Field = {
   readonly devices: readonly PacedDevice[]
@@ -92,10 +93,10 @@ function shortlist(length: number): { offer: (lapMs: number, order: () => readon
 const sizeOf = (mask: number): number => mask.toString(2).replaceAll('0', '').length
 
 /** Sets from the smallest on: of two rings as fast the one of fewer devices wins. */
-function masksOf(count: number, { least, most }: RingSizes): readonly number[] {
+function masksOf(count: number, { least, most, must }: RingSizes): readonly number[] {
   return Array.from({ length: (1 << count) - 1 }, (_, i) => i + 1)
     .map((mask) => ({ mask, size: sizeOf(mask) }))
-    .filter(({ size }) => size >= least && size <= most)
+    .filter(({ mask, size }) => size >= least && size <= most && (must === null || (mask & (1 << must)) !== 0))
     .sort((a, b) => a.size - b.size || a.mask - b.mask)
     .map(({ mask }) => mask)
 }

@@ -18,6 +18,8 @@ export type PlanRequest = {
   /** Devices that the ring has at least and at most. */
   readonly least: number
   readonly most: number
+  /** A device that is to be in the ring. */
+  readonly must?: PeerId
 }
 
 export type TimePlan = {
@@ -107,7 +109,7 @@ const ringsFor = (search: Search, field: Field, streams: number): readonly Candi
 /** Adds, drops and exchanges members of a ring as long as that gains. Starts from the fewest of the fastest that hold the model. */
 function searchLocally(field: Field, request: PlanRequest, sizes: RingSizes): TimePlan | null {
   const planOf = (members: readonly number[]): TimePlan | null => {
-    if (members.length < sizes.least || members.length > sizes.most) return null
+    if (members.length < sizes.least || members.length > sizes.most || (sizes.must !== null && !members.includes(sizes.must))) return null
     const search: Search = (limitMs) => [ringOf(field, members, limitMs)].filter((ring) => ring !== null)
     return bestAlong(ringsFor(search, field, request.streams), field, request)
   }
@@ -145,8 +147,9 @@ export function fastestPlan(request: PlanRequest): TimePlan | null {
     .toSorted((a, b) => (a.peerId < b.peerId ? -1 : 1))
   const field = fieldOf(able, sizing, hops)
   const most = Math.min(request.most, sizing.numLayers, able.length)
-  const sizes = { least: Math.min(Math.max(request.least, 1), most), most }
-  if (most < 1) return null
+  const must = request.must === undefined ? null : able.findIndex(({ peerId }) => peerId === request.must)
+  if (most < 1 || must === -1) return null
+  const sizes = { least: Math.min(Math.max(request.least, 1), most), most, must }
   if (able.length > (streams === 1 ? EXACT_DEVICES.lap : EXACT_DEVICES.rate)) return searchLocally(field, request, sizes)
   return bestAlong(
     ringsFor((limitMs) => everyRing(field, limitMs, sizes, SHORTLIST), field, streams),

@@ -1,0 +1,119 @@
+/** How fast devices and the ways between them are: from the laps of a ring at work, else from what devices measured of a layer, else guessed. */
+import type { Backend, LapReport, PeerEntry, Placement, StageTiming, WeightFormat } from '../../../protocol/cluster.ts'
+import type { ModelId, PeerId } from '../../../protocol/ids.ts'
+import type { ModelSizing } from '../sizing.ts'
+import type { HopModel, Pace } from './lap-model.ts'
+import { headWork } from './stage-limits.ts'
+
+/** A ring at work and what its head says of its laps. */
+export type ObservedRing = { readonly placement: Placement; readonly laps: LapReport }
+
+/** The known ring's laps, once it has any. */
+export function observedRing(devices: readonly PeerEntry[], placement: Placement | undefined): ObservedRing | null {
+  const head = placement?.shards[0] && devices.find(({ id }) => id === placement.shards[0]?.peerId)
+  const laps = head?.status.laps.find(({ epoch }) => epoch === placement?.epoch)
+  return placement && laps && laps.stages.length === placement.shards.length ? { placement, laps } : null
+}
+
+/** Laps before a measurement counts: the first ones warm up. */
+const LEAST_LAPS = 8
+
+/** What each device of a ring at work takes for a layer. */
+export function observedPaces({ placement, laps }: ObservedRing, sizing: ModelSizing): ReadonlyMap<PeerId, Pace> {
+  if (laps.laps < LEAST_LAPS) return new Map()
+  return new Map(
+    placement.shards.flatMap((shard, i) => {
+      const stage = laps.stages[i]
+      if (!stage) return []
+      const layers = sizing.work(shard) - (shard.last ? headWork(sizing) : 0)
+      // On the last shard reading back is head and sampler.
+      return [[shard.peerId, { layerMs: stage.computeMs / layers, stageMs: shard.last ? 0 : stage.readBackMs }] as const]
+    }),
+  )
+}
+
+/** The sizing with the head at what it truly takes, in layers of the device that runs it. */
+export function withObservedHead(sizing: ModelSizing, { placement, laps }: ObservedRing): ModelSizing {
+  const [tail, stage] = [placement.shards.at(-1), laps.stages.at(-1)]
+  const layers = tail ? sizing.work(tail) - headWork(sizing) : 0
+  if (!stage || laps.laps < LEAST_LAPS || stage.computeMs === 0) return sizing
+  const observed = (stage.readBackMs * layers) / stage.computeMs
+  const change = observed - headWork(sizing)
+  return { ...sizing, work: (range) => sizing.work(range) + (range.endLayer === sizing.numLayers ? change : 0) }
+}
+
+const GUESSED_LAYER_MS: Readonly<Record<Backend, number>> = { webgpu: 1, simd: 2, wasm: 4 }
+/** Submitting work to a GPU and waiting for its result; on the CPU a call. */
+const STAGE_MS: Readonly<Record<Backend, number>> = { webgpu: 3, simd: 0.3, wasm: 0.3 }
+
+export type PaceSource = {
+  readonly model: ModelId
+  /** Of devices that are, or were lately, in a ring at work. */
+  readonly observed: ReadonlyMap<PeerId, Pace>
+}
+/** @returns the pace of a device in one format, and whether it is only a guess */
+export type PaceOf = (device: PeerEntry, weightFormat: WeightFormat) => Pace & { readonly isGuess: boolean }
+
+function measuredPace({ id, capabilities }: PeerEntry, weightFormat: WeightFormat, { model, observed }: PaceSource): Pace | null {
+  const known = observed.get(id)
+  if (known || !capabilities) return known ?? null
+  const offers = capabilities.layerSpeeds?.filter((speed) => speed.model === model) ?? []
+  const offer = offers.find((speed) => speed.weightFormat === weightFormat) ?? offers[0]
+  return offer ? { layerMs: offer.layerMs, stageMs: STAGE_MS[capabilities.backend] } : null
+}
+
+const median = (values: readonly number[]): number | undefined => values.toSorted((a, b) => a - b)[values.length >> 1]
+
+/** Guesses are made in proportion to what others measured, so that a device that has measured nothing yet is neither shunned nor preferred. */
+export function pacesOf(devices: readonly PeerEntry[], source: PaceSource): PaceOf {
+  const guessFor = (backend: Backend, threads: number): number => GUESSED_LAYER_MS[backend] / (backend === 'webgpu' ? 1 : Math.min(threads, 4))
+  const ratios = devices.flatMap((device) => {
+    const [format] = device.capabilities?.weightFormats ?? []
+    const pace = format && measuredPace(device, format, source)
+    return pace && device.capabilities ? [pace.layerMs / guessFor(device.capabilities.backend, device.capabilities.threads)] : []
+  })
+  const scale = median(ratios) ?? 1
+  return (device, weightFormat) => {
+    const measured = measuredPace(device, weightFormat, source)
+    if (measured) return { ...measured, isGuess: false }
+    const { backend, threads } = device.capabilities ?? { backend: 'wasm' as const, threads: 1 }
+    return { layerMs: scale * guessFor(backend, threads), stageMs: STAGE_MS[backend], isGuess: true }
+  }
+}
+
+/** Bytes of one number of a hidden state on the wire, at most. */
+const NUMBER_BYTES = 4
+/** Where nobody has measured: a network at home, and a message's way between worker, page and network process. */
+const UNKNOWN = { rttMs: 10, bytesPerSecond: 12_500_000, handlingMs: 1 } as const
+
+function roundTrips(devices: readonly PeerEntry[]): (from: PeerId, to: PeerId) => number {
+  const reported = new Map<string, number>()
+  for (const { id, status } of devices)
+    for (const { peerId, rttMs } of status.links) {
+      if (rttMs === null) continue
+      // Either end's figure may be older: the smaller one has waited less.
+      for (const key of [`${id} ${peerId}`, `${peerId} ${id}`]) reported.set(key, Math.min(rttMs, reported.get(key) ?? Infinity))
+    }
+  const usual = median([...reported.values()]) ?? UNKNOWN.rttMs
+  return (from, to) => reported.get(`${from} ${to}`) ?? usual
+}
+
+/** What a hop takes beside half a round trip, from the laps of a ring at work. */
+function handlingMs(ring: ObservedRing | null, rttMs: (from: PeerId, to: PeerId) => number): number {
+  if (!ring || ring.laps.laps < LEAST_LAPS || ring.placement.shards.length < 2) return UNKNOWN.handlingMs
+  const { shards } = ring.placement
+  const inStages = ring.laps.stages.reduce((sum, { queueMs, computeMs, readBackMs }: StageTiming) => sum + queueMs + computeMs + readBackMs, 0)
+  const onWires = shards.reduce((sum, { peerId }, i) => sum + rttMs(peerId, (shards[i + 1] ?? shards[0])?.peerId ?? peerId) / 2, 0)
+  return Math.max(0, (ring.laps.lapMs - inStages - onWires) / shards.length)
+}
+
+/** Hops between `devices`, as their links and the laps of `ring` tell. */
+export function hopsBetween(devices: readonly PeerEntry[], { hiddenSize }: ModelSizing, ring: ObservedRing | null): HopModel {
+  const rttMs = roundTrips(devices)
+  const handling = handlingMs(ring, rttMs)
+  const busyMs = ((hiddenSize * NUMBER_BYTES) / UNKNOWN.bytesPerSecond) * 1000
+  return (from, to) => {
+    const idMs = rttMs(from, to) / 2 + handling
+    return { activationMs: idMs + busyMs, idMs, busyMs }
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * When a ring that is whole is changed for a faster one: after the gain has lasted, never twice in a minute, and a device that was put
+ * out for its slowness is not believed again for a while, longer each time. What is measured meanwhile is remembered here.
+ */
+import type { Placement } from '../../protocol/cluster.ts'
+import type { ModelId, PeerId } from '../../protocol/ids.ts'
+import { placementState, type ClusterView } from './cluster-view.ts'
+import type { Pace } from './plan/lap-model.ts'
+import { observedPaces, observedRing } from './plan/paces.ts'
+import type { ModelSizing } from './sizing.ts'
+
+/** Between two changes that nothing but speed asks for. */
+const BETWEEN_CHANGES_MS = 60_000
+/** The same where a device has come that the ring should have. */
+const BETWEEN_JOINS_MS = 15_000
+/** A gain that passes sooner is noise. */
+const LASTING_MS = 4_000
+/** What a device took for a layer is believed this long after it was last in the ring. */
+const REMEMBERED_MS = 5 * 60_000
+const MOST_REMEMBERED_MS = 60 * 60_000
+/** How fast the number of streams that counts follows the one that is. */
+const DEMAND_WEIGHT = 0.1
+
+type Remembered = { readonly pace: Pace; readonly until: number; readonly timesOut: number }
+type Model = {
+  readonly paces: Map<PeerId, Remembered>
+  streams: number
+  wantedSince: number | null
+  changedAt: number | null
+}
+
+export type Rearrangement = {
+  /** Takes in what the ring of a model says of itself. */
+  readonly observe: (view: ClusterView, placement: Placement, sizing: ModelSizing) => void
+  /** What placing goes by. `streams` are powers of two, so that one more or less changes nothing. */
+  readonly inputs: (model: ModelId) => { readonly observed: ReadonlyMap<PeerId, Pace>; readonly streams: number }
+  /** Milliseconds until the ring may be changed from `known` to `next`, which is faster; 0: now. */
+  readonly waitMs: (view: ClusterView, known: Placement, next: Placement) => number
+  /** The ring of the model stays as it is. */
+  readonly settle: (model: ModelId) => void
+  readonly changed: (known: Placement, next: Placement) => void
+  readonly forget: (model: ModelId) => void
+}
+
+const members = ({ shards }: Placement): readonly PeerId[] => shards.map(({ peerId }) => peerId)
+
+/** @param now monotonic milliseconds */
+export function createRearrangement(now: () => number): Rearrangement {
+  const models = new Map<ModelId, Model>()
+  const of = (model: ModelId): Model => {
+    const known = models.get(model) ?? { paces: new Map(), streams: 1, wantedSince: null, changedAt: null }
+    models.set(model, known)
+    return known
+  }
+  const rememberedMs = (timesOut: number): number => Math.min(REMEMBERED_MS * 2 ** timesOut, MOST_REMEMBERED_MS)
+
+  return {
+    observe: (view, placement, sizing) => {
+      const model = of(placement.model)
+      const ring = observedRing([...view.peers.values()], placement)
+      if (!ring) return
+      const open = view.peers.get(members(placement)[0] ?? ring.placement.announcer)?.status.sequences ?? 0
+      // An idle ring says nothing of how many will come.
+      if (open > 0) model.streams += DEMAND_WEIGHT * (open - model.streams)
+      for (const [id, pace] of observedPaces(ring, sizing)) {
+        const timesOut = model.paces.get(id)?.timesOut ?? 0
+        model.paces.set(id, { pace, timesOut, until: now() + rememberedMs(timesOut) })
+      }
+    },
+    inputs: (id) => {
+      const model = of(id)
+      const believed = [...model.paces].filter(([, { until }]) => until > now())
+      return { observed: new Map(believed.map(([peer, { pace }]) => [peer, pace])), streams: 2 ** Math.round(Math.log2(Math.max(1, model.streams))) }
+    },
+    waitMs: (view, known, next) => {
+      const model = of(known.model)
+      const wasThere = new Set([...members(known), ...known.spares.map(({ peerId }) => peerId)])
+      const hasNewcomer = members(next).some((id) => !wasThere.has(id))
+      model.wantedSince ??= now()
+      const lasting = hasNewcomer ? 0 : model.wantedSince + LASTING_MS - now()
+      const rested = model.changedAt === null ? 0 : model.changedAt + (hasNewcomer ? BETWEEN_JOINS_MS : BETWEEN_CHANGES_MS) - now()
+      // A ring that is still loading serves nobody: what it replaces serves on.
+      const loading = placementState(view, known) === 'loading' && !hasNewcomer ? LASTING_MS : 0
+      return Math.max(0, lasting, rested, loading)
+    },
+    settle: (model) => {
+      of(model).wantedSince = null
+    },
+    changed: (known, next) => {
+      const model = of(next.model)
+      model.wantedSince = null
+      model.changedAt = now()
+      for (const id of members(known)) {
+        const remembered = model.paces.get(id)
+        if (!remembered || members(next).includes(id)) continue
+        const timesOut = remembered.timesOut + 1
+        model.paces.set(id, { ...remembered, timesOut, until: now() + rememberedMs(remembered.timesOut) })
+      }
+    },
+    forget: (model) => void models.delete(model),
+  }
+}
