@@ -11,7 +11,7 @@ import { formatsOf } from '../core/graph/emit-options.ts'
 import type { ModelSource } from '../core/model/model-source.ts'
 import { createDevice } from '../runtime/device.ts'
 import { loadShard } from '../runtime/load-shard.ts'
-import { loadOrt } from '../runtime/ort.ts'
+import { chosenOf } from '../runtime/measure/chosen-capabilities.ts'
 import type { EngineToHost, HostToEngine } from '../runtime/peer-port.ts'
 import { openPortNetwork } from '../runtime/port-network.ts'
 import { createPortPair } from '../runtime/port-pair.ts'
@@ -19,25 +19,20 @@ import { systemClock } from '../runtime/system-clock.ts'
 import { folderSource } from './folder-source.ts'
 import { farOpener } from './hub-access.ts'
 import type { LocalDeviceOptions } from './local-device.ts'
-import { loadKernels } from './local-device-kernels.ts'
+import { rememberedMeasurements } from './local-device-measurements.ts'
+import { openRuntime } from './local-device-runtime.ts'
 import { createNodePeerHost } from './transport/node-peer-host.ts'
 
 const options = workerData as LocalDeviceOptions
 const log = (message: string, fields: Record<string, unknown>): void => parentPort?.postMessage({ message, fields })
-/** Null where the engine does not take them: ONNX Runtime's WASM is the fallback. */
-const kernels = await loadKernels(options.threads, options.memoryBytes * 1.25).catch((error: unknown) => {
-  log('the SIMD kernels do not load here; computing with WASM instead', { cause: String(error) })
-  return null
-})
-const backend = kernels ? 'simd' : 'wasm'
-const capabilities: Capabilities = {
+const candidates = (['simd', 'wasm'] as const).map((backend): Capabilities => ({
   backend,
   weightFormats: formatsOf(backend, 'f32'),
   floatType: 'f32',
   memoryBytes: options.memoryBytes,
   threads: options.threads,
   hardware: `the server itself, Node ${process.versions.node}`,
-}
+}))
 
 const openFar = farOpener(options.hub, options.addresses)
 
@@ -73,16 +68,15 @@ const host = createNodePeerHost({
   },
 })
 const network = await networkReady
+const measure = rememberedMeasurements(options.measurementsFile, log)
 const device = createDevice({
   network,
-  capabilities,
+  capabilities: await chosenOf(candidates, { network, openSource, measure, log }),
   openSource,
   clock: systemClock,
   log,
-  openShard: async ({ capabilities: { threads }, ...shard }) =>
-    kernels
-      ? loadShard({ ...shard, backend: 'simd', simd: kernels })
-      : loadShard({ ...shard, backend: 'wasm', ort: await loadOrt({ backend: 'wasm', numThreads: threads }) }),
+  measure,
+  openShard: async ({ capabilities, ...shard }) => loadShard({ ...shard, ...(await openRuntime(capabilities)) }),
 })
 
 parentPort?.once('message', () => {

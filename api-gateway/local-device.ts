@@ -15,6 +15,8 @@ export type LocalDeviceOptions = {
   readonly addresses: readonly string[]
   readonly memoryBytes: number
   readonly threads: number
+  /** Where measurements of this machine are kept from start to start. */
+  readonly measurementsFile: string
 }
 
 export type LocalDevice = { readonly close: () => Promise<void> }

@@ -102,6 +102,7 @@ function openLocalDevice(options: Options, { url, token, ca }: Home, modelFolder
       addresses: [...options.modelUrls.values()],
       memoryBytes,
       threads: 1,
+      measurementsFile: path.join(options.home, 'measurements.json'),
       ...(ca === null ? {} : { ca }),
     },
     (message, fields) => log.info(fields, `local device: ${message}`),

@@ -58,6 +58,8 @@ const layerSpeedSchema = z.object({
   layerMs: milliseconds,
 })
 
+export type LayerSpeed = z.infer<typeof layerSpeedSchema>
+
 /** What a device offers. Absent for clients and gateways. */
 export const capabilitiesSchema = z.object({
   backend: backendSchema,

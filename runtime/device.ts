@@ -8,6 +8,8 @@ import type { ModelDescription } from '../core/model/model-description.ts'
 import type { ModelSource } from '../core/model/model-source.ts'
 import { ClusterError } from '../protocol/errors.ts'
 import { fetchShard } from './fetch-shard.ts'
+import type { RunMeasurement } from './measure/choose-backend.ts'
+import { measureWishes } from './measure/measure-wishes.ts'
 import type { LoadProgress, ShardRunner } from './shard-runner.ts'
 import type { PortNetwork } from './port-network.ts'
 import { createRingNode, type RingNode } from './ring-node.ts'
@@ -31,6 +33,8 @@ export type DeviceOptions = {
   /** Opens the checkpoint that a wish or placement names. */
   readonly openSource: (source: string) => ModelSource
   readonly openShard: OpenShard
+  /** Measures layers of models that are wished for; absent where the device offers no speeds. */
+  readonly measure?: RunMeasurement
   readonly clock: Clock
   readonly log: (message: string, fields: Record<string, unknown>) => void
 }
@@ -78,6 +82,8 @@ export function createDevice(options: DeviceOptions): RingNode {
   })
 
   network.setCapabilities(capabilities)
+  const { measure, log } = options
+  const stopMeasuring = measure ? measureWishes({ network, capabilities, modelOf, run: measure, log }) : () => undefined
   const node = createRingNode({
     network,
     sizing,
@@ -106,6 +112,7 @@ export function createDevice(options: DeviceOptions): RingNode {
     ...node,
     close: () => {
       stopForgetting()
+      stopMeasuring()
       return node.close()
     },
   }

@@ -102,7 +102,7 @@ export async function readParts(locations: ReadonlyMap<string, TensorLocation>, 
 }
 
 /** The initializers, as views of the space they were built in, and what became of matrices on the way. */
-type BuiltData = { readonly externalData: { path: string; data: Uint8Array }[]; readonly fidelity: readonly MatrixFidelity[] }
+export type BuiltData = { readonly externalData: { path: string; data: Uint8Array }[]; readonly fidelity: readonly MatrixFidelity[] }
 
 /** @throws {ClusterError} source_unavailable, bad_checkpoint, cancelled */
 export async function buildExternalData(graph: EmittedGraph, reading: WeightReading, space: BuildSpace): Promise<BuiltData> {

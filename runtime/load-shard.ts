@@ -1,48 +1,24 @@
 /** A shard from a checkpoint: reads its own layers' bytes, builds the graph for the backend, compiles and warms it up. */
 import { architectureOf } from '../core/arch/registry.ts'
 import { rotationChangesAt } from '../core/arch/rope.ts'
-import { floatTypeOf, type EmitOptions, type GraphBackend } from '../core/graph/emit-options.ts'
 import { quantizationOf, type MatrixFidelity } from '../core/graph/fidelity.ts'
 import { emitShard } from '../core/graph/shard-graphs.ts'
 import type { ModelDescription } from '../core/model/model-description.ts'
-import type { ModelSource } from '../core/model/model-source.ts'
 import { readTensors } from '../core/model/read-tensors.ts'
 import type { TensorLocation } from '../core/model/safetensors.ts'
-import type { Backend, WeightFormat } from '../protocol/cluster.ts'
 import { ClusterError } from '../protocol/errors.ts'
 import type { EmbeddingTable } from './embedding.ts'
 import type { Engine } from './engine.ts'
 import { bytesToRead, growingSpace, type WeightReading } from './external-data.ts'
-import { fidelityOfGraphs, heldByGraphs, openShardGraphs, type SessionOptions } from './open-graph.ts'
-import type { Ort } from './ort.ts'
+import { checkRange, emitOptionsOf, onGraphs, sessionOptionsOf, type LoadShardOptions } from './load-options.ts'
+import { fidelityOfGraphs, fromCheckpoint, heldByGraphs, openShardGraphs } from './open-graph.ts'
 import { createRunner } from './runner.ts'
+import { loadWeights } from './simd/load-weights.ts'
 import { planSimdShard } from './simd/open-simd.ts'
-import type { SimdKernels } from './simd/simd-kernels.ts'
 import type { LoadProgress, ShardRunner } from './shard-runner.ts'
 import { warmUp } from './warm-up.ts'
 import { wasmEngine } from './wasm-engine.ts'
-import { gpuOf, webgpuEngine, webgpuSessionOptions, type RunnerGpu } from './webgpu-engine.ts'
-
-export type LoadShardOptions = {
-  readonly source: ModelSource
-  readonly model: ModelDescription
-  /** Half-open layer range `[startLayer, endLayer)`. */
-  readonly startLayer: number
-  readonly endLayer: number
-  readonly backend: Backend
-  readonly weightFormat: WeightFormat
-  /** Tokens a sequence may hold. */
-  readonly contextLength: number
-  /** From `loadOrt` with the same backend, for those that run graphs. */
-  readonly ort?: Ort
-  /** For the simd backend. */
-  readonly simd?: SimdKernels
-  /** For the webgpu backend: the device that ORT and the kernels share, and the kernels compiled on it. */
-  readonly gpu?: RunnerGpu
-  readonly onProgress?: (progress: LoadProgress) => void
-  readonly signal?: AbortSignal
-  readonly leastPartBytes?: EmitOptions['leastPartBytes']
-}
+import { gpuOf, webgpuEngine } from './webgpu-engine.ts'
 
 type Table = { readonly tensor: string; readonly location: TensorLocation; readonly build: (bytes: Uint8Array) => EmbeddingTable }
 
@@ -81,28 +57,6 @@ function progressOf(totalBytes: number, onProgress: LoadShardOptions['onProgress
   }
 }
 
-function checkRange({ model, startLayer, endLayer, contextLength }: LoadShardOptions): void {
-  if (!(startLayer >= 0 && startLayer < endLayer && endLayer <= model.config.numLayers)) {
-    throw new ClusterError('invalid_value', `layers ${startLayer} to ${endLayer} of a model of ${model.config.numLayers}`)
-  }
-  if (!(contextLength >= 1)) throw new ClusterError('invalid_value', `a context of ${contextLength} tokens`)
-}
-
-type GraphOptions = LoadShardOptions & { readonly backend: GraphBackend; readonly ort: Ort }
-
-/** @throws {ClusterError} unsupported_backend when what the backend runs on was not given */
-function graphOptions(options: LoadShardOptions): GraphOptions {
-  const { backend, ort } = options
-  if (backend !== 'simd' && ort) return { ...options, backend, ort }
-  throw new ClusterError('unsupported_backend', `the ${backend} backend needs its runtime`)
-}
-
-function emitOptionsOf({ model, backend, weightFormat, contextLength, gpu, leastPartBytes }: GraphOptions): EmitOptions {
-  const { needsF32 = false } = architectureOf(model.config.modelType)
-  const floatType = floatTypeOf({ backend, weightFormat, floatType: gpu?.device.features.has('shader-f16') ? 'f16' : 'f32' }, needsF32)
-  return { backend, weightFormat, contextLength, floatType, ...(leastPartBytes === undefined ? {} : { leastPartBytes }) }
-}
-
 /** How far a prompt at once and in pieces may part: rounding in f32; in narrower formats also activations quantized by the chunk. */
 const toleranceOf = ({ backend, weightFormat }: LoadShardOptions): number | null => (backend === 'wasm' ? null : weightFormat === 'f32' ? 0.001 : 0.2)
 
@@ -136,7 +90,7 @@ async function finish<Cache>(engine: Engine<Cache>, options: LoadShardOptions, {
  */
 export async function loadShard(options: LoadShardOptions): Promise<ShardRunner> {
   checkRange(options)
-  return options.backend === 'simd' ? loadKernels(options) : loadGraphs(graphOptions(options))
+  return options.backend === 'simd' ? loadKernels(options) : loadGraphs(onGraphs(options))
 }
 
 type Start = { readonly reading: WeightReading; readonly embedding: EmbeddingTable | null; readonly onWarmUp: () => void }
@@ -159,21 +113,20 @@ async function loadKernels(options: LoadShardOptions): Promise<ShardRunner> {
   if (!simd) throw new ClusterError('unsupported_backend', 'the simd backend needs its kernels')
   const shard = planSimdShard(model, options, options, simd)
   const { reading, embedding, onWarmUp } = await readStart(options, shard.bytesToRead)
-  const { engine, fidelity } = await shard.open(reading)
+  const { engine, fidelity } = await shard.open((memory, places) => loadWeights(memory, places, reading))
   onWarmUp()
   return finish(engine, options, { heldBytes: shard.heldBytes, fidelity, embedding })
 }
 
 /** Layers and head as graphs of ONNX Runtime. */
-async function loadGraphs(options: GraphOptions): Promise<ShardRunner> {
+async function loadGraphs(options: ReturnType<typeof onGraphs<LoadShardOptions>>): Promise<ShardRunner> {
   const { model, ort, gpu, backend } = options
   const { tensors, config } = model
   const emit = emitOptionsOf(options)
-  const sessionOptions: SessionOptions = backend === 'wasm' ? { executionProviders: ['wasm'] } : webgpuSessionOptions(gpu)
   const graphs = emitShard(model, options, emit)
   const all = [...graphs.layers, ...graphs.head.map(({ graph }) => graph)]
   const { reading, embedding, onWarmUp } = await readStart(options, (held) => bytesToRead(all, tensors, held))
-  const graphsOpened = await openShardGraphs(ort, graphs, reading, sessionOptions)
+  const graphsOpened = await openShardGraphs(ort, graphs, fromCheckpoint(reading), sessionOptionsOf(options))
   onWarmUp()
   const opened: Opened = { heldBytes: heldByGraphs(graphsOpened), fidelity: fidelityOfGraphs(graphsOpened), embedding }
   if (backend === 'wasm') return finish(wasmEngine({ ort, config, graphs: graphsOpened }), options, opened)

@@ -7,7 +7,7 @@ import type { GraphValue } from '../core/graph/onnx.ts'
 import { spanTensors, type TokenSpan } from '../core/graph/span-inputs.ts'
 import { plannedBytes } from '../core/graph/weight-plan.ts'
 import { ClusterError } from '../protocol/errors.ts'
-import { buildExternalData, buildSpace, type BuildSpace, type WeightReading } from './external-data.ts'
+import { buildExternalData, buildSpace, type BuildSpace, type BuiltData, type WeightReading } from './external-data.ts'
 import { exclusive } from './exclusive.ts'
 import type { Ort } from './ort.ts'
 
@@ -43,18 +43,23 @@ async function createSession(ort: Ort, modelBytes: Uint8Array, options: SessionO
   }
 }
 
+/** Builds a graph's weights in the space. */
+export type BuildGraph = (graph: EmittedGraph, space: BuildSpace) => Promise<BuiltData>
+
+/** Weights as the checkpoint has them. It throws source_unavailable, bad_checkpoint, cancelled. */
+export const fromCheckpoint =
+  (reading: WeightReading): BuildGraph =>
+  async (graph, space) => {
+    const built = await buildExternalData(graph, reading, space)
+    if (reading.signal?.aborted) throw new ClusterError('cancelled', 'loading the shard was cancelled')
+    return built
+  }
+
 type LoadedSession = { readonly session: Session; readonly fidelity: readonly MatrixFidelity[] }
 
 /** The weights live in this call alone: a closure of the opened graph that shared its scope would keep a second copy of them for ever. */
-async function loadSession(
-  ort: Ort,
-  graph: EmittedGraph,
-  reading: WeightReading,
-  options: SessionOptions,
-  space: BuildSpace,
-): Promise<LoadedSession> {
-  const { externalData, fidelity } = await buildExternalData(graph, reading, space)
-  if (reading.signal?.aborted) throw new ClusterError('cancelled', 'loading the shard was cancelled')
+async function loadSession(ort: Ort, graph: EmittedGraph, build: BuildGraph, options: SessionOptions, space: BuildSpace): Promise<LoadedSession> {
+  const { externalData, fidelity } = await build(graph, space)
   return { session: await createSession(ort, graph.modelBytes, { ...options, externalData }), fidelity }
 }
 
@@ -69,13 +74,13 @@ export const spanFeeds = (ort: Ort, { inputs }: OpenedGraph, span: TokenSpan): F
 export async function openGraph(
   ort: Ort,
   graph: EmittedGraph,
-  reading: WeightReading,
+  build: BuildGraph,
   options: SessionOptions,
   space: BuildSpace = buildSpace([graph]),
 ): Promise<OpenedGraph> {
   const [output] = graph.outputs
   if (!output) throw new Error('a graph without outputs')
-  const { session, fidelity } = await loadSession(ort, graph, reading, options, space)
+  const { session, fidelity } = await loadSession(ort, graph, build, options, space)
   return {
     run: (feeds, fetches) => exclusive(ort, () => (fetches ? session.run(feeds, fetches) : session.run(feeds))),
     release: () => exclusive(ort, () => session.release()),
@@ -110,12 +115,12 @@ export function pick<Value>(names: Iterable<string>, tensors: Readonly<Record<st
 }
 
 /** All graphs, or none. @throws {ClusterError} as `openGraph` */
-export async function openShardGraphs(ort: Ort, graphs: ShardGraphs, reading: WeightReading, options: SessionOptions): Promise<OpenedShard> {
+export async function openShardGraphs(ort: Ort, graphs: ShardGraphs, build: BuildGraph, options: SessionOptions): Promise<OpenedShard> {
   const opened: { layers: OpenedGraph[]; head: OpenedHead[] } = { layers: [], head: [] }
   const space = buildSpace([...graphs.layers, ...graphs.head.map(({ graph }) => graph)])
   try {
-    for (const graph of graphs.layers) opened.layers.push(await openGraph(ort, graph, reading, options, space))
-    for (const { start, end, graph } of graphs.head) opened.head.push({ ...(await openGraph(ort, graph, reading, options, space)), start, end })
+    for (const graph of graphs.layers) opened.layers.push(await openGraph(ort, graph, build, options, space))
+    for (const { start, end, graph } of graphs.head) opened.head.push({ ...(await openGraph(ort, graph, build, options, space)), start, end })
     return opened
   } catch (error) {
     await releaseGraphs(opened)

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { loadOrt } from '../../runtime/ort.ts'
-import { openGraph, spanFeeds } from '../../runtime/open-graph.ts'
+import { fromCheckpoint, openGraph, spanFeeds } from '../../runtime/open-graph.ts'
 import type { AttentionSpec, WeightRef } from '../arch/layer-builder.ts'
 import { memorySource } from '../model/memory-source.ts'
 import { readTensorIndex } from '../model/safetensors.ts'
@@ -111,7 +111,7 @@ async function runAttention(backend: GraphBackend, spec: AttentionSpec, tensors:
   g.output({ name: output, type: 'f32', dims: [1, 'tokens', HEADS * spec.headDim] })
   const ort = await loadOrt({ backend: 'wasm', numThreads: 1 })
   const reading = { source, tensors: index, onBytes: () => undefined }
-  const session = await openGraph(ort, g.finish('test'), reading, { executionProviders: ['wasm'] })
+  const session = await openGraph(ort, g.finish('test'), fromCheckpoint(reading), { executionProviders: ['wasm'] })
   const pasts = session.states.map((state) => {
     const dims = stateDims(state, backend === 'wasm' ? 0 : TOKENS + 2)
     return [state.past, new ort.Tensor('float32', new Float32Array(elementCount(dims)).fill(JUNK), dims)] as const

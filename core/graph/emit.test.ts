@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { folderSource } from '../../api-gateway/folder-source.ts'
 import { loadOrt } from '../../runtime/ort.ts'
-import { openGraph } from '../../runtime/open-graph.ts'
+import { fromCheckpoint, openGraph } from '../../runtime/open-graph.ts'
 import { describeModel } from '../model/describe-model.ts'
 import { readTensors } from '../model/read-tensors.ts'
 import type { TensorLocation } from '../model/safetensors.ts'
@@ -39,7 +39,7 @@ test('the int4 head computes with the weights its nibbles stand for', async () =
   const ort = await loadOrt({ backend: 'wasm', numThreads: 1 })
   const graph = emitHead(model, { backend: 'webgpu', weightFormat: 'int4', contextLength: 64, floatType: 'f32' })
   const reading = { source, tensors: model.tensors, onBytes: () => undefined }
-  const { run, release, output } = await openGraph(ort, graph, reading, { executionProviders: ['wasm'] })
+  const { run, release, output } = await openGraph(ort, graph, fromCheckpoint(reading), { executionProviders: ['wasm'] })
   const hidden = Float32Array.from({ length: 64 }, (_, i) => Math.sin(i * 1.7) * (1 + (i % 5)))
   const result = (await run({ hidden: new ort.Tensor('float32', hidden, [1, 1, 64]) }))[output]
   await release()

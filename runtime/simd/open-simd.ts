@@ -6,19 +6,21 @@ import type { TensorLocation } from '../../core/model/safetensors.ts'
 import { heldBytesOf } from '../../core/simd/held-matrix.ts'
 import { headProgram, layersProgram, type ProgramOptions } from '../../core/simd/shard-program.ts'
 import type { Engine } from '../engine.ts'
-import type { WeightReading } from '../external-data.ts'
-import { loadWeights, weightBytesToRead } from './load-weights.ts'
+import { weightBytesToRead, type PlacedWeight } from './load-weights.ts'
 import { placeShard, type ShardPrograms } from './place-shard.ts'
 import type { SimdCache } from './pass-rows.ts'
 import { simdEngine } from './simd-engine.ts'
 import type { SimdKernels } from './simd-kernels.ts'
 
+/** Writes the weights to their places. */
+export type FillWeights = (memory: () => Uint8Array, places: readonly PlacedWeight[]) => Promise<readonly MatrixFidelity[]>
+
 export type SimdShard = {
   /** Stored bytes that loading reads, given what is in memory anyway. */
   readonly bytesToRead: (held?: TensorLocation) => number
   readonly heldBytes: number
-  /** Reads the weights; also tells what became of matrices on the way. */
-  readonly open: (reading: WeightReading) => Promise<{ readonly engine: Engine<SimdCache>; readonly fidelity: readonly MatrixFidelity[] }>
+  /** Also tells what became of matrices on the way. */
+  readonly open: (fill: FillWeights) => Promise<{ readonly engine: Engine<SimdCache>; readonly fidelity: readonly MatrixFidelity[] }>
 }
 
 /** @throws {ClusterError} unsupported_model, unsupported_backend, bad_checkpoint: before a byte is read */
@@ -29,9 +31,9 @@ export function planSimdShard(model: ModelDescription, range: LayerRange, option
   return {
     bytesToRead: (held) => weightBytesToRead(weights, model.tensors, held),
     heldBytes: weights.reduce((sum, weight) => sum + heldBytesOf(weight), 0),
-    open: async (reading) => {
+    open: async (fill) => {
       const placed = placeShard(programs, options.contextLength, kernels)
-      const fidelity = await loadWeights(placed.memory.bytes, placed.weights, reading)
+      const fidelity = await fill(placed.memory.bytes, placed.weights)
       const { run, release } = await kernels.start(placed.memory.memory, placed.frame)
       const { hiddenSize, vocabSize } = model.config
       return { engine: simdEngine({ ...placed, run, release, hiddenSize, vocabSize }), fidelity }

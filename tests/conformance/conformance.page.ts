@@ -5,7 +5,7 @@ import { describeModel } from '../../core/model/describe-model.ts'
 import type { WeightFormat } from '../../protocol/cluster.ts'
 import { toClusterError, toWireError, type WireError } from '../../protocol/errors.ts'
 import { loadShard } from '../../runtime/load-shard.ts'
-import { openGraph } from '../../runtime/open-graph.ts'
+import { fromCheckpoint, openGraph } from '../../runtime/open-graph.ts'
 import { systemClock } from '../../runtime/system-clock.ts'
 import { loadOrt } from '../../runtime/ort.ts'
 import { webgpuSessionOptions, type RunnerGpu } from '../../runtime/webgpu-engine.ts'
@@ -63,7 +63,7 @@ export async function openCpuOnlyGraph(page: PageCase): Promise<WireError | null
   const model = await describeModel(source)
   const graph = emitHead(model, { backend: 'wasm', weightFormat: 'int8', contextLength: 8, floatType: 'f32' })
   try {
-    await openGraph(ort, graph, { source, tensors: model.tensors, onBytes: () => undefined }, webgpuSessionOptions(runnerGpu))
+    await openGraph(ort, graph, fromCheckpoint({ source, tensors: model.tensors, onBytes: () => undefined }), webgpuSessionOptions(runnerGpu))
     return null
   } catch (thrown) {
     return toWireError(toClusterError(thrown))

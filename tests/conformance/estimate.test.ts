@@ -12,7 +12,7 @@ import type { ModelDescription } from '../../core/model/model-description.ts'
 import type { ModelSource } from '../../core/model/model-source.ts'
 import { ClusterError } from '../../protocol/errors.ts'
 import { loadShard } from '../../runtime/load-shard.ts'
-import { openShardGraphs } from '../../runtime/open-graph.ts'
+import { fromCheckpoint, openShardGraphs } from '../../runtime/open-graph.ts'
 import { loadOrt, type Ort } from '../../runtime/ort.ts'
 import type { SimdKernels } from '../../runtime/simd/simd-kernels.ts'
 import { wasmEngine } from '../../runtime/wasm-engine.ts'
@@ -35,7 +35,9 @@ beforeAll(async () => {
 async function cacheBytes(source: ModelSource, model: ModelDescription, range: { startLayer: number; endLayer: number }): Promise<number> {
   if (!ort) throw new Error('ONNX Runtime is not there')
   const graphs = emitShard(model, range, { backend: 'wasm', weightFormat: 'f32', floatType: 'f32', contextLength: CONTEXT })
-  const opened = await openShardGraphs(ort, graphs, { source, tensors: model.tensors, onBytes: () => undefined }, { executionProviders: ['wasm'] })
+  const opened = await openShardGraphs(ort, graphs, fromCheckpoint({ source, tensors: model.tensors, onBytes: () => undefined }), {
+    executionProviders: ['wasm'],
+  })
   const engine = wasmEngine({ ort, config: model.config, graphs: opened })
   const cache = engine.openCache(CONTEXT)
   const values = Float32Array.from({ length: CONTEXT * model.config.hiddenSize }, (_, i) => Math.sin(i))

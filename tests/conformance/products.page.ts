@@ -10,7 +10,7 @@ import { BLOCK_LAYOUTS, isBlockType, type BlockType } from '../../core/quant/ggu
 import { bytesOf, decodeStored, type StoredType } from '../../core/quant/stored.ts'
 import type { WeightFormat } from '../../protocol/cluster.ts'
 import { loadOrt } from '../../runtime/ort.ts'
-import { openGraph } from '../../runtime/open-graph.ts'
+import { fromCheckpoint, openGraph } from '../../runtime/open-graph.ts'
 import { webgpuSessionOptions } from '../../runtime/webgpu-engine.ts'
 import { openRunnerGpu } from '../harness/gpu.page.ts'
 
@@ -93,7 +93,12 @@ export async function products(options: { url: string; wasmPaths: string; types:
       const y = linear(g, x, { weight: { tensor: 'w', shape: [rows, columns] } })
       g.output({ name: y, type: 'f32', dims: [1, 'tokens', rows] })
       const source = memorySource('blocks', new Map([['f', bytes]]))
-      const opened = await openGraph(ort, g.finish('product'), { source, tensors, onBytes: () => undefined }, webgpuSessionOptions(gpu))
+      const opened = await openGraph(
+        ort,
+        g.finish('product'),
+        fromCheckpoint({ source, tensors, onBytes: () => undefined }),
+        webgpuSessionOptions(gpu),
+      )
       const [fidelity] = opened.fidelity
       if (!fidelity) throw new Error('a graph without a matrix')
       for (const tokens of [1, 48]) {

@@ -1,6 +1,7 @@
 /** The same questions on every backend and format that a ring may hold, and on rings of mixed ones. */
 import { expect, test } from '@playwright/test'
-import { equalSamples, expectRing, SAMPLES, startLiveCluster, type LiveCluster, type Sample } from './live-cluster.ts'
+import type { Capabilities } from '../../protocol/cluster.ts'
+import { EMBER, equalSamples, expectRing, SAMPLES, startLiveCluster, type LiveCluster, type Sample } from './live-cluster.ts'
 
 /** A software GPU takes half a second a token, so the tests ask it a few questions; `RINGLET_SWEEP=1` asks all 30. */
 const SWEEP = process.env['RINGLET_SWEEP'] === '1'
@@ -28,6 +29,28 @@ test('the server’s own device gives all 30 answers before any browser joins, a
     await cluster.openDevice(browser)
     const browsers = await cluster.placed(2)
     expect(browsers.shards.map((shard) => cluster.server.view().peers.get(shard.peerId)?.role)).toEqual(['device', 'device'])
+  } finally {
+    await cluster.close()
+  }
+})
+
+test('auto takes the processor where the GPU is software, by measurement, and a reload measures nothing again', async ({ browser }) => {
+  const cluster = await startLiveCluster(['--no-local-device'])
+  try {
+    const page = await cluster.openDevice(browser, { backend: 'auto' })
+    await cluster.placed(1)
+    const offered = (): Capabilities | null => [...cluster.server.view().peers.values()].find(({ role }) => role === 'device')?.capabilities ?? null
+    const first = offered()
+    expect(first?.backend).toBe('simd')
+    expect(first?.backendReason).toMatch(
+      /^Takes the processor \(SIMD\): [\d.]+ ms a layer of ember in f32; the GPU (took|is out: it had not run a layer after)/,
+    )
+    expect(first?.layerSpeeds?.every(({ model, layerMs }) => model === EMBER && layerMs > 0)).toBe(true)
+    await expect(page.getByText(first?.backendReason ?? 'nothing')).toBeVisible()
+    await page.reload()
+    // Times to the last digit are those of before.
+    await expect.poll(offered, { timeout: 30_000 }).toEqual(first)
+    await cluster.placed(1)
   } finally {
     await cluster.close()
   }

@@ -123,6 +123,7 @@ describe('what an API client is told', { timeout: 60_000 }, () => {
         addresses: [],
         memoryBytes: 2_000_000,
         threads: 1,
+        measurementsFile: path.join(home, 'small-measurements.json'),
       },
       () => undefined,
       () => undefined,

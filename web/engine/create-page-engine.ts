@@ -13,7 +13,8 @@ import { createDeviceTracker } from './device-state.ts'
 import type { EngineToPage, PageToEngine } from './engine-messages.ts'
 import { openIdentity, type Identity } from './identity.ts'
 import type { ChatEvent, ChatRequest, Connection, LendOptions, PageEngine } from './page-engine.ts'
-import { capabilitiesFrom, displayName, probeHardware } from './probe.ts'
+import { keptMeasurements, keepMeasurements } from './kept-measurements.ts'
+import { candidatesFrom, displayName, probeHardware } from './probe.ts'
 
 export type PageEngineOptions = {
   /** `device` on the contribute page: on the roster from the start, lending once its person says so. A client becomes one by lending. */
@@ -78,6 +79,13 @@ export function createPageEngine(options: PageEngineOptions): PageEngine {
         tracker.report(message)
         changed()
         return
+      case 'lends':
+        tracker.lends(message.capabilities)
+        changed()
+        return
+      case 'measured':
+        keepMeasurements(message.known)
+        return
       case 'left':
         leaving.get(message.ticket)?.()
         leaving.delete(message.ticket)
@@ -114,9 +122,8 @@ export function createPageEngine(options: PageEngineOptions): PageEngine {
         role = 'device'
         host?.rename(helloOf(await identity))
       }
-      const capabilities = capabilitiesFrom(await probeHardware(), wanted)
-      tracker.lends(capabilities)
-      tell({ type: 'lend', capabilities })
+      const candidates = candidatesFrom(await probeHardware(), wanted)
+      tell({ type: 'lend', candidates, known: keptMeasurements(), machine: navigator.userAgent })
     } catch (error) {
       tracker.failed(toWireError(toClusterError(error)))
       changed()

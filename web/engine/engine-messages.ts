@@ -5,7 +5,8 @@ import type { StorageState, StoredModel } from '../storage/model-store.ts'
 import type { ChatEvent, ChatRequest } from './page-engine.ts'
 
 export type PageToEngine =
-  | { readonly type: 'lend'; readonly capabilities: Capabilities }
+  /** `candidates`: one for each backend that is possible. `known`: measurements that the page keeps. `machine`: the browser's version. */
+  | { readonly type: 'lend'; readonly candidates: readonly Capabilities[]; readonly known: string | null; readonly machine: string }
   | { readonly type: 'pause'; readonly paused: boolean }
   | { readonly type: 'leave'; readonly ticket: number }
   | { readonly type: 'ask'; readonly ask: number; readonly request: Omit<ChatRequest, 'signal'> }
@@ -24,6 +25,10 @@ export type EngineToPage =
       readonly layerMs: number | null
       readonly error: WireError | null
     }
+  /** What the device offers, once that is decided and whenever it changes. */
+  | { readonly type: 'lends'; readonly capabilities: Capabilities }
+  /** To be kept for the next time. */
+  | { readonly type: 'measured'; readonly known: string }
   | { readonly type: 'left'; readonly ticket: number }
   /** Also when what is kept has changed. */
   | { readonly type: 'storage'; readonly state: StorageState }

@@ -10,6 +10,8 @@ import { ClusterError, toClusterError, toWireError, type WireError } from '../..
 import { IDLE_STATUS, type Capabilities } from '../../protocol/cluster.ts'
 import type { PeerId } from '../../protocol/ids.ts'
 import { createDevice } from '../../runtime/device.ts'
+import { parseMeasurements, remembering, type Measurements } from '../../runtime/measure/known-measurements.ts'
+import { chosenOf } from '../../runtime/measure/chosen-capabilities.ts'
 import { systemClock as clock } from '../../runtime/system-clock.ts'
 import { openPortNetwork, type PortNetwork } from '../../runtime/port-network.ts'
 import type { EngineToHost, HostToEngine, Port } from '../../runtime/peer-port.ts'
@@ -20,6 +22,7 @@ import { openStorage, type Storage } from '../storage/storage.ts'
 import { forgetModels } from './forget-models.ts'
 import { openShardInBrowser } from './open-shard.ts'
 import { log } from './log.ts'
+import { runMeasurement } from './run-measurement.ts'
 
 const randomId = (): string => crypto.getRandomValues(new BigUint64Array(1))[0]?.toString(16).padStart(16, '0') ?? ''
 
@@ -56,6 +59,7 @@ function createEngine(network: PortNetwork, page: MessagePort): void {
   const texts = new Map<string, Promise<TextModel>>()
   const asks = new Map<number, AbortController>()
   let device: RingNode | null = null
+  let lendings = 0
 
   const tell = (message: EngineToPage): void => page.postMessage(message)
   const { isSecureContext, caches, navigator } = self
@@ -85,11 +89,23 @@ function createEngine(network: PortNetwork, page: MessagePort): void {
     network.publishStatus(IDLE_STATUS)
   }
 
-  async function lend(capabilities: Capabilities): Promise<void> {
+  async function lend({ candidates, known, machine }: Extract<PageToEngine, { type: 'lend' }>): Promise<void> {
     await stop()
-    device = createDevice({ network, capabilities, openSource, openShard: openShardInBrowser, clock, log })
+    const asked = (lendings += 1)
+    const keep = (all: Measurements): void => tell({ type: 'measured', known: JSON.stringify(all) })
+    const measure = remembering(runMeasurement, parseMeasurements(known), machine, keep)
+    const capabilities = await chosenOf(candidates, { network, openSource, measure, log })
+    // Its person has left meanwhile, or lends otherwise.
+    if (asked !== lendings) return
+    const offering = { ...network, setCapabilities: offer }
+    device = createDevice({ network: offering, capabilities, openSource, openShard: openShardInBrowser, measure, clock, log })
     device.onStatus(() => tellDevice('on'))
     tellDevice('on')
+  }
+
+  function offer(capabilities: Capabilities | null): void {
+    network.setCapabilities(capabilities)
+    if (capabilities) tell({ type: 'lends', capabilities })
   }
 
   function textOf(source: string): Promise<TextModel> {
@@ -130,12 +146,13 @@ function createEngine(network: PortNetwork, page: MessagePort): void {
   function handle(message: PageToEngine): void {
     switch (message.type) {
       case 'lend':
-        lend(message.capabilities).catch((error: unknown) => tellDevice('failed', toWireError(toClusterError(error))))
+        lend(message).catch((error: unknown) => tellDevice('failed', toWireError(toClusterError(error))))
         return
       case 'pause':
         device?.setPaused(message.paused)
         return
       case 'leave':
+        lendings += 1
         void stop().finally(() => {
           tellDevice('off')
           tell({ type: 'left', ticket: message.ticket })

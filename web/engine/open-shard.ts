@@ -1,5 +1,7 @@
 /** Opens shards in a browser: the right onnxruntime bundle, and one GPU device for ORT and our kernels. */
+import type { Capabilities } from '../../protocol/cluster.ts'
 import type { OpenShard } from '../../runtime/device.ts'
+import type { BackendRuntime } from '../../runtime/load-options.ts'
 import { loadShard } from '../../runtime/load-shard.ts'
 import { loadOrt } from '../../runtime/ort.ts'
 import { openGpu } from './gpu.ts'
@@ -11,9 +13,11 @@ const ORT_FOLDER = '/ort/'
 /** A shared memory's maximum is promised when it is made, and phones refuse large promises: what is pledged, with room for one more cache. */
 const kernelBytes = (pledged: number): number => 1.25 * pledged
 
-export const openShardInBrowser: OpenShard = async ({ capabilities, ...shard }) => {
-  const { backend, threads } = capabilities
-  if (backend === 'simd') return loadShard({ ...shard, backend, simd: await openKernels(threads, kernelBytes(capabilities.memoryBytes)) })
+/** What a backend runs on. @throws {ClusterError} unsupported_backend, source_unavailable */
+export async function openRuntime({ backend, threads, memoryBytes }: Capabilities): Promise<BackendRuntime> {
+  if (backend === 'simd') return { backend, simd: await openKernels(threads, kernelBytes(memoryBytes)) }
   const ort = await loadOrt({ backend, numThreads: threads, wasmPaths: ORT_FOLDER })
-  return loadShard({ ...shard, backend, ort, ...(backend === 'webgpu' ? { gpu: await openGpu() } : {}) })
+  return { backend, ort, ...(backend === 'webgpu' ? { gpu: await openGpu() } : {}) }
 }
+
+export const openShardInBrowser: OpenShard = async ({ capabilities, ...shard }) => loadShard({ ...shard, ...(await openRuntime(capabilities)) })

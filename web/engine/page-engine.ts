@@ -28,8 +28,8 @@ export type HardwareReport = {
   /** navigator.deviceMemory in bytes where the browser tells, else null. */
   readonly deviceMemoryBytes: number | null
   readonly storage: { readonly usedBytes: number; readonly quotaBytes: number } | null
-  /** What `auto` would choose. */
-  readonly backend: Backend
+  /** Those that are possible here, in the order in which `auto` tries them. */
+  readonly backends: readonly Backend[]
   readonly suggestedMemoryBytes: number
 }
 

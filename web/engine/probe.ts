@@ -1,6 +1,6 @@
 /** What this machine can lend: read from the browser, never guessed beyond what it tells. */
 import { formatsOf } from '../../core/graph/emit-options.ts'
-import type { Backend, Capabilities, FloatType, WeightFormat } from '../../protocol/cluster.ts'
+import { weightFormatSchema, type Backend, type Capabilities, type FloatType, type WeightFormat } from '../../protocol/cluster.ts'
 import { MAX_NAME_CHARS } from '../../protocol/limits.ts'
 import type { HardwareReport, LendOptions } from './page-engine.ts'
 
@@ -11,9 +11,8 @@ const GIB = 2 ** 30
 const UNKNOWN_MEMORY_BYTES = GIB
 /** Chromium caps navigator.deviceMemory at 8 GiB; a quarter of what it says stays clear of the tab's own limits. */
 const MEMORY_SHARE = 0.25
-
-/** Software adapters (SwiftShader, llvmpipe) are exact but slower than the CPU kernels: `auto` passes them by. */
-const isSoftware = (adapter: string): boolean => /swiftshader|llvmpipe|software|basic render/i.test(adapter)
+/** Largest memory that WebAssembly can address. */
+export const WASM_LIMIT_BYTES = 4 * GIB
 
 /** A function that gives a vector of zeros: engines that take it have SIMD. */
 const SIMD_MODULE = Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11)
@@ -34,6 +33,13 @@ async function probeGpu(): Promise<Gpu> {
   }
 }
 
+/** In the order in which they are tried: the quickest to open first, the one that is always there last. */
+const possibleBackends = (webgpu: Gpu): readonly Backend[] => [
+  ...(hasSimd() ? (['simd'] as const) : []),
+  ...(webgpu.available ? (['webgpu'] as const) : []),
+  'wasm',
+]
+
 async function probeStorage(): Promise<HardwareReport['storage']> {
   const { usage, quota } = (await navigator.storage?.estimate?.().catch(() => null)) ?? {}
   return usage === undefined || quota === undefined ? null : { usedBytes: usage, quotaBytes: quota }
@@ -50,14 +56,13 @@ const floatTypeFor = (backend: Backend, { webgpu }: HardwareReport): FloatType =
 export async function probeHardware(): Promise<HardwareReport> {
   const [webgpu, storage] = await Promise.all([probeGpu(), probeStorage()])
   const memory = deviceMemoryBytes()
-  const backend: Backend = webgpu.available && !isSoftware(webgpu.adapter) ? 'webgpu' : hasSimd() ? 'simd' : 'wasm'
   return {
     webgpu,
     storage,
     crossOriginIsolated: globalThis.crossOriginIsolated,
     cores: navigator.hardwareConcurrency || 1,
     deviceMemoryBytes: memory,
-    backend,
+    backends: possibleBackends(webgpu),
     suggestedMemoryBytes: memory === null ? UNKNOWN_MEMORY_BYTES : Math.round(memory * MEMORY_SHARE),
   }
 }
@@ -65,20 +70,25 @@ export async function probeHardware(): Promise<HardwareReport> {
 /** One core stays free for the page and its owner; beyond 8 threads small matrices gain nothing. */
 const defaultThreads = (cores: number): number => Math.min(8, cores - 1)
 
-/** The backend that serves a person's choice: without the wished GPU, what `auto` takes on a machine that has none. */
-export function backendFor(report: HardwareReport, wanted: LendOptions['backend']): Backend {
-  const backend = wanted === 'auto' ? report.backend : wanted
-  if (backend === 'webgpu' && !report.webgpu.available) return hasSimd() ? 'simd' : 'wasm'
-  return backend === 'simd' && !hasSimd() ? 'wasm' : backend
+/** The backends that may serve a person's choice: the wished one alone where it is possible, else the first that is. */
+export function backendsFor({ backends }: HardwareReport, wanted: LendOptions['backend']): readonly Backend[] {
+  if (wanted === 'auto') return backends
+  return backends.includes(wanted) ? [wanted] : backends.slice(0, 1)
 }
 
-/** Formats that a backend can hold weights in on this machine. */
-export const formatsFor = (report: HardwareReport, backend: Backend): readonly WeightFormat[] => formatsOf(backend, floatTypeFor(backend, report))
+/** Formats that any of these backends can hold weights in on this machine, from the most exact to the smallest. */
+export function formatsFor(report: HardwareReport, backends: readonly Backend[]): readonly WeightFormat[] {
+  const held = new Set(backends.flatMap((backend) => formatsOf(backend, floatTypeFor(backend, report))))
+  return weightFormatSchema.options.filter((format) => held.has(format))
+}
 
-/** What the device offers for the wishes of its person. A format that the backend does not hold is left to the placement. */
-export function capabilitiesFrom(report: HardwareReport, options: LendOptions): Capabilities {
-  const backend = backendFor(report, options.backend)
-  const formats = formatsFor(report, backend)
+/** What the device may offer for the wishes of its person, one for each backend that is possible. */
+export const candidatesFrom = (report: HardwareReport, options: LendOptions): readonly Capabilities[] =>
+  backendsFor(report, options.backend).map((backend) => capabilitiesOn(backend, report, options))
+
+/** A format that the backend does not hold is left to the placement. */
+function capabilitiesOn(backend: Backend, report: HardwareReport, options: LendOptions): Capabilities {
+  const formats = formatsFor(report, [backend])
   const insisted = formats.filter((format) => format === options.weightFormat)
   const gpu = report.webgpu.available ? report.webgpu.adapter : report.webgpu.reason
   // Threads need shared memory, which only an isolated page has.
@@ -87,7 +97,7 @@ export function capabilitiesFrom(report: HardwareReport, options: LendOptions): 
     backend,
     weightFormats: insisted.length > 0 ? insisted : formats,
     floatType: floatTypeFor(backend, report),
-    memoryBytes: Math.round(options.memoryBytes),
+    memoryBytes: Math.round(backend === 'webgpu' ? options.memoryBytes : Math.min(options.memoryBytes, WASM_LIMIT_BYTES)),
     threads,
     hardware: `${gpu}; ${report.cores} cores`.slice(0, 400),
   }

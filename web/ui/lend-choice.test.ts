@@ -11,13 +11,13 @@ const REPORT: HardwareReport = {
   cores: 4,
   deviceMemoryBytes: 8 * GB,
   storage: null,
-  backend: 'wasm',
+  backends: ['wasm'],
   suggestedMemoryBytes: 2 * GB,
 }
 
 test('offers a WASM device at most what WASM can address', () => {
   expect(memoryRange(REPORT).max).toBe(4 * GB)
-  expect(memoryRange({ ...REPORT, backend: 'webgpu' }).max).toBe(8 * GB)
+  expect(memoryRange({ ...REPORT, backends: ['simd', 'webgpu', 'wasm'] }).max).toBe(8 * GB)
   expect(memoryRange({ ...REPORT, deviceMemoryBytes: null, suggestedMemoryBytes: GB }).max).toBe(2 * GB)
 })
 
@@ -34,6 +34,12 @@ test('a link decides over what was found', () => {
 
 test('a link that asks for SIMD gets it', () => {
   expect(firstChoice(REPORT, parseLendQuery('?backend=simd'), 'found').backend).toBe('simd')
+})
+
+test('says that backends are compared where there are several, and which one it is where there is one', () => {
+  const willUse = (report: HardwareReport) => hardwareFacts(report, formatBytes).at(-1)?.text
+  expect(willUse(REPORT)).toBe('WASM')
+  expect(willUse({ ...REPORT, backends: ['simd', 'wasm'] })).toBe('the fastest of SIMD and WASM that computes right, measured when you join')
 })
 
 test('tells why there is no GPU', () => {

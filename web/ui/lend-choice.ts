@@ -1,21 +1,20 @@
 /** What a device starts to lend with: found hardware, a link's wishes, and sensible limits. */
+import type { Backend } from '../../protocol/cluster.ts'
 import type { HardwareReport, LendOptions } from '../engine/page-engine.ts'
-import { backendFor, formatsFor } from '../engine/probe.ts'
+import { backendsFor, formatsFor, WASM_LIMIT_BYTES } from '../engine/probe.ts'
 import { BACKEND_NAMES } from './device-rows.ts'
 import type { LendQuery } from './lend-query.ts'
 import { listOf } from './quantities.ts'
 
 const MEGABYTE = 1024 ** 2
 const SMALLEST_PLEDGE_BYTES = 64 * MEGABYTE
-/** Largest memory that a page's WASM engine can address. */
-const WASM_LIMIT_BYTES = 4096 * MEGABYTE
 /** More threads than this contend for memory more than they compute. */
 const MOST_THREADS = 8
 
 /** Ends and step of the memory slider, in bytes. */
 export function memoryRange(report: HardwareReport): { readonly min: number; readonly max: number; readonly step: number } {
   const told = report.deviceMemoryBytes ?? 2 * report.suggestedMemoryBytes
-  const max = report.backend === 'webgpu' ? told : Math.min(told, WASM_LIMIT_BYTES)
+  const max = report.backends.includes('webgpu') ? told : Math.min(told, WASM_LIMIT_BYTES)
   return { min: SMALLEST_PLEDGE_BYTES, max: Math.max(max, report.suggestedMemoryBytes, SMALLEST_PLEDGE_BYTES), step: SMALLEST_PLEDGE_BYTES }
 }
 
@@ -37,12 +36,18 @@ export function firstChoice(report: HardwareReport, query: LendQuery, name: stri
   }
 }
 
+const namesOf = (backends: readonly Backend[]): string =>
+  listOf(
+    backends.map((backend) => BACKEND_NAMES[backend]),
+    'or',
+  )
+
 /** Why a link's wish for a weight format cannot be met; null where it can. */
 export function formatNote(report: HardwareReport, query: LendQuery): string | null {
-  const backend = backendFor(report, query.backend)
-  const formats = formatsFor(report, backend)
+  const backends = backendsFor(report, query.backend)
+  const formats = formatsFor(report, backends)
   if (query.weightFormat === 'auto' || formats.includes(query.weightFormat)) return null
-  return `${BACKEND_NAMES[backend]} on this device holds weights as ${listOf(formats, 'or')}, not as ${query.weightFormat}; the placement chooses one.`
+  return `${namesOf(backends)} on this device holds weights as ${listOf(formats, 'or')}, not as ${query.weightFormat}; the placement chooses one.`
 }
 
 export const lendOptions = (report: HardwareReport, choice: LendChoice): LendOptions => ({
@@ -84,7 +89,13 @@ export function hardwareFacts(
     },
     {
       label: 'Will use',
-      text: `${BACKEND_NAMES[report.backend]}, weights as ${listOf(formatsFor(report, report.backend), 'or')}`,
+      text:
+        report.backends.length > 1
+          ? `the fastest of ${listOf(
+              report.backends.map((backend) => BACKEND_NAMES[backend]),
+              'and',
+            )} that computes right, measured when you join`
+          : namesOf(report.backends),
       isGood: true,
     },
   ]

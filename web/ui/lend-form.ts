@@ -1,9 +1,8 @@
 import { LitElement, css, html } from 'lit'
 import { backendSchema, displayNameSchema, weightFormatSchema } from '../../protocol/cluster.ts'
 import { MAX_NAME_CHARS } from '../../protocol/limits.ts'
-import { backendFor, formatsFor } from '../engine/probe.ts'
+import { backendsFor, formatsFor } from '../engine/probe.ts'
 import type { HardwareReport } from '../engine/page-engine.ts'
-import { BACKEND_NAMES } from './device-rows.ts'
 import { automaticThreads, memoryRange, type LendChoice } from './lend-choice.ts'
 import { formatBytes } from './quantities.ts'
 import { buttonStyles, fieldStyles, sharedStyles } from './shared-styles.ts'
@@ -113,7 +112,7 @@ export class LendForm extends LitElement {
         <label
           >Computes with
           <select name="backend">
-            ${option('auto', `Automatic (${BACKEND_NAMES[report.backend]})`, choice.backend)}
+            ${option('auto', 'Automatic (what is fastest here)', choice.backend)}
             ${option('webgpu', report.webgpu.available ? 'WebGPU' : 'WebGPU (not found)', choice.backend, !report.webgpu.available)}
             ${option('simd', 'SIMD', choice.backend)} ${option('wasm', 'WASM', choice.backend)}
           </select>
@@ -129,7 +128,7 @@ export class LendForm extends LitElement {
           >Weights held as
           <select name="weights">
             ${option('auto', 'Automatic (what the model needs)', choice.weightFormat)}
-            ${formatsFor(report, backendFor(report, choice.backend)).map((format) => option(format, format, choice.weightFormat))}
+            ${formatsFor(report, backendsFor(report, choice.backend)).map((format) => option(format, format, choice.weightFormat))}
           </select>
         </label>
       </div>

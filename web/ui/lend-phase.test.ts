@@ -29,6 +29,27 @@ test('says nothing of a speed it does not know', () => {
   expect(lendPhase({ ...DEVICE_OFF, lending: 'on', shards: [shard({})] }).detail).toBe('4 MB of 10 MB')
 })
 
+test('says before and during a download what a layer takes, in the format it will be held in', () => {
+  const line = { model: modelId('ember'), layerMs: 0.131 }
+  const layerSpeeds = [
+    { ...line, weightFormat: 'int8' as const },
+    { ...line, weightFormat: 'f32' as const, layerMs: 0.4 },
+  ]
+  const capabilities = {
+    backend: 'simd',
+    weightFormats: ['f32', 'int8'],
+    floatType: 'f32',
+    memoryBytes: 1,
+    threads: 1,
+    hardware: '',
+    layerSpeeds,
+  } as const
+  const device = { ...DEVICE_OFF, lending: 'on', capabilities } as const
+  expect(lendPhase(device).detail).toContain('Of Ember it takes about 0.13 ms a layer for each token.')
+  expect(lendPhase({ ...device, shards: [shard({ phase: 'waiting' })] }).detail).toContain('This device can hold layers 0–2, about 0.4 ms a layer')
+  expect(lendPhase({ ...device, shards: [shard({})] }).detail).toBe('4 MB of 10 MB · about 0.4 ms a layer for each token')
+})
+
 test('has a moving sign for compiling and warming up', () => {
   expect(lendPhase({ ...DEVICE_OFF, lending: 'on', shards: [shard({ phase: 'compiling' })] })).toMatchObject({ step: 2, progress: 'moving' })
   expect(lendPhase({ ...DEVICE_OFF, lending: 'on', shards: [shard({ phase: 'warming-up' })] })).toMatchObject({ step: 3, progress: 'moving' })

@@ -1,7 +1,7 @@
 /** What a lending device is doing, in words and as progress. */
-import type { ShardReport } from '../../protocol/cluster.ts'
+import type { ShardReport, WeightFormat } from '../../protocol/cluster.ts'
 import type { DeviceState } from '../engine/page-engine.ts'
-import { countOf, formatBytes, formatLayers, formatSeconds } from './quantities.ts'
+import { countOf, formatBytes, formatLayers, formatMilliseconds, formatSeconds } from './quantities.ts'
 import { modelName } from './ring-summary.ts'
 
 /** The way from joining to serving, in order. */
@@ -31,11 +31,31 @@ const shardName = (shard: ShardReport): string => `${formatLayers(shard.startLay
 export const shardNames = (shards: readonly ShardReport[]): string => shards.map(shardName).join(', ')
 
 /** `12.3 MB of 40 MB · 3.1 MB/s · 9 s left` */
+/** `about 0.13 ms a layer for each token`: measured before anything was downloaded; null where it was not. */
+function layerWords(model: string, format: WeightFormat | null, device: DeviceState): string | null {
+  const speed = device.capabilities?.layerSpeeds?.find((one) => one.model === model && (format === null || one.weightFormat === format))
+  return speed ? `about ${formatMilliseconds(speed.layerMs)} a layer for each token` : null
+}
+
 function downloadDetail(shard: ShardReport, device: DeviceState): string {
   const parts = [`${formatBytes(shard.loadedBytes)} of ${formatBytes(shard.totalBytes)}`]
   if (device.bytesPerSecond !== null) parts.push(`${formatBytes(device.bytesPerSecond)}/s`)
   if (device.etaSeconds !== null) parts.push(`${formatSeconds(device.etaSeconds)} left`)
-  return parts.join(' · ')
+  const words = layerWords(shard.model, shard.weightFormat, device)
+  return [...parts, ...(words ? [words] : [])].join(' · ')
+}
+
+function waitingDetail(shard: ShardReport, device: DeviceState): string {
+  const words = layerWords(shard.model, shard.weightFormat, device)
+  return words
+    ? `This device can hold ${formatLayers(shard.startLayer, shard.endLayer)}, ${words}. Another step comes first.`
+    : 'Another step comes first.'
+}
+
+function joinedDetail(device: DeviceState): string {
+  const [speed] = device.capabilities?.layerSpeeds ?? []
+  const measured = speed ? ` Of ${modelName(speed.model)} it takes about ${formatMilliseconds(speed.layerMs)} a layer for each token.` : ''
+  return `The device is ready. It gets layers when a model needs it.${measured}`
 }
 
 function loadingPhase(shard: ShardReport, device: DeviceState): LendPhase {
@@ -75,7 +95,7 @@ function loadingPhase(shard: ShardReport, device: DeviceState): LendPhase {
       return { headline: `Could not load ${shardName(shard)}`, detail: shard.error?.message ?? '', step, progress: null }
     case 'waiting':
     case 'ready':
-      return { headline: `Waiting to load ${shardName(shard)}`, detail: 'Another step comes first.', step, progress: 'moving' }
+      return { headline: `Waiting to load ${shardName(shard)}`, detail: waitingDetail(shard, device), step, progress: 'moving' }
   }
 }
 
@@ -86,7 +106,7 @@ export function lendPhase(device: DeviceState): LendPhase {
     case 'off':
       return { headline: 'Not lending', detail: '', step: 0, progress: null }
     case 'starting':
-      return { headline: 'Joining the cluster…', detail: 'Starting the engine on this device.', step: 0, progress: 'moving' }
+      return { headline: 'Joining the cluster…', detail: 'Trying out what computes fastest on this device.', step: 0, progress: 'moving' }
     case 'failed':
       return { headline: 'This device could not join', detail: device.error?.message ?? '', step: 0, progress: null }
     case 'paused':
@@ -98,8 +118,7 @@ export function lendPhase(device: DeviceState): LendPhase {
       }
     case 'on':
       if (loading) return loadingPhase(loading, device)
-      if (device.shards.length === 0)
-        return { headline: 'Joined, no layers yet', detail: 'The device is ready. It gets layers when a model needs it.', step: 1, progress: null }
+      if (device.shards.length === 0) return { headline: 'Joined, no layers yet', detail: joinedDetail(device), step: 1, progress: null }
       return {
         headline: `Serving ${shardNames(device.shards)}`,
         detail: device.sequences > 0 ? `Computing ${countOf(device.sequences, 'conversation')} right now.` : 'Waiting for questions.',

@@ -104,7 +104,8 @@ export class LendStatus extends LitElement {
         gap: 0.6rem;
         margin-top: 1.4rem;
       }
-      error-note {
+      error-note,
+      .reason {
         margin-top: 1rem;
       }
       @media (prefers-reduced-motion: reduce) {
@@ -165,6 +166,7 @@ export class LendStatus extends LitElement {
     const device = this.device
     if (!device) return null
     const phase = lendPhase(device)
+    const reason = device.capabilities?.backendReason
     return html`<section class="card" aria-labelledby="doing">
       <h2 id="doing" class="visually-hidden">What this device is doing</h2>
       <p class="headline" role="status">${phase.headline}</p>
@@ -180,7 +182,7 @@ export class LendStatus extends LitElement {
         )}
       </ol>
       <error-note .error=${device.error}></error-note>
-      ${this.figures(device)} ${this.actions(device)}
+      ${reason === undefined ? null : html`<p class="muted small reason">${reason}</p>`} ${this.figures(device)} ${this.actions(device)}
     </section>`
   }
 }
