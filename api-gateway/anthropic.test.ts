@@ -102,7 +102,7 @@ test.each([
 })
 
 test('an unknown model, a body that is no JSON and a missing key have the types that SDKs know', async () => {
-  await using gateway = await startGateway({}, { auth: { apiKeys: ['secret-key'] } })
+  await using gateway = await startGateway({}, { apiKeys: ['secret-key'] })
   expect((await errorOf(await gateway.post(MESSAGES, { model: 'ember', max_tokens: 1, messages: HELLO }))).error.type).toBe('authentication_error')
   const client = new Anthropic({ baseURL: gateway.url, apiKey: 'secret-key', maxRetries: 0 })
   await expect(client.messages.create({ model: 'nope', max_tokens: 1, messages: HELLO })).rejects.toBeInstanceOf(NotFoundError)

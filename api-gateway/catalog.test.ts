@@ -165,7 +165,7 @@ test('no name leads out of the folder of models, and no piece lies about its siz
 })
 
 test('with keys, nothing of it answers without one', async () => {
-  await using keyed = await startGateway({}, { auth: { apiKeys: ['secret'] } })
+  await using keyed = await startGateway({}, { apiKeys: ['secret'] })
   for (const [method, at] of [
     ['GET', '/v1/catalog'],
     ['PUT', '/v1/catalog/uploads/a/config.json'],

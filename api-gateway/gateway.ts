@@ -3,8 +3,10 @@ import express, { type ErrorRequestHandler, type Express, type RequestHandler } 
 import type { ServerOptions } from 'node:http'
 import { ClusterError } from '../protocol/errors.ts'
 import type { ModelId } from '../protocol/ids.ts'
+import type { Access } from './access/access.ts'
 import type { CompletionBackend } from './completion-backend.ts'
-import { checkApiKey } from './http/api-key.ts'
+import { authorize, needOf } from './http/authorize.ts'
+import { createRateLimits } from './http/rate-limit.ts'
 import { fromHttpError, sendErrorOf } from './http/error-response.ts'
 import { jsonBody } from './http/json-body.ts'
 import { checkHost, checkOrigin, type HostPolicy } from './http/origins.ts'
@@ -15,6 +17,7 @@ import { createMetrics } from './metrics.ts'
 import type { ModelCatalog } from './model-catalog.ts'
 import type { ModelCards } from './model-cards.ts'
 import type { PromptEncoder } from './prompt-encoder.ts'
+import { accessRoutes } from './routes/access.ts'
 import { clusterRoutes, type PlacementWishes } from './routes/cluster.ts'
 import { catalogRoutes } from './routes/catalog.ts'
 import { completionRoutes } from './routes/completions.ts'
@@ -40,7 +43,7 @@ export type GatewayOptions = {
   readonly keepsPrefixes: boolean
   /** What /ready asks about. */
   readonly defaultModel: ModelId | null
-  readonly auth: { readonly apiKeys: readonly string[] }
+  readonly access: Access
   readonly hosts: HostPolicy
   /** Foreign origins whose pages may call, for example `https://chat.example`. */
   readonly origins: readonly string[]
@@ -64,8 +67,6 @@ export const HTTP_LIMITS = {
   maxHeaderSize: 16 * 1024,
 } as const satisfies ServerOptions
 
-/** What needs a key when keys are set. */
-const KEYED_PATHS = ['/v1', '/chat/completions', '/metrics', '/api']
 const METHODS: Readonly<Record<string, readonly string[]>> = {
   '/v1/chat/completions': ['POST'],
   '/chat/completions': ['POST'],
@@ -84,6 +85,8 @@ const METHODS: Readonly<Record<string, readonly string[]>> = {
   '/v1/catalog': ['GET'],
   '/v1/catalog/card': ['GET'],
   '/v1/catalog/uploads': ['GET'],
+  '/v1/keys': ['GET', 'POST'],
+  '/v1/invites': ['GET', 'POST'],
   '/v1/cluster': ['GET'],
   '/v1/cluster/placements': ['POST'],
   '/health': ['GET'],
@@ -142,17 +145,32 @@ export function createGateway(options: GatewayOptions): Express {
   app.set('query parser', 'simple')
   app.use(identifyAndLog(log), isolate, checkHost(options.hosts), checkOrigin(options.origins))
   app.use(healthRoutes(backend, options.defaultModel))
-  app.use(KEYED_PATHS, checkApiKey(options.auth.apiKeys))
+  app.use(authorize(options.access))
+  const limits = createRateLimits()
+  app.post(
+    POSTS_WITH_BODY.filter((path) => needOf(path) === 'inference'),
+    limits.admit,
+  )
   const readBody = jsonBody(options.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES)
   app.post(POSTS_WITH_BODY, readBody)
   app.patch('/v1/cluster/placements/*model', readBody)
-  const generating = { backend, models, encoder: options.encoder, running: createRunningJobs(), metrics, log, keepsPrefixes: options.keepsPrefixes }
+  const generating = {
+    backend,
+    models,
+    encoder: options.encoder,
+    running: createRunningJobs(),
+    metrics,
+    limits,
+    log,
+    keepsPrefixes: options.keepsPrefixes,
+  }
   app.use(
     completionRoutes(generating),
     responseRoutes(generating),
     messageRoutes(generating),
     ollamaRoutes({ ...generating, wishes: options.wishes }),
   )
+  app.use(accessRoutes(options.access))
   app.use(modelRoutes(models))
   app.use(catalogRoutes({ models, cards: options.cards, uploads: options.uploads, wishes: options.wishes }))
   app.use(clusterRoutes(backend.view, models, options.wishes))

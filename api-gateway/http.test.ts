@@ -104,9 +104,9 @@ test('unknown routes are 404, out of scope says so, a wrong method is 405; each 
   expect(await (await fetch(`${gateway.url}/v1/images/generations`, { method: 'POST' })).text()).toContain('out of scope')
 })
 
-test('with keys set, the API and metrics need one; health, ready and files of models do not', async () => {
-  await using gateway = await startGateway({}, { auth: { apiKeys: ['key-one', 'key-two'] } })
-  for (const path of ['/v1/models', '/v1/cluster', '/metrics']) {
+test('with keys set, API, metrics and files of models need one; health and ready do not', async () => {
+  await using gateway = await startGateway({}, { apiKeys: ['key-one', 'key-two'] })
+  for (const path of ['/v1/models', '/v1/cluster', '/metrics', '/models/ember/config.json']) {
     const none = await fetch(gateway.url + path)
     expect([path, none.status]).toEqual([path, 401])
     expect(await none.json()).toMatchObject({ error: { type: 'authentication_error', code: 'invalid_api_key' } })
@@ -116,7 +116,7 @@ test('with keys set, the API and metrics need one; health, ready and files of mo
   }
   expect((await gateway.post(CHAT, GOOD)).status).toBe(401)
   expect((await gateway.post('/chat/completions', GOOD)).status).toBe(401)
-  for (const path of ['/health', '/ready', '/models/ember/config.json']) expect((await fetch(gateway.url + path)).status).toBe(200)
+  for (const path of ['/health', '/ready']) expect((await fetch(gateway.url + path)).status).toBe(200)
   expect(gateway.logged.join('')).not.toContain('key-two')
 })
 

@@ -18,15 +18,15 @@ function logLevel(debug: string): string {
 }
 
 /** What people open on other devices: a link with the join token, as text and as a QR code. */
-function joinLink(options: Options, url: string): string {
+function joinLink(options: Options, url: string, joinToken: string | null): string {
   const lan = lanAddresses(options.host)[0]
   const link = new URL('/contribute', lan === undefined ? url : `${options.https ? 'https' : 'http'}://${lan}:${new URL(url).port}`)
-  if (options.joinToken !== null) link.searchParams.set('token', options.joinToken)
+  if (joinToken !== null) link.searchParams.set('token', joinToken)
   return link.href
 }
 
-function invite(options: Options, url: string): void {
-  const link = joinLink(options, url)
+function invite(options: Options, { url, joinToken }: RunningServer): void {
+  const link = joinLink(options, url, joinToken())
   say(`\nChat        ${url}/\nLend        ${link}\nAPI         ${url}/v1`)
   if (lanAddresses(options.host).length > 0 && !options.https) {
     say('Other machines can chat, but browsers give WebGPU and threads to secure pages only: start with --https for them to lend.')
@@ -34,11 +34,11 @@ function invite(options: Options, url: string): void {
   say(renderUnicodeCompact(link))
 }
 
-async function openDevices(options: Options, url: string): Promise<HeadlessDevices | null> {
+async function openDevices(options: Options, { url, joinToken }: RunningServer): Promise<HeadlessDevices | null> {
   if (options.devices === 0) return null
   say(`Opening ${options.devices} headless browser ${options.devices === 1 ? 'device' : 'devices'} …`)
-  const { devices: count, backend, chromiumPath: executablePath, joinToken } = options
-  return launchDevices({ count, url, backend, executablePath, joinToken, threads: 1, say })
+  const { devices: count, backend, chromiumPath: executablePath } = options
+  return launchDevices({ count, url, backend, executablePath, joinToken: joinToken(), threads: 1, say })
 }
 
 function stopOnSignal(server: RunningServer, devices: HeadlessDevices | null): void {
@@ -52,9 +52,9 @@ function stopOnSignal(server: RunningServer, devices: HeadlessDevices | null): v
 async function main(): Promise<void> {
   const options = parseOptions(process.argv.slice(2), process.env)
   const server = await startServer(options, { log: createLog(logLevel(options.debug)) })
-  const devices = await openDevices(options, server.url)
+  const devices = await openDevices(options, server)
   stopOnSignal(server, devices)
-  invite(options, server.url)
+  invite(options, server)
   if (options.devices === 0 && options.localDevice === 'off') say('No device yet: open the link above on one.')
   else {
     const problem = await server.serving(options.devices)

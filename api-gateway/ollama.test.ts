@@ -144,7 +144,7 @@ test('a client that goes away ends its answer', async () => {
 })
 
 test('with keys set every endpoint of the dialect needs one, in its own error shape', async () => {
-  await using gateway = await startGateway({}, { auth: { apiKeys: ['secret-key'] } })
+  await using gateway = await startGateway({}, { apiKeys: ['secret-key'] })
   for (const path of ['/api/tags', '/api/ps']) {
     const response = await fetch(gateway.url + path)
     expect([response.status, await errorOf(response)]).toEqual([401, expect.stringMatching(/API key/)])

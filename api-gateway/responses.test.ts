@@ -96,7 +96,7 @@ test('previous_response_id goes on from a kept answer, streamed ones too; instru
 })
 
 test('an answer that was not kept, was deleted, or belongs to another key is not found', async () => {
-  await using gateway = await startGateway(says(ANSWER), { auth: { apiKeys: ['key-one', 'key-two'] } })
+  await using gateway = await startGateway(says(ANSWER), { apiKeys: ['key-one', 'key-two'] })
   const client = clientOf(gateway.url, 'key-one')
   const unkept = await client.responses.create({ model: 'ember', input: 'Hello!', store: false })
   const kept = await client.responses.create({ model: 'ember', input: 'Hello!' })

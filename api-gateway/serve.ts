@@ -5,14 +5,18 @@ import { createServer as createHttpsServer } from 'node:https'
 import { hostname, totalmem } from 'node:os'
 import path from 'node:path'
 import { placementState, type ClusterView } from '../core/cluster/cluster-view.ts'
-import { ClusterError, type WireError } from '../protocol/errors.ts'
+import { ClusterError, toWireError, type WireError } from '../protocol/errors.ts'
 import type { Hello } from '../protocol/signaling.ts'
 import { sameSecret } from '../signal-server/admission.ts'
+import { sameOrigin } from '../signal-server/origin.ts'
 import { createSignalServer } from '../signal-server/signal-server.ts'
+import { createAccess, type Access } from './access/access.ts'
+import { ACCESS_FILE, openAccessFile } from './access/access-file.ts'
 import { isLoopback, lanAddresses, ownAddress } from './addresses.ts'
 import { loadCertificate } from './certificate.ts'
 import { createGateway, HTTP_LIMITS, type GatewayOptions } from './gateway.ts'
 import { farOpener, type Hub } from './hub-access.ts'
+import { isAllowedHost, type HostPolicy } from './http/origins.ts'
 import { createHubModels } from './hub-models.ts'
 import { startLocalDevice, type LocalDevice } from './local-device.ts'
 import type { Log } from './log.ts'
@@ -39,29 +43,22 @@ export type RunningServer = {
   /** As this machine reaches it, for example `http://127.0.0.1:8080`. */
   readonly url: string
   readonly view: () => ClusterView
+  /** What devices show to join; null while anyone may. */
+  readonly joinToken: () => string | null
   /** Resolves once the default model is served by at least so many devices, or is known not to fit; the reason then. */
   readonly serving: (devices: number) => Promise<string | null>
   /** Ends streams, devices and sockets. May be called twice. */
   readonly close: () => Promise<void>
 }
 
-/**
- * Who may join. Devices show the join token, clients a key or the token, and this process's own peers a secret that never leaves it.
- */
-function authorizer(options: Options, internal: string): (hello: Hello) => WireError | null {
-  const accepts = (token: string | undefined, secrets: readonly string[]): boolean =>
-    token !== undefined && secrets.some((secret) => sameSecret(secret, token))
-  const joinTokens = options.joinToken === null ? [] : [options.joinToken]
-  return ({ role, token }) => {
-    if (accepts(token, [internal])) return null
-    if (role === 'client' && options.apiKeys.length > 0) {
-      if (accepts(token, [...options.apiKeys, ...joinTokens])) return null
-      return { code: 'invalid_api_key', message: 'this cluster asks for a key; open the page with ?token=KEY' }
-    }
-    if (role === 'client' || joinTokens.length === 0 || accepts(token, joinTokens)) return null
-    return { code: 'invalid_join_token', message: 'this cluster asks for a join token; use the link that its owner shares' }
+/** Who may join. Devices show the join token or an invitation, clients a key too, and this process's own peers a secret that never leaves it. */
+const authorizer =
+  (access: Access, internal: string) =>
+  ({ role, token }: Hello): WireError | null => {
+    if (token !== undefined && sameSecret(internal, token)) return null
+    const refusal = access.refusal(role === 'client' ? 'client' : 'device', token ?? null)
+    return refusal && toWireError(refusal)
   }
-}
 
 async function listen(server: Server, options: Options): Promise<number> {
   return new Promise((resolve, reject) => {
@@ -140,11 +137,15 @@ export async function startServer(options: Options, hooks: ServeHooks): Promise<
     openFar: farOpener(hub, [...options.modelUrls.values()]),
   })
   const { id } = await models.find(options.model)
+  const access = createAccess({ file: openAccessFile(path.join(options.home, ACCESS_FILE)), apiKeys: options.apiKeys, joinToken: options.joinToken })
   const token = randomBytes(32).toString('hex')
   const { server, ca } = await openServer(options)
+  const hosts = hostsOf(options)
   const signal = createSignalServer({
     httpServer: server,
-    authorize: authorizer(options, token),
+    authorize: authorizer(access, token),
+    // A page that rebinds its own name to this machine shows that name as origin and as host.
+    allowOrigin: (origin, host) => isAllowedHost(host ?? undefined, hosts) && sameOrigin(origin, host),
     log: (level, message, fields) => log[level](fields, message),
   })
   const port = await listen(server, options)
@@ -158,13 +159,14 @@ export async function startServer(options: Options, hooks: ServeHooks): Promise<
   const uploads = createUploads(options.modelsDir, async (model) => (await models.filesOf(model)) !== null)
   const isRemovable = ({ files }: ModelEntry): boolean => files?.folder.startsWith(options.modelsDir + path.sep) ?? false
   const cards = createModelCards({ models, fits, view: peer.network.view, isRemovable })
-  server.on('request', createGateway({ ...gatewaySettings(options, hooks), backend, models, encoder, wishes, cards, uploads }))
+  server.on('request', createGateway({ ...gatewaySettings(options, hooks), access, backend, models, encoder, wishes, cards, uploads }))
   // Headless devices that join one by one would re-form the ring each time: the first placement waits for all of them.
   await wishes.set(id, { ...defaults, minDevices: Math.max(1, Math.min(options.devices, options.maxDevices)) })
   const local = openLocalDevice(options, { url, token, ca }, modelFolders, log)
   return {
     url,
     view: peer.network.view,
+    joinToken: access.joinToken,
     serving: async (devices) => {
       const problem = await awaitServing(peer, options, devices)
       // From here on a device that leaves is no reason to stop the others.
@@ -183,15 +185,16 @@ export async function startServer(options: Options, hooks: ServeHooks): Promise<
   }
 }
 
+const hostsOf = ({ host }: Options): HostPolicy => ({ isLoopbackOnly: isLoopback(host), names: [hostname().toLowerCase()] })
+
 function gatewaySettings(
   options: Options,
   { log, onModelBytes }: ServeHooks,
-): Omit<GatewayOptions, 'backend' | 'models' | 'encoder' | 'wishes' | 'cards' | 'uploads'> {
+): Omit<GatewayOptions, 'access' | 'backend' | 'models' | 'encoder' | 'wishes' | 'cards' | 'uploads'> {
   return {
     keepsPrefixes: options.keepsPrefixes,
     defaultModel: options.model,
-    auth: { apiKeys: options.apiKeys },
-    hosts: { isLoopbackOnly: isLoopback(options.host), names: [hostname().toLowerCase()] },
+    hosts: hostsOf(options),
     origins: [],
     log,
     staticDir: path.join(ROOT, 'dist/web'),

@@ -20,6 +20,8 @@ export type AccessFile = {
   readonly write: (change: (state: AccessState) => AccessState) => void
 }
 
+/** In the server's own folder. */
+export const ACCESS_FILE = 'access.json'
 const EMPTY: AccessState = { entries: [], joinToken: null }
 const NOTHING = 'none'
 

@@ -5,15 +5,17 @@ import type { CompletionBackend } from '../completion-backend.ts'
 import { cacheScopeOf } from '../http/api-key.ts'
 import { createEventStream, type EventStream, type StreamFormat } from '../http/event-stream.ts'
 import type { Log } from '../log.ts'
+import type { RateLimits } from '../http/rate-limit.ts'
 import type { Metrics } from '../metrics.ts'
 import { runJob } from './run-job.ts'
 import type { RunningJobs } from './running-jobs.ts'
-import { choiceCount, type JobEvent, type TextJob } from './text-job.ts'
+import { choiceCount, promptTokensOf, type JobEvent, type TextJob } from './text-job.ts'
 
 export type JobContext = {
   readonly backend: CompletionBackend
   readonly running: RunningJobs
   readonly metrics: Metrics
+  readonly limits: Pick<RateLimits, 'spend'>
   readonly log: Log
   /** Answers may begin from what earlier ones with the same API key computed. */
   readonly keepsPrefixes: boolean
@@ -32,16 +34,19 @@ async function* observed(id: string, job: TextJob, response: Response, context: 
   if (response.destroyed) onClose()
   const remove = running.add(id, (reason) => abort.abort(reason))
   const observation = metrics.observeJob(job)
+  let sampled = 0
   try {
     const cacheScope = context.keepsPrefixes ? cacheScopeOf(response.req) : null
     for await (const event of runJob(job, backend, abort.signal, cacheScope)) {
       observation.event(event)
+      if (event.type === 'text') sampled++
       yield event
     }
   } catch (error) {
     observation.failed(toClusterError(error))
     throw abort.signal.aborted && abort.signal.reason instanceof ClusterError ? abort.signal.reason : error
   } finally {
+    context.limits.spend(response, promptTokensOf(job) + sampled)
     observation.end()
     remove()
     response.off('close', onClose)

@@ -13,6 +13,7 @@ import { directEncoder } from '../../api-gateway/prompt-encoder.ts'
 import { loadText, type TextModel } from '../../core/text/text-model.ts'
 import { folderSource } from '../../api-gateway/folder-source.ts'
 import { modelId } from '../../protocol/ids.ts'
+import { memoryAccess } from './access.ts'
 import { scriptedBackend, type Script, type ScriptedBackend } from './scripted-backend.ts'
 
 export const MODELS = fileURLToPath(new URL('../../models/', import.meta.url))
@@ -23,6 +24,7 @@ export const NO_WISHES: PlacementWishes = { ask: () => undefined, become: () => 
 
 export type TestGateway = {
   readonly url: string
+  readonly app: ReturnType<typeof createGateway>
   readonly backend: ScriptedBackend
   /** Lines that were logged. */
   readonly logged: readonly string[]
@@ -30,7 +32,10 @@ export type TestGateway = {
   readonly [Symbol.asyncDispose]: () => Promise<void>
 }
 
-export async function startGateway(script: Script = {}, overrides: Partial<GatewayOptions> = {}): Promise<TestGateway> {
+export async function startGateway(
+  script: Script = {},
+  { apiKeys = [], ...overrides }: Partial<GatewayOptions> & { readonly apiKeys?: readonly string[] } = {},
+): Promise<TestGateway> {
   const backend = scriptedBackend(script)
   const logged: string[] = []
   const sink = new Writable({
@@ -48,7 +53,7 @@ export async function startGateway(script: Script = {}, overrides: Partial<Gatew
     uploads: createUploads(path.join(tmpdir(), 'ringlet-no-uploads'), async () => false),
     keepsPrefixes: true,
     defaultModel: modelId('ember'),
-    auth: { apiKeys: [] },
+    access: memoryAccess(apiKeys),
     hosts: { isLoopbackOnly: true, names: [] },
     origins: [],
     log: pino({ level: 'debug', base: null }, sink),
@@ -64,6 +69,7 @@ export async function startGateway(script: Script = {}, overrides: Partial<Gatew
   const url = `http://127.0.0.1:${address.port}`
   return {
     url,
+    app,
     backend,
     logged,
     post: (path, body, init = {}) =>

@@ -10,7 +10,7 @@ import type { EngineToHost, HostToEngine, Port } from '../../runtime/peer-port.t
 import { createStoredModels } from '../storage/stored-models.ts'
 import { createPagePeerHost } from '../transport/peer-host.ts'
 import { createDeviceTracker } from './device-state.ts'
-import type { EngineToPage, PageToEngine } from './engine-messages.ts'
+import type { EngineToPage, PageOpening, PageToEngine } from './engine-messages.ts'
 import { openIdentity, type Identity } from './identity.ts'
 import type { ChatEvent, ChatRequest, Connection, LendOptions, PageEngine } from './page-engine.ts'
 import { keptMeasurements, keepMeasurements } from './kept-measurements.ts'
@@ -30,7 +30,8 @@ type Asking = { readonly events: EventQueue<ChatEvent> }
 export function createPageEngine(options: PageEngineOptions): PageEngine {
   const worker = new Worker(new URL('./engine-worker.ts', import.meta.url), { type: 'module', name: 'ringlet-engine' })
   const channel = new MessageChannel()
-  worker.postMessage({ type: 'page-port' }, [channel.port2])
+  const opening: PageOpening = { type: 'page-port', token: options.token }
+  worker.postMessage(opening, [channel.port2])
   const page = channel.port1
   const tell = (message: PageToEngine): void => page.postMessage(message)
   const listeners = new Set<() => void>()

@@ -4,6 +4,9 @@ import type { WireError } from '../../protocol/errors.ts'
 import type { StorageState, StoredModel } from '../storage/model-store.ts'
 import type { ChatEvent, ChatRequest } from './page-engine.ts'
 
+/** The first message, which brings the port that all others take. `token`: join token or API key from the link. */
+export type PageOpening = { readonly type: 'page-port'; readonly token: string | null }
+
 export type PageToEngine =
   /** `candidates`: one for each backend that is possible. `known`: measurements that the page keeps. `machine`: the browser's version. */
   | { readonly type: 'lend'; readonly candidates: readonly Capabilities[]; readonly known: string | null; readonly machine: string }

@@ -17,7 +17,7 @@ import { openPortNetwork, type PortNetwork } from '../../runtime/port-network.ts
 import type { EngineToHost, HostToEngine, Port } from '../../runtime/peer-port.ts'
 import type { RingNode } from '../../runtime/ring-node.ts'
 import { chatStream } from './chat-stream.ts'
-import type { EngineToPage, PageToEngine } from './engine-messages.ts'
+import type { EngineToPage, PageOpening, PageToEngine } from './engine-messages.ts'
 import { openStorage, type Storage } from '../storage/storage.ts'
 import { forgetModels } from './forget-models.ts'
 import { openShardInBrowser } from './open-shard.ts'
@@ -36,7 +36,8 @@ const hostPort: Port<HostToEngine, EngineToHost> = {
   },
 }
 
-function openSourceAs(peer: PeerId, storage: Storage): (source: string) => ModelSource {
+/** @param token for the server that the page came from, should it ask for one */
+function openSourceAs(peer: PeerId, storage: Storage, token: string | null): (source: string) => ModelSource {
   const pageOrigin = self.location.origin
   const options = {
     // What comes is kept by the engine itself. The browser's own cache would keep it twice, and asks anew for ranges that run beside each other.
@@ -50,11 +51,12 @@ function openSourceAs(peer: PeerId, storage: Storage): (source: string) => Model
   }
   return (source) => {
     const url = new URL(source, pageOrigin)
-    return storage.wrap(httpSource(url.href, url.origin === pageOrigin ? { ...options, peer } : options))
+    const own = { ...options, peer, ...(token === null ? {} : { token }) }
+    return storage.wrap(httpSource(url.href, url.origin === pageOrigin ? own : options))
   }
 }
 
-function createEngine(network: PortNetwork, page: MessagePort): void {
+function createEngine(network: PortNetwork, page: MessagePort, token: string | null): void {
   const client = createRingClient({ network, randomId, timer: clock.timer, now: clock.now })
   const texts = new Map<string, Promise<TextModel>>()
   const asks = new Map<number, AbortController>()
@@ -67,7 +69,7 @@ function createEngine(network: PortNetwork, page: MessagePort): void {
     { isSecureContext, storage: navigator.storage, caches },
     { clock, log, onState: (state) => tell({ type: 'storage', state }), isOnline: () => navigator.onLine },
   )
-  const openSource = openSourceAs(network.self, storage)
+  const openSource = openSourceAs(network.self, storage, token)
   const tellDevice = (lending: 'off' | 'on' | 'paused' | 'failed', error: WireError | null = null): void => {
     const status = device?.status()
     tell({
@@ -184,10 +186,10 @@ function createEngine(network: PortNetwork, page: MessagePort): void {
   page.start()
 }
 
-const pagePort = new Promise<MessagePort>((resolve) => {
-  self.addEventListener('message', (event: MessageEvent) => {
+const opening = new Promise<readonly [PageOpening, MessagePort]>((resolve) => {
+  self.addEventListener('message', (event: MessageEvent<PageOpening>) => {
     const port = event.ports[0]
-    if (port) resolve(port)
+    if (port) resolve([event.data, port])
   })
 })
-void Promise.all([openPortNetwork(hostPort), pagePort]).then(([network, page]) => createEngine(network, page))
+void Promise.all([openPortNetwork(hostPort), opening]).then(([network, [{ token }, page]]) => createEngine(network, page, token))
