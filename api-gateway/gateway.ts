@@ -91,6 +91,7 @@ const METHODS: Readonly<Record<string, readonly string[]>> = {
   '/v1/cluster/placements': ['POST'],
   '/health': ['GET'],
   '/ready': ['GET'],
+  '/version': ['GET'],
   '/metrics': ['GET'],
 }
 const POSTS_WITH_BODY = Object.keys(METHODS).filter((path) => METHODS[path]?.includes('POST'))

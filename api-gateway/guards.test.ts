@@ -13,7 +13,7 @@ function routesOf(stack: Stack): readonly Route[] {
   return stack.flatMap(({ route, handle }) => {
     if (route) {
       const methods = [...new Set(route.stack.map(({ method }) => method.toUpperCase()))]
-      return [route.path].flat().flatMap((path) => methods.map((method) => ({ method, path: String(path) })))
+      return [route.path].flat().flatMap((path) => methods.map((method) => ({ method, path })))
     }
     return 'stack' in handle ? routesOf(handle.stack as Stack) : []
   })

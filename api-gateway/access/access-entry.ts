@@ -12,7 +12,10 @@ export type Scope = (typeof SCOPES)[number]
 
 const perMinute = z.number().int().min(1).max(1_000_000_000)
 /** Null = no limit. */
-export const limitsSchema = z.strictObject({ requestsPerMinute: perMinute.nullable().default(null), tokensPerMinute: perMinute.nullable().default(null) })
+export const limitsSchema = z.strictObject({
+  requestsPerMinute: perMinute.nullable().default(null),
+  tokensPerMinute: perMinute.nullable().default(null),
+})
 export type Limits = z.infer<typeof limitsSchema>
 export const NO_LIMITS: Limits = { requestsPerMinute: null, tokensPerMinute: null }
 
@@ -50,7 +53,10 @@ export function makeEntry(wanted: NewEntry, now: Date): { readonly entry: Access
 export const isExpired = ({ expires }: AccessEntry, now: Date): boolean => expires !== null && now.getTime() >= Date.parse(expires)
 
 /** As people see it: everything but the digest. */
-export const shownEntry = ({ digest: _, ...entry }: AccessEntry, now: Date): object => ({ ...entry, expired: isExpired({ digest: _, ...entry }, now) })
+export function shownEntry(entry: AccessEntry, now: Date): object {
+  const { digest: _, ...shown } = entry
+  return { ...shown, expired: isExpired(entry, now) }
+}
 
 const UNITS = { m: 60, h: 3600, d: 86_400, w: 604_800 } as const
 /** Ten years: beyond that "never" is meant. */

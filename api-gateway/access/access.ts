@@ -91,7 +91,8 @@ export function createAccess({ file, apiKeys, joinToken, now = () => new Date() 
     joinToken: () => joinToken ?? (isInvited() ? ownToken() : null),
     list: (wanted) => file.read().entries.filter(({ kind }) => kind === wanted),
     make: (wanted) => {
-      if (file.read().entries.length >= MAX_ENTRIES) throw new ClusterError('invalid_value', `a server keeps at most ${MAX_ENTRIES} keys and invitations`)
+      if (file.read().entries.length >= MAX_ENTRIES)
+        throw new ClusterError('invalid_value', `a server keeps at most ${MAX_ENTRIES} keys and invitations`)
       const made = makeEntry(wanted, now())
       file.write((state) => ({ ...state, entries: [...state.entries, made.entry] }))
       return made

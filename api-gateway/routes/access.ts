@@ -51,7 +51,7 @@ export function accessRoutes(access: Access): Router {
     })
     router.delete(`${path}/:id`, (request, response) => {
       checkOwner(request, access)
-      const id = String(request.params['id'])
+      const { id } = request.params
       if (!access.revoke(kind, id))
         throw new ClusterError('route_not_found', `there is no ${kind} ${id.slice(0, 40)} here`, { detail: { param: 'id' } })
       response.json({ id, deleted: true })
