@@ -15,6 +15,9 @@ const spawn: SpawnThread = (job) =>
     worker.once('error', reject)
   })
 
+/** The module by itself, for one thread. */
+export const compiledKernels = async (): Promise<WebAssembly.Module> => WebAssembly.compile(await moduleBytes('kernels.wasm'))
+
 /** @param maxBytes largest memory of a shard @throws {ClusterError} unsupported_backend; an Error when `npm run build` never ran */
 export async function loadKernels(threads = 1, maxBytes = 2 ** 32): Promise<SimdKernels> {
   if (threads === 1) return compileKernels(await moduleBytes('kernels.wasm'))

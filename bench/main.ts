@@ -5,6 +5,7 @@ import { backendSchema, weightFormatSchema } from '../protocol/cluster.ts'
 import { benchChaos } from './chaos.ts'
 import { benchEstimate } from './estimate.ts'
 import { benchFailover } from './failover.ts'
+import { benchKernels } from './kernels.ts'
 import { benchLoad } from './load.ts'
 import { BENCH_MODELS, SINGLE_MODELS, type BenchModel } from './models.ts'
 import { renderTable, surroundings, type BenchReport } from './report.ts'
@@ -34,6 +35,7 @@ const USAGE = `npm run bench -- NAME [options]
 
   ring       tokens/s of rings of tabs on this machine, one WASM thread a tab
   single     one tab by itself in each weight format, against wllama and transformers.js with the same weights
+  kernels    time of each SIMD kernel of a pass beside plain loops over memory and of products: the roof
   failover   tabs killed in mid-answer: whether the answer is the same, and how long it paused
   chaos      seeded runs with faults in the simulator, no browser: whether any token is lost, doubled or wrong
   estimate   memory predicted for a shard against what a process grows by, on both CPU backends; with --backend webgpu in a page
@@ -125,6 +127,13 @@ const BENCHES: Readonly<Record<string, (values: Values) => Promise<BenchReport>>
       peers: values.peers ?? null,
       contenders: (values.contender ?? []).map((name) => choice('contender', name, CONTENDERS)),
       figures: values.figures.split(',').map((name) => choice('figures', name, FIGURES)),
+      say,
+    }),
+  kernels: (values) =>
+    benchKernels({
+      models: modelsOf(values.model, SINGLE_MODELS),
+      formats: values.weights.split(',').map((format) => choice('weights', format === 'auto' ? 'int4' : format, weightFormatSchema.options)),
+      rounds: wholeNumber('rounds', values.rounds, 1000),
       say,
     }),
   failover: (values) => benchFailover({ models: modelsOf(values.model ?? ['ember']), rounds: wholeNumber('rounds', values.rounds, 1000), say }),

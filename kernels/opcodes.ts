@@ -49,6 +49,12 @@ export const HELD_INT8_BLOCK = 4
 export const HELD_INT4_BLOCK = 5
 /** One scale for each 16 of a row. */
 export const HELD_INT8_BLOCK16 = 6
+/** Of caches: one scale for each key and value of a head. */
+export const HELD_INT16 = 7
+
+/** What STORE keeps. */
+export const KEEP_KEYS = 0
+export const KEEP_VALUES = 1
 
 /** What weights experts. */
 export const ROUTE_SOFTMAX = 0

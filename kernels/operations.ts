@@ -105,6 +105,8 @@ export const OPERATIONS = {
       column: 'integer',
       fixed: 'integer',
       offset: 'integer',
+      kind: 'integer',
+      held: 'integer',
     },
   },
   attend: {
@@ -123,6 +125,7 @@ export const OPERATIONS = {
       fixed: 'integer',
       keyOffset: 'integer',
       valueOffset: 'integer',
+      held: 'integer',
       y: 'address',
       yStride: 'integer',
       scores: 'address',

@@ -2,9 +2,9 @@
 import type { AttentionSpec, HeadNormSpec, LatentAttentionSpec, RopeSpec, WeightRef } from '../arch/layer-builder.ts'
 import { rowsOf } from '../graph/weight-source.ts'
 import { ClusterError } from '../../protocol/errors.ts'
-import { NORM_LAYER, NORM_RMS } from '../../kernels/opcodes.ts'
+import { HELD_F32, HELD_INT16, KEEP_KEYS, KEEP_VALUES, NORM_LAYER, NORM_RMS } from '../../kernels/opcodes.ts'
 import { linear, vector, type Emitter } from './products.ts'
-import { at, start, strideOf, type Operand, type Value } from './program.ts'
+import { at, capacityFor, start, strideOf, type Operand, type Value } from './program.ts'
 
 type NormShape = { readonly segments: number; readonly width: number; readonly weightStep: number }
 
@@ -69,10 +69,27 @@ type Kept = {
   readonly cacheWidth: number
   readonly column: number
   readonly offset: number
+  readonly kind: typeof KEEP_KEYS | typeof KEEP_VALUES
+  readonly held: number
 }
 
-function store({ program }: Emitter, { x, from, headColumns, offset, ...kept }: Kept, cache: object): void {
-  program.emit(
+/** Rounding integer weights costs more than rounding keys and values to 12 bits does; where weights are floats, so is the cache. */
+const cacheHeld = ({ weightFormat }: Emitter): number => (weightFormat === 'int8' || weightFormat === 'int4' ? HELD_INT16 : HELD_F32)
+
+const upTo = (multiple: number, count: number): number => multiple * Math.ceil(count / multiple)
+
+type Dims = { readonly keyDim: number; readonly valueDim: number; readonly keyOffset: number; readonly valueOffset: number; readonly held: number }
+
+/** Places in a cache for the keys and values of so many heads (`cache-layout.ts`). */
+function cacheFor(e: Emitter, heads: number, keyDim: number, valueDim: number, held: number): Dims {
+  const isInteger = held === HELD_INT16
+  const keyBytes = isInteger ? upTo(2, keyDim) * 2 + 4 : keyDim * 4
+  const valueBytes = isInteger ? upTo(8, valueDim) * 2 + 4 : upTo(8, valueDim) * 4
+  return { keyDim, valueDim, keyOffset: e.program.tokenState(heads * keyBytes), valueOffset: e.program.tokenState(heads * valueBytes), held }
+}
+
+function store(e: Emitter, { x, from, headColumns, offset, ...kept }: Kept, cache: object): void {
+  e.program.emit(
     'store',
     { ...kept, x: at(x, from), xStride: strideOf(x.width), headStride: headColumns * 4, fixed: 'fixed-states', offset },
     { reads: [x.buffer], writes: [cache] },
@@ -80,15 +97,16 @@ function store({ program }: Emitter, { x, from, headColumns, offset, ...kept }: 
 }
 
 type Scores = Pick<AttentionSpec, 'numHeads' | 'numKvHeads' | 'scale' | 'window' | 'softcap' | 'sinks'>
-type Dims = { readonly keyDim: number; readonly valueDim: number; readonly keyOffset: number; readonly valueOffset: number }
 
 function attend(e: Emitter, q: Value, spec: Scores, dims: Dims, caches: readonly object[]): Value {
   const { program } = e
   const { numHeads, numKvHeads, scale, window, softcap = 0, sinks } = spec
   if (numHeads % numKvHeads !== 0) throw new ClusterError('unsupported_backend', `${numHeads} heads over ${numKvHeads} key heads cannot be computed`)
   const y = program.value(numHeads * dims.valueDim)
-  const scoresStride = strideOf(e.contextLength)
-  const scores = program.buffer(0, 4 * scoresStride)
+  const scoresStride = strideOf(capacityFor(e.contextLength))
+  // Four rows of scores, four queries, four rows of scales of weights, sums and factors.
+  const scoresPart = 4 * scoresStride + 16 * (dims.keyDim + 1) + 4 * (scoresStride / 32 + 16) + 144
+  const scores = program.buffer(0, scoresPart)
   program.emit(
     'attend',
     {
@@ -106,7 +124,7 @@ function attend(e: Emitter, q: Value, spec: Scores, dims: Dims, caches: readonly
       yStride: strideOf(y.width),
       scores: start(scores),
       scoresStride,
-      scoresPart: 4 * scoresStride,
+      scoresPart,
     },
     { reads: [q.buffer, ...caches], writes: [y.buffer, scores] },
   )
@@ -123,13 +141,12 @@ export function attention(e: Emitter, x: Value, spec: AttentionSpec): Value {
     rotate(e, q, rope, numHeads, headDim, 0)
     rotate(e, k, rope, numKvHeads, headDim, 0)
   }
-  const bytes = numKvHeads * headDim * 4
-  const [keyOffset, valueOffset] = [e.program.tokenState(bytes), e.program.tokenState(bytes)]
+  const dims = cacheFor(e, numKvHeads, headDim, headDim, cacheHeld(e))
   const [keys, values] = [{}, {}]
-  const kept = { from: 0, headColumns: headDim, heads: numKvHeads, width: headDim, cacheWidth: headDim, column: 0 }
-  store(e, { ...kept, x: k, offset: keyOffset }, keys)
-  store(e, { ...kept, x: projected.v, offset: valueOffset }, values)
-  return attend(e, q, spec, { keyDim: headDim, valueDim: headDim, keyOffset, valueOffset }, [keys, values])
+  const kept = { held: dims.held, from: 0, headColumns: headDim, heads: numKvHeads, width: headDim, cacheWidth: headDim, column: 0 }
+  store(e, { ...kept, x: k, offset: dims.keyOffset, kind: KEEP_KEYS }, keys)
+  store(e, { ...kept, x: projected.v, offset: dims.valueOffset, kind: KEEP_VALUES }, values)
+  return attend(e, q, spec, dims, [keys, values])
 }
 
 /** Keys: a head's own part, then the rotated part that all heads share. Their places in the cache. */
@@ -141,15 +158,16 @@ function keepLatent(
 ): { readonly dims: Dims; readonly caches: readonly object[] } {
   const { numHeads, plainDim, rotatedDim, valueDim, keyRank } = spec
   const keyDim = plainDim + rotatedDim
-  const keyOffset = e.program.tokenState(numHeads * keyDim * 4)
-  const valueOffset = e.program.tokenState(numHeads * valueDim * 4)
+  // A key comes in two parts, which would need one scale.
+  const dims = cacheFor(e, numHeads, keyDim, valueDim, HELD_F32)
+  const { keyOffset, valueOffset, held } = dims
   const [own, shared, values] = [{}, {}, {}]
-  const heads = { x: unpacked, headColumns: plainDim + valueDim, heads: numHeads }
-  store(e, { ...heads, from: 0, width: plainDim, cacheWidth: keyDim, column: 0, offset: keyOffset }, own)
-  const rotated = { x: down, from: keyRank, headColumns: 0, heads: numHeads, width: rotatedDim }
-  store(e, { ...rotated, cacheWidth: keyDim, column: plainDim, offset: keyOffset }, shared)
-  store(e, { ...heads, from: plainDim, width: valueDim, cacheWidth: valueDim, column: 0, offset: valueOffset }, values)
-  return { dims: { keyDim, valueDim, keyOffset, valueOffset }, caches: [own, shared, values] }
+  const heads = { x: unpacked, held, headColumns: plainDim + valueDim, heads: numHeads }
+  store(e, { ...heads, from: 0, width: plainDim, cacheWidth: keyDim, column: 0, offset: keyOffset, kind: KEEP_KEYS }, own)
+  const rotated = { x: down, held, from: keyRank, headColumns: 0, heads: numHeads, width: rotatedDim }
+  store(e, { ...rotated, cacheWidth: keyDim, column: plainDim, offset: keyOffset, kind: KEEP_KEYS }, shared)
+  store(e, { ...heads, from: plainDim, width: valueDim, cacheWidth: valueDim, column: 0, offset: valueOffset, kind: KEEP_VALUES }, values)
+  return { dims, caches: [own, shared, values] }
 }
 
 /**

@@ -92,4 +92,8 @@ export function programBuilder(): ProgramBuilder {
 }
 
 export const weightBytes = (program: Program): number => program.weights.reduce((sum, weight) => sum + heldBytesOf(weight), 0)
-export const cacheBytes = ({ cache }: Program, tokens: number): number => aligned(cache.fixedBytes + cache.tokenBytes * tokens)
+/** Keys lie by so many positions. */
+const POSITIONS_TOGETHER = 8
+/** Positions of a cache that holds so many tokens. */
+export const capacityFor = (tokens: number): number => POSITIONS_TOGETHER * Math.ceil(tokens / POSITIONS_TOGETHER)
+export const cacheBytes = ({ cache }: Program, tokens: number): number => aligned(cache.fixedBytes + cache.tokenBytes * capacityFor(tokens))

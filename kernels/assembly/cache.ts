@@ -1,5 +1,7 @@
 // Rotary embedding, and keys and values into the cache. Strides in bytes.
-import { float, frameRows, rowCache, rowCapacity, rowPosition, share, word } from './memory'
+import { HELD_INT16, KEEP_KEYS } from '../opcodes'
+import { keepKeys, keepValues, keyBytes, valueBytes } from './cache-layout'
+import { frameRows, rowCache, rowCapacity, rowPosition, share, word } from './memory'
 
 // Turns pairs of each head in place: (a, b) → (a cos - b sin, b cos + a sin).
 // Words: x, xStride, heads, headWidth, from, pairs, interleaved, cos, sin. Tables [rows, pairs].
@@ -54,22 +56,29 @@ function rotateHalves(x: usize, cos: usize, sin: usize, pairs: u32): void {
   }
 }
 
-// Rows into the caches of their sequences, [head, position, cacheWidth] at `capacity · offset` bytes behind the fixed states.
-// Words: x, xStride, headStride, heads, width, cacheWidth, column, fixed, offset. A headStride of 0: all heads share one vector.
+// Rows into the caches of their sequences, as cache-layout.ts says, at `capacity · offset` bytes behind the fixed states.
+// Words: x, xStride, headStride, heads, width, cacheWidth, column, fixed, offset, kind, held. A headStride of 0: all heads share one vector.
 export function keep(frame: usize, args: usize, part: u32, parts: u32): void {
-  const heads = word(args, 3)
-  const bytes = <usize>word(args, 4) << 2
-  const cacheBytes = <usize>word(args, 5) << 2
-  const total = frameRows(frame) * heads
+  const total = frameRows(frame) * word(args, 3)
   const end = share(total, part + 1, parts)
   for (let i = share(total, part, parts); i < end; i++) {
-    const row = i / heads
-    const head = i - row * heads
-    const capacity = rowCapacity(frame, row)
-    const region = rowCache(frame, row) + word(args, 7) + <usize>capacity * word(args, 8)
-    const target = region + (<usize>head * capacity + rowPosition(frame, row)) * cacheBytes + (word(args, 6) << 2)
-    memory.copy(target, <usize>word(args, 0) + row * word(args, 1) + head * word(args, 2), bytes)
+    if (word(args, 10) == HELD_INT16) keepHead<i16>(frame, args, i)
+    else keepHead<f32>(frame, args, i)
   }
+}
+
+function keepHead<T>(frame: usize, args: usize, index: u32): void {
+  const heads = word(args, 3)
+  const row = index / heads
+  const head = index - row * heads
+  const capacity = rowCapacity(frame, row)
+  const position = rowPosition(frame, row)
+  const width = word(args, 5)
+  const region = rowCache(frame, row) + word(args, 7) + <usize>capacity * word(args, 8)
+  const x = <usize>word(args, 0) + row * word(args, 1) + head * word(args, 2)
+  const own = region + <usize>head * capacity * (word(args, 9) == KEEP_KEYS ? keyBytes<T>(width) : valueBytes<T>(width))
+  if (word(args, 9) == KEEP_KEYS) keepKeys<T>(own, position, capacity, width, word(args, 6), x, word(args, 4))
+  else keepValues<T>(own, position, capacity, x, word(args, 4))
 }
 
 // Short causal convolution: b, c, x of a row lie behind each other; out = c ∘ (bias + Σ kernel[tap] · (b ∘ x) of the tap's token).

@@ -15,13 +15,25 @@ export function sum(a: v128): f32 {
   return f32x4.extract_lane(a, 0) + f32x4.extract_lane(a, 2) + (f32x4.extract_lane(a, 1) + f32x4.extract_lane(a, 3))
 }
 
+// Added to a float of less than 2^22 it leaves the nearest integer in the lowest bits: one instruction, where conversion takes many.
+const ROUNDER: f32 = 12582912
+
+// Nearest integers of lanes below 2^22; of others, and of what is no number, any.
+// @ts-ignore: decorator
+@inline
+export function nearestIntegers(x: v128): v128 {
+  const rounder = f32x4.splat(ROUNDER)
+  return i32x4.sub(f32x4.add(x, rounder), rounder)
+}
+
 // exp(x) = 2^n · exp(r), |r| ≤ ln 2 / 2. Below -87.3 it is zero, above 88 it is exp(88); NaN stays NaN.
-// Polynomial: Cephes expf.
+// Polynomial: Cephes expf. `pmin` and `pmax` are single instructions, `min` and `max` are not.
 // @ts-ignore: decorator
 @inline
 export function exp(x: v128): v128 {
-  const bounded = f32x4.min(f32x4.max(x, f32x4.splat(-87.3)), f32x4.splat(88))
-  const n = f32x4.nearest(f32x4.mul(bounded, f32x4.splat(1.44269504)))
+  const bounded = f32x4.pmin(f32x4.pmax(x, f32x4.splat(-87.3)), f32x4.splat(88))
+  const rounded = f32x4.add(f32x4.mul(bounded, f32x4.splat(1.44269504)), f32x4.splat(ROUNDER))
+  const n = f32x4.sub(rounded, f32x4.splat(ROUNDER))
   let r = f32x4.sub(bounded, f32x4.mul(n, f32x4.splat(0.693359375)))
   r = f32x4.add(r, f32x4.mul(n, f32x4.splat(2.12194440e-4)))
   let p = f32x4.splat(1.9875691500e-4)
@@ -31,7 +43,7 @@ export function exp(x: v128): v128 {
   p = f32x4.add(f32x4.mul(p, r), f32x4.splat(1.6666665459e-1))
   p = f32x4.add(f32x4.mul(p, r), f32x4.splat(5.0000001201e-1))
   p = f32x4.add(f32x4.add(f32x4.mul(f32x4.mul(r, r), p), r), f32x4.splat(1))
-  const power = i32x4.shl(i32x4.add(i32x4.trunc_sat_f32x4_s(n), i32x4.splat(127)), 23)
+  const power = i32x4.add(i32x4.shl(rounded, 23), f32x4.splat(1))
   return v128.and(f32x4.mul(p, power), v128.or(f32x4.ge(x, f32x4.splat(-87.3)), f32x4.ne(x, x)))
 }
 
@@ -43,7 +55,7 @@ export function sigmoid(x: v128): v128 {
 
 // Rational function of x²; within 2 units in the last place. Coefficients: Eigen, generic_fast_tanh_float.
 export function tanh(value: v128): v128 {
-  const x = f32x4.min(f32x4.max(value, f32x4.splat(-7.90531110763549805)), f32x4.splat(7.90531110763549805))
+  const x = f32x4.pmin(f32x4.pmax(value, f32x4.splat(-7.90531110763549805)), f32x4.splat(7.90531110763549805))
   const s = f32x4.mul(x, x)
   let p = f32x4.splat(-2.76076847742355e-16)
   p = f32x4.add(f32x4.mul(p, s), f32x4.splat(2.00018790482477e-13))
@@ -61,7 +73,7 @@ export function tanh(value: v128): v128 {
 
 // Coefficients: Eigen, generic_fast_erf_float.
 function erf(value: v128): v128 {
-  const x = f32x4.min(f32x4.max(value, f32x4.splat(-4)), f32x4.splat(4))
+  const x = f32x4.pmin(f32x4.pmax(value, f32x4.splat(-4)), f32x4.splat(4))
   const s = f32x4.mul(x, x)
   let p = f32x4.splat(-2.72614225801306e-10)
   p = f32x4.add(f32x4.mul(p, s), f32x4.splat(2.77068142495902e-08))

@@ -1,6 +1,7 @@
 // Activations as integers of 16 bits with one scale a row, for the integer products: x ≈ q · scale, |q| ≤ 32767.
 // A block: 32 q, then four lanes that together are -8 Σ q (nibbles are stored plus 8).
 import { BLOCK, BLOCK_BYTES, ORDER_NIBBLES } from '../opcodes'
+import { nearestIntegers } from './lanes'
 import { frameRows, share, word } from './memory'
 
 function largest(x: usize, k: u32): f32 {
@@ -15,8 +16,8 @@ function largest(x: usize, k: u32): f32 {
 // @ts-ignore: decorator
 @inline
 function eight(x: usize, inverse: v128): v128 {
-  const low = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(x), inverse)))
-  const high = i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(v128.load(x, 16), inverse)))
+  const low = nearestIntegers(f32x4.mul(v128.load(x), inverse))
+  const high = nearestIntegers(f32x4.mul(v128.load(x, 16), inverse))
   return i16x8.narrow_i32x4_s(low, high)
 }
 

@@ -1,5 +1,5 @@
 /** What the kernels must know of each row of a pass: whose it is, where it stands, how it rotates. */
-import { frequenciesFor } from '../../core/simd/program.ts'
+import { capacityFor, frequenciesFor } from '../../core/simd/program.ts'
 import { FRAME_ROW_TABLE, FRAME_ROWS, ROW_BYTES } from '../../kernels/opcodes.ts'
 import type { Segment } from '../engine.ts'
 import type { PlacedProgram } from './place-shard.ts'
@@ -20,7 +20,7 @@ export function writeFrame(words: Uint32Array, frame: number, rows: readonly (Pa
   for (const [i, row] of rows.entries()) {
     const at = (frame + FRAME_ROW_TABLE + i * ROW_BYTES) / 4
     words[at] = row?.cache.address ?? 0
-    words[at + 1] = row?.cache.maxTokens ?? 0
+    words[at + 1] = row ? capacityFor(row.cache.maxTokens) : 0
     words[at + 2] = row?.position ?? 0
   }
 }

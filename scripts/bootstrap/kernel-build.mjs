@@ -27,8 +27,8 @@ const COMMON = [
   '--disableWarning',
   '201,112',
 ]
-/** One source, two modules: a memory that threads share is another type of import. */
-const MODULES = { 'kernels.wasm': [], 'kernels-shared.wasm': ['--sharedMemory'] }
+/** One source, two modules: a memory that threads share is another type of import. And what benches measure them against. */
+const MODULES = { 'kernels.wasm': ['index.ts'], 'kernels-shared.wasm': ['index.ts', '--sharedMemory'], 'roof.wasm': ['roof.ts'] }
 
 const outputFolder = (root) => path.join(root, 'dist/kernels')
 const stampFile = (root) => path.join(outputFolder(root), 'fingerprint')
@@ -58,8 +58,8 @@ export async function buildKernels(root) {
     const fingerprint = kernelsFingerprint(root)
     const compiler = path.join(root, 'node_modules/assemblyscript/bin/asc.js')
     mkdirSync(outputFolder(root), { recursive: true })
-    for (const [name, own] of Object.entries(MODULES)) {
-      const args = [compiler, 'kernels/assembly/index.ts', '--outFile', path.join('dist/kernels', name), ...COMMON, ...own]
+    for (const [name, [entry, ...own]] of Object.entries(MODULES)) {
+      const args = [compiler, path.join('kernels/assembly', entry), '--outFile', path.join('dist/kernels', name), ...COMMON, ...own]
       const { code, output } = await runCommand(process.execPath, args, { cwd: root })
       if (code !== 0) throw new StepFailed(`The kernels could not be compiled. AssemblyScript said:\n${lastLines(output, 30)}`)
     }

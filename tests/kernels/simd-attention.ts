@@ -1,4 +1,5 @@
 /** Random attention: sequences that grow in passes of any sizes, several in one call, over caches of any capacity. */
+import * as code from '../../kernels/opcodes.ts'
 import { attend } from '../../kernels/reference/attention.ts'
 import type { KernelCaller, Random, Row } from './simd-call.ts'
 import { extreme, pick, uneven, whole } from './simd-inputs.ts'
@@ -13,17 +14,24 @@ type Shape = {
   readonly fixed: number
   readonly keyOffset: number
   readonly valueOffset: number
+  /** Of the caches. */
+  readonly held: number
 }
 
 function randomShape(random: Random): Shape {
   const [kvHeads, group] = [whole(random, 1, 3), whole(random, 1, 5)]
-  const [keyDim, valueDim] = [pick(random, [4, 6, 16, 20, 64]), pick(random, [3, 8, 16, 36, 64])]
-  const keyBytes = 4 * kvHeads * keyDim
-  return { heads: kvHeads * group, kvHeads, keyDim, valueDim, fixed: 4 * whole(random, 0, 9), keyOffset: 0, valueOffset: keyBytes }
+  const [keyDim, valueDim] = [pick(random, [4, 5, 6, 16, 20, 64, 100]), pick(random, [3, 8, 16, 36, 64])]
+  const held = pick(random, [code.HELD_F32, code.HELD_INT16])
+  const valueOffset = kvHeads * keyBytes(keyDim, held)
+  return { heads: kvHeads * group, kvHeads, keyDim, valueDim, fixed: 4 * whole(random, 0, 9), keyOffset: 0, valueOffset, held }
 }
 
-const openSequence = (caller: KernelCaller, { fixed, kvHeads, keyDim, valueDim }: Shape, capacity: number): Sequence => ({
-  cache: caller.buffer(fixed + 4 * capacity * kvHeads * (keyDim + valueDim)),
+const upTo = (multiple: number, count: number): number => multiple * Math.ceil(count / multiple)
+const keyBytes = (dim: number, held: number): number => (held === code.HELD_INT16 ? 2 * upTo(2, dim) + 4 : 4 * dim)
+const valueBytes = (dim: number, held: number): number => (held === code.HELD_INT16 ? 2 * upTo(8, dim) + 4 : 4 * upTo(8, dim))
+
+const openSequence = (caller: KernelCaller, { fixed, kvHeads, keyDim, valueDim, held }: Shape, capacity: number): Sequence => ({
+  cache: caller.buffer(fixed + capacity * kvHeads * (keyBytes(keyDim, held) + valueBytes(valueDim, held))),
   capacity,
   keys: [],
   values: [],
@@ -45,16 +53,19 @@ function nextRows(random: Random, sequences: readonly Sequence[]): { readonly ta
 
 /** Keeps keys or values of a pass in the caches, and here. */
 function keep(caller: KernelCaller, shape: Shape, rows: readonly Row[], x: Float32Array, width: number, offset: number): void {
-  const { kvHeads, fixed } = shape
+  const { kvHeads, fixed, held } = shape
+  const kind = offset === shape.keyOffset ? code.KEEP_KEYS : code.KEEP_VALUES
   const stride = 4 * kvHeads * width
   const words = { x: caller.floats(x), xStride: stride, headStride: 4 * width, heads: kvHeads, width, cacheWidth: width, column: 0 }
-  caller.call('store', { ...words, fixed, offset }, rows)
+  caller.call('store', { ...words, fixed, offset, kind, held }, rows)
 }
 
 export function attendCall(caller: KernelCaller, random: Random, isExtreme: boolean, worst: Worst): void {
   const shape = randomShape(random)
   const { heads, kvHeads, keyDim, valueDim } = shape
-  const sequences = Array.from({ length: whole(random, 1, 3) }, () => openSequence(caller, shape, whole(random, 1, random() < 0.1 ? 150 : 30)))
+  const sequences = Array.from({ length: whole(random, 1, 3) }, () =>
+    openSequence(caller, shape, upTo(8, whole(random, 1, random() < 0.1 ? 150 : 30))),
+  )
   const options = {
     scale: keyDim ** -0.5,
     softcap: random() < 0.3 ? 5 + 20 * random() : 0,
@@ -76,8 +87,9 @@ export function attendCall(caller: KernelCaller, random: Random, isExtreme: bool
     const y = caller.buffer(4 * table.length * heads * valueDim)
     const scoresStride = 4 * Math.max(...sequences.map(({ capacity }) => capacity))
     const words = { q: caller.floats(q), qStride: 4 * heads * keyDim, ...shape, ...options, sinks: sinks ? caller.floats(sinks) : 0 }
-    const scores = caller.buffer(4 * scoresStride)
-    const rest = { yStride: 4 * heads * valueDim, scores, scoresStride, scoresPart: 4 * scoresStride }
+    const scoresPart = 4 * scoresStride + 16 * (keyDim + 1) + 4 * (scoresStride / 32 + 16) + 144
+    const scores = caller.buffer(scoresPart)
+    const rest = { yStride: 4 * heads * valueDim, scores, scoresStride, scoresPart }
     caller.call('attend', { ...words, ...rest, y }, table)
     if (isExtreme) continue
     const results = caller.readFloats(y, table.length * heads * valueDim)
@@ -102,7 +114,8 @@ function compare(
   { shape, options, sinks }: Given,
   worst: Worst,
 ): void {
-  const { heads, kvHeads, keyDim, valueDim } = shape
+  const { heads, kvHeads, keyDim, valueDim, held } = shape
+  const isInteger = held === code.HELD_INT16
   for (const [row, { position }] of table.entries()) {
     for (let head = 0; head < heads; head++) {
       const kv = Math.floor(head / (heads / kvHeads))
@@ -113,12 +126,22 @@ function compare(
       const expected = attend(query, keys, values, { ...options, sink: sinks?.[head] ?? null })
       // A rounding error of a score is one of the logarithm of its weight.
       const product = (key: Float32Array): number => query.reduce((sum, value, i) => sum + Math.abs(value * (key[i] ?? 0)), 0)
-      const scoreError = 1e-6 * (1 + options.scale * Math.max(...keys.map(product)) + Math.abs(sinks?.[head] ?? 0))
-      const largest = Math.max(...values.map((value) => value.reduce((most, one) => Math.max(most, Math.abs(one)), 0)))
+      const scoreError =
+        1e-6 * (1 + options.scale * Math.max(...keys.map(product)) + Math.abs(sinks?.[head] ?? 0)) +
+        (isInteger ? options.scale * Math.max(...keys.map((key) => stepsOfScore(query, key))) : 0)
+      const largest = Math.max(...values.map(largestOf))
+      // Integers of values, and of weights in tiles of 32 positions.
+      const valueError = isInteger ? 0.51 * (1 / 2047 + values.length / 16_383) : 0
       for (const [i, value] of expected.entries()) {
         const actual = results[(row * heads + head) * valueDim + i] ?? NaN
-        worst('attend', Math.abs(actual - value), (2 * scoreError + 2e-6) * largest + 1e-30)
+        worst(isInteger ? 'attend, integers' : 'attend', Math.abs(actual - value), (2 * scoreError + 2e-6 + valueError) * largest + 1e-30)
       }
     }
   }
 }
+
+const largestOf = (values: Float32Array): number => values.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
+const sumOf = (values: Float32Array): number => values.reduce((sum, value) => sum + Math.abs(value), 0)
+/** Half a step of each integer of a query and of a key. */
+const stepsOfScore = (query: Float32Array, key: Float32Array): number =>
+  0.51 * ((largestOf(query) / 4095) * sumOf(key) + (largestOf(key) / 8191) * sumOf(query))
