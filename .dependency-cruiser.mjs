@@ -89,6 +89,7 @@ export default {
     home('simple-peer', ['web/transport']),
     home('socket.io-client', ['web/transport', 'api-gateway/transport']),
     home('onnxruntime-web', ['runtime']),
+    home('@mlc-ai/web-xgrammar', ['core/constrain', 'web/engine']),
     home('express', ['api-gateway']),
     home('socket.io', ['signal-server']),
     home('lit', ['web/ui']),

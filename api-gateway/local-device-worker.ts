@@ -21,6 +21,7 @@ import { farOpener } from './hub-access.ts'
 import type { LocalDeviceOptions } from './local-device.ts'
 import { rememberedMeasurements } from './local-device-measurements.ts'
 import { openRuntime } from './local-device-runtime.ts'
+import { loadXgrammar } from './local-device-xgrammar.ts'
 import { createNodePeerHost } from './transport/node-peer-host.ts'
 
 const options = workerData as LocalDeviceOptions
@@ -73,6 +74,7 @@ const device = createDevice({
   network,
   capabilities: await chosenOf(candidates, { network, openSource, measure, log }),
   openSource,
+  loadXgrammar,
   clock: systemClock,
   log,
   measure,

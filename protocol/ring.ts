@@ -9,6 +9,7 @@ import { ClusterError, isErrorCode, type ErrorCode } from './errors.ts'
 import { sequenceId, type PeerId, type SequenceId } from './ids.ts'
 import { allFinite } from './finite.ts'
 import { decodeHops, encodeHops, hopsBodySchema, hopsFromBody, hopsToBody, type HopTiming } from './hops.ts'
+import { grammarSchema } from './grammar.ts'
 import { MAX_FRAME_BYTES } from './limits.ts'
 import { PROTOCOL_VERSION } from './version.ts'
 
@@ -66,6 +67,12 @@ export const jobSchema = z.object({
   /** The sequence has run under an older epoch: shards that know it go on from there. */
   resumes: z.boolean(),
   sampling: samplingSchema,
+  /** Null where the answer is free. */
+  grammar: grammarSchema.nullable(),
+  /** First tokens of the answer, given instead of sampled: what the log probabilities of a prompt are asked with. */
+  givenIds: z.array(tokenIdSchema).max(1 << 20),
+  /** Likeliest tokens told with each token and its log probability; null = none of it. */
+  topLogprobs: z.number().int().min(0).max(20).nullable(),
   /** A sampled id of this list ends the answer with `stop`. */
   stopIds: z.array(tokenIdSchema).max(64),
   /** Tokens the answer has at most, accepted ones among them; at least 1. */
@@ -84,6 +91,14 @@ export type Job = z.infer<typeof jobSchema>
 
 export const finishReasonSchema = z.enum(['stop', 'length'])
 export type FinishReason = z.infer<typeof finishReasonSchema>
+
+/** Natural logarithms of probabilities as the model gives them: before temperature, penalties, bias and grammar. */
+export const tokenLogprobsSchema = z.object({
+  logprob: z.number().max(0),
+  /** The likeliest tokens, most likely first. */
+  top: z.array(z.tuple([tokenIdSchema, z.number().max(0)])).max(20),
+})
+export type TokenLogprobs = z.infer<typeof tokenLogprobsSchema>
 
 /** Common to every frame. `position` and `count` are tokens of the sequence; zero where they mean nothing. */
 type Base = { readonly sequence: SequenceId; readonly epoch: number }
@@ -120,6 +135,8 @@ export type TokenFrame = Base & {
   readonly hops: readonly HopTiming[]
   /** Tokens of the prompt that were not computed: the KV cache of an earlier sequence held them. */
   readonly cached: number
+  /** Null unless the job asks for them. */
+  readonly logprobs: TokenLogprobs | null
 }
 /** Prefill so far, from the head to the client. */
 export type ProgressFrame = Base & { readonly type: 'progress'; readonly processed: number; readonly total: number }
@@ -175,7 +192,7 @@ const prefixBodySchema = z.object({
     .transform(sequenceId),
 })
 const resumeBodySchema = z.object({ client: peerIdSchema })
-const tokenBodySchema = z.object({ finish: finishReasonSchema.nullable(), hops: hopsBodySchema })
+const tokenBodySchema = z.object({ finish: finishReasonSchema.nullable(), hops: hopsBodySchema, logprobs: tokenLogprobsSchema.nullable() })
 const failureBodySchema = z.object({ code: z.custom<ErrorCode>(isErrorCode, 'not an error code'), message: z.string().max(2000) })
 const EMPTY = new Uint8Array(0)
 const json = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value))
@@ -210,7 +227,7 @@ function fieldsOf(frame: RingFrame): HeaderFields {
         reach: frame.cached,
         position: frame.index,
         count: frame.tokenId,
-        payload: json({ finish: frame.finish, hops: hopsToBody(frame.hops) }),
+        payload: json({ finish: frame.finish, hops: hopsToBody(frame.hops), logprobs: frame.logprobs }),
       }
     case 'progress':
       return { ...plain, position: frame.processed, count: frame.total }
@@ -310,9 +327,9 @@ function decodeActivation(base: Base, view: DataView, payload: Uint8Array): Acti
 }
 
 function decodeToken(base: Base, view: DataView, payload: Uint8Array): TokenFrame {
-  const { finish, hops } = parseBody(tokenBodySchema, payload)
+  const { finish, hops, logprobs } = parseBody(tokenBodySchema, payload)
   const [cached, index, tokenId] = [view.getUint32(16, true), view.getUint32(20, true), view.getUint32(24, true)]
-  return { ...base, type: 'token', index, tokenId, finish, hops: hopsFromBody(hops), cached }
+  return { ...base, type: 'token', index, tokenId, finish, hops: hopsFromBody(hops), cached, logprobs }
 }
 
 function decodeAsk(base: Base, view: DataView): AskFrame {

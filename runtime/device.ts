@@ -3,9 +3,12 @@ import type { Capabilities, WeightFormat, Wish } from '../protocol/cluster.ts'
 import type { Clock } from '../core/link/clock.ts'
 import { modelSizing } from '../core/cluster/model-sizing.ts'
 import type { ModelSizing } from '../core/cluster/sizing.ts'
+import { createConstraintSource } from '../core/constrain/constraint-source.ts'
+import type { Xgrammar } from '../core/constrain/xgrammar.ts'
 import { describeModel } from '../core/model/describe-model.ts'
 import type { ModelDescription } from '../core/model/model-description.ts'
 import type { ModelSource } from '../core/model/model-source.ts'
+import { loadTokenBytes } from '../core/text/vocabulary.ts'
 import { ClusterError } from '../protocol/errors.ts'
 import { fetchShard } from './fetch-shard.ts'
 import type { RunMeasurement } from './measure/choose-backend.ts'
@@ -35,6 +38,8 @@ export type DeviceOptions = {
   readonly openShard: OpenShard
   /** Measures layers of models that are wished for; absent where the device offers no speeds. */
   readonly measure?: RunMeasurement
+  /** Brings the grammar engine, when the first answer needs it. */
+  readonly loadXgrammar: () => Promise<Xgrammar>
   readonly clock: Clock
   readonly log: (message: string, fields: Record<string, unknown>) => void
 }
@@ -71,6 +76,7 @@ export function createDevice(options: DeviceOptions): RingNode {
     }
   }
 
+  const constraints = createConstraintSource(options.loadXgrammar, (source) => sources.use(source, loadTokenBytes))
   const sizing = async (wish: Wish): Promise<ModelSizing> => modelSizing(await modelOf(wish.source), wish.contextLength)
 
   /** Other files may come under the same name. */
@@ -78,6 +84,7 @@ export function createDevice(options: DeviceOptions): RingNode {
     for (const { source, state } of view.wishes.values()) {
       if (state !== 'forget' || !models.delete(source)) continue
       sources.forget(source)
+      constraints.forget(source)
     }
   })
 
@@ -88,6 +95,7 @@ export function createDevice(options: DeviceOptions): RingNode {
     network,
     sizing,
     memoryBytes: () => capabilities.memoryBytes,
+    constraints,
     now: clock.now,
     timer: clock.timer,
     log: options.log,

@@ -5,6 +5,7 @@ import { sequenceId, type PeerId, type SequenceId } from '../protocol/ids.ts'
 import { decodeFrame, encodeFrame, type RingFrame } from '../protocol/ring.ts'
 import { isPresent, placementState, wishStateOf, type ClusterView } from '../core/cluster/cluster-view.ts'
 import type { Network } from '../core/cluster/network.ts'
+import type { ConstraintSource } from '../core/constrain/constraint-source.ts'
 import type { ModelSizing } from '../core/cluster/sizing.ts'
 import { createAnnouncer } from './announcer.ts'
 import { eventTurn } from './event-turn.ts'
@@ -38,6 +39,8 @@ export type RingNodeOptions = {
   readonly load: ShardLoader
   readonly fetch: ShardFetcher
   readonly sizing: (wish: Wish) => Promise<ModelSizing>
+  /** Absent where answers under a grammar are refused. */
+  readonly constraints?: ConstraintSource
   readonly timer: (delayMs: number, callback: () => void) => () => void
   /** Lets waiting events have their turn; default: a task of its own. */
   readonly turn?: () => Promise<void>
@@ -61,7 +64,7 @@ export type RingNode = {
 }
 
 export function createRingNode(options: RingNodeOptions): RingNode {
-  const { network, now, timer, log } = options
+  const { network, now, timer, log, constraints = null } = options
   const scheduler = createScheduler({ now, turn: options.turn ?? eventTurn })
   const logs = createLogStore(options.logBytes ?? LOG_BYTES)
   let caches = 0n
@@ -115,6 +118,7 @@ export function createRingNode(options: RingNodeOptions): RingNode {
         now,
         onChange: onSequences,
         log,
+        constraints,
       }
       stages.set(placement.epoch, createStage(stage))
       depend()

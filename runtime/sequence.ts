@@ -1,3 +1,4 @@
+import type { Constraint } from '../core/constrain/constraint.ts'
 import type { PeerId, SequenceId } from '../protocol/ids.ts'
 import type { AskWant, Job } from '../protocol/ring.ts'
 import type { OutputLog } from './output-log.ts'
@@ -34,6 +35,8 @@ export type Sequence = {
   readonly early: (() => void)[]
   /** At the head: when the last token came, for the lap that ends in the next one; null where none began. */
   lapAt: number | null
+  /** At the tail of an answer under a grammar: where it stands. */
+  constraint: Promise<Constraint> | null
   /** When something last happened here, monotonic milliseconds. */
   touchedAt: number
   /** What was last asked of others, so that a burst of frames behind a gap asks once. */
@@ -59,6 +62,7 @@ export const createSequence = (id: SequenceId, cache: SequenceId, log: OutputLog
   cached: 0,
   early: [],
   lapAt: null,
+  constraint: null,
   touchedAt: now,
   asked: new Map(),
   refused: null,

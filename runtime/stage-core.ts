@@ -3,6 +3,7 @@ import { allFinite } from '../protocol/finite.ts'
 import { ClusterError, toClusterError } from '../protocol/errors.ts'
 import type { Placement } from '../protocol/cluster.ts'
 import type { PeerId, SequenceId } from '../protocol/ids.ts'
+import type { ConstraintSource } from '../core/constrain/constraint-source.ts'
 import { createLapClock, type LapClock } from '../core/cluster/lap-clock.ts'
 import type { HopTiming } from '../protocol/hops.ts'
 import { encodeFrame, type ActivationFrame, type AskWant, type RingFrame } from '../protocol/ring.ts'
@@ -28,6 +29,8 @@ export type StageOptions = {
   readonly scheduler: Scheduler
   readonly logs: LogStore
   readonly prefixes: PrefixCache
+  /** Null on a device that cannot sample by a grammar. */
+  readonly constraints: ConstraintSource | null
   /** Another name each time. */
   readonly newCache: () => SequenceId
   readonly send: (to: PeerId, frame: Uint8Array) => Promise<void>
@@ -114,6 +117,7 @@ export function createStageCore(options: StageOptions): StageCore {
     const sequence = sequences.get(id)
     if (!sequence) return
     sequences.delete(id)
+    sequence.constraint?.then((constraint) => constraint.close()).catch(() => undefined)
     scheduler.drop(sequence.cache)
     if (keeps && sequence.length > 0 && sequence.inherited === null) {
       prefix.keep(sequence)

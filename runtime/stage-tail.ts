@@ -2,11 +2,13 @@
 import { ClusterError } from '../protocol/errors.ts'
 import type { HopTiming } from '../protocol/hops.ts'
 import type { PeerId } from '../protocol/ids.ts'
-import type { FinishReason, Job, TokenFrame } from '../protocol/ring.ts'
-import { sampleToken } from '../core/text/sampler.ts'
 import type { HopsSoFar, StageCore } from './stage-core.ts'
+import type { FinishReason, Job, TokenFrame, TokenLogprobs } from '../protocol/ring.ts'
 import type { Sequence } from './sequence.ts'
 import type { ShardOutput } from './shard-runner.ts'
+import { createTokenChooser } from './token-chooser.ts'
+
+type Chosen = Awaited<ReturnType<ReturnType<typeof createTokenChooser>['choose']>>
 
 /** Passes that wait at the tail for their job; a job follows within one hop, so more means a broken peer. */
 const MAX_EARLY_SAMPLES = 16
@@ -25,19 +27,25 @@ export type TailPart = {
 /** @param nextLap what a tail that is the head too does with a token */
 export function createTailPart(core: StageCore, nextLap: (token: TokenFrame) => void): TailPart {
   const { place, placement, base, post } = core
+  const chooser = createTokenChooser(core.constraints, placement)
+  /** Of the tokens sampled here, by their index: they go out again with a token that was lost. */
+  const told = new WeakMap<Sequence, Map<number, TokenLogprobs>>()
 
-  function finishOf(job: Job, tokenId: number, index: number, length: number): FinishReason | null {
-    if (job.stopIds.includes(tokenId)) return 'stop'
+  function finishOf(job: Job, { tokenId, ends }: Chosen, index: number, length: number): FinishReason | null {
+    if (index < job.givenIds.length) return index + 1 >= job.maxTokens ? 'length' : null
+    if (ends || job.stopIds.includes(tokenId)) return 'stop'
     return index + 1 >= job.maxTokens || length >= placement.contextLength ? 'length' : null
   }
 
   /** One sampled id goes to the client and, as the next lap, to the head. `length` is what every KV cache holds now. */
-  function emit(sequence: Sequence, job: Job, tokenId: number, length: number, hops: readonly HopTiming[]): void {
+  function emit(sequence: Sequence, job: Job, chosen: Chosen, length: number, hops: readonly HopTiming[]): void {
+    const { tokenId, logprobs } = chosen
     const index = sequence.answerIds.length
     if (!place.shard.first) sequence.answerIds.push(tokenId)
-    const finish = finishOf(job, tokenId, index, length)
+    if (logprobs) told.set(sequence, (told.get(sequence) ?? new Map<number, TokenLogprobs>()).set(index, logprobs))
+    const finish = finishOf(job, chosen, index, length)
     const cached = Math.min(sequence.cached, job.promptIds.length)
-    const token: TokenFrame = { ...base(sequence.id), type: 'token', index, tokenId, finish, hops, cached }
+    const token: TokenFrame = { ...base(sequence.id), type: 'token', index, tokenId, finish, hops, cached, logprobs }
     // The next lap waits for nothing; the client's token may cross the relay meanwhile.
     if (!finish && !place.shard.first) post(place.head.peerId, token)
     post(job.client, token)
@@ -55,15 +63,15 @@ export function createTailPart(core: StageCore, nextLap: (token: TokenFrame) => 
       sequence.job = job
       sequence.client = job.client
       sequence.answerIds = [...job.acceptedIds]
+      chooser.expect(job)
       for (const run of sequence.early.splice(0)) run()
     },
     samplesAt: ({ job, answerIds }, end) => job !== null && end === job.promptIds.length + answerIds.length,
     sample: async (sequence, output, end, hops) => {
-      const { job, answerIds, branch } = sequence
+      const { job, branch } = sequence
       if (output.type !== 'head' || !job) return
-      const context = { promptIds: job.promptIds, generatedIds: answerIds, index: answerIds.length }
-      const tokenId = await sampleToken(output.head, job.sampling, context)
-      if (core.sequences.get(sequence.id) === sequence && sequence.branch === branch) emit(sequence, job, tokenId, end, hops())
+      const chosen = await chooser.choose(sequence, job, output.head)
+      if (core.sequences.get(sequence.id) === sequence && sequence.branch === branch) emit(sequence, job, chosen, end, hops())
     },
     waitForJob: (sequence, run) => {
       if (sequence.early.push(run) > MAX_EARLY_SAMPLES)
@@ -72,7 +80,10 @@ export function createTailPart(core: StageCore, nextLap: (token: TokenFrame) => 
     resend: (sequence, to, index) => {
       const tokens = sequence.answerIds.slice(index)
       const { cached } = sequence
-      tokens.forEach((tokenId, i) => post(to, { ...base(sequence.id), type: 'token', index: index + i, tokenId, finish: null, hops: [], cached }))
+      tokens.forEach((tokenId, i) => {
+        const logprobs = told.get(sequence)?.get(index + i) ?? null
+        post(to, { ...base(sequence.id), type: 'token', index: index + i, tokenId, finish: null, hops: [], cached, logprobs })
+      })
       return tokens.length > 0
     },
   }

@@ -3,7 +3,7 @@ import { ClusterError } from '../../protocol/errors.ts'
 import type { Placement } from '../../protocol/cluster.ts'
 import type { HopTiming } from '../../protocol/hops.ts'
 import type { PeerId, SequenceId } from '../../protocol/ids.ts'
-import { encodeFrame, type FinishReason, type Job, type RingFrame } from '../../protocol/ring.ts'
+import { encodeFrame, type FinishReason, type Job, type RingFrame, type TokenLogprobs } from '../../protocol/ring.ts'
 import { placementState } from '../cluster/cluster-view.ts'
 import type { LapClock } from '../cluster/lap-clock.ts'
 import type { Network } from '../cluster/network.ts'
@@ -19,6 +19,8 @@ export type CompletionEvent =
       readonly hops: readonly HopTiming[]
       /** Tokens of the prompt that were not computed. What the first token says holds. */
       readonly cached: number
+      /** Null unless the request asks for them. */
+      readonly logprobs: TokenLogprobs | null
     }
 
 /** What an attempt wakes up for. */
@@ -120,7 +122,7 @@ export async function* runAttempt(attempt: Attempt, job: Job, options: AttemptOp
     heardAt = actedAt = now()
     lateInARow = 0
     nextIndex += 1
-    const { index, tokenId, finish, hops, cached } = frame
-    yield { type: 'token', index, tokenId, finish, hops, cached }
+    const { index, tokenId, finish, hops, cached, logprobs } = frame
+    yield { type: 'token', index, tokenId, finish, hops, cached, logprobs }
   }
 }

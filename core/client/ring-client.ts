@@ -1,6 +1,7 @@
 /** Asks rings for completions, and keeps an answer going when its ring loses a device: the client holds the truth of a sequence. */
 import { ClusterError, ERRORS, toClusterError } from '../../protocol/errors.ts'
 import type { Placement } from '../../protocol/cluster.ts'
+import type { Grammar } from '../../protocol/grammar.ts'
 import { sequenceId, type ModelId, type PeerId, type SequenceId } from '../../protocol/ids.ts'
 import { decodeFrame, encodeFrame, type Job, type RingFrame, type Sampling } from '../../protocol/ring.ts'
 import { createLapClock } from '../cluster/lap-clock.ts'
@@ -19,6 +20,12 @@ export type CompletionRequest = {
   readonly maxTokens: number
   /** Answers of this client with the same scope begin from what each other's KV caches hold of the prompt; null, the default: neither uses nor leaves any. */
   readonly cacheScope?: string | null
+  /** What the answer must match; absent = anything. */
+  readonly grammar?: Grammar
+  /** First tokens of the answer, given instead of sampled. */
+  readonly givenIds?: readonly number[]
+  /** Likeliest tokens to tell with each token and its log probability; absent = none of it. */
+  readonly topLogprobs?: number
   readonly signal: AbortSignal
 }
 
@@ -210,6 +217,9 @@ function jobOf(request: CompletionRequest, client: PeerId, acceptedIds: readonly
     acceptedIds: [...acceptedIds],
     resumes,
     sampling: request.sampling,
+    grammar: request.grammar ?? null,
+    givenIds: [...(request.givenIds ?? [])],
+    topLogprobs: request.topLogprobs ?? null,
     stopIds: [...request.stopIds],
     maxTokens: request.maxTokens,
     cacheScope: request.cacheScope ?? null,

@@ -13,24 +13,30 @@ export type SamplingContext = {
   readonly generatedIds: readonly number[]
   /** Tokens sampled before this one: the counter of the generator. */
   readonly index: number
+  /** One bit a token, lowest bit first: the only tokens that may be chosen. Absent: any. */
+  readonly mask?: Int32Array
 }
 
 /** Candidates ranked first, then when those were too few; the whole vocabulary is sorted only as the last resort. */
 const CANDIDATES = [256, 4096]
 
-const changesLogits = (sampling: Sampling): boolean =>
-  sampling.repetitionPenalty !== 1 || sampling.presencePenalty !== 0 || sampling.frequencyPenalty !== 0 || sampling.logitBias.length > 0
+const changesLogits = (sampling: Sampling, { mask }: SamplingContext): boolean =>
+  mask !== undefined ||
+  sampling.repetitionPenalty !== 1 ||
+  sampling.presencePenalty !== 0 ||
+  sampling.frequencyPenalty !== 0 ||
+  sampling.logitBias.length > 0
 
 /** @throws {ClusterError} internal when the logits are not numbers */
 export async function sampleToken(head: HeadOutput, sampling: Sampling, context: SamplingContext): Promise<number> {
   const draw = sampling.temperature === 0 ? 0 : uniformAt(sampling.seed, context.index)
-  if (!changesLogits(sampling)) {
+  if (!changesLogits(sampling, context)) {
     const ranking = rankShortlist(head, sampling.temperature || 1)
     const chosen = ranking && choose(ranking, sampling, draw)
     if (chosen !== null) return chosen
   }
   const raw = await head.readLogits()
-  if (sampling.temperature === 0) return checked(highest(changesLogits(sampling) ? adjustLogits(raw, sampling, context) : raw))
+  if (sampling.temperature === 0) return checked(highest(changesLogits(sampling, context) ? adjustLogits(raw, sampling, context) : raw))
   const logits = adjustLogits(raw, sampling, context)
   for (const size of [...CANDIDATES.filter((count) => count < logits.length), logits.length]) {
     const chosen = choose(rankLogits(logits, sampling.temperature, size), sampling, draw)
@@ -58,7 +64,7 @@ function highest(logits: ArrayLike<number>): number | null {
   return best === Infinity ? null : id
 }
 
-/** Logits in float64 after penalties and bias. */
+/** Logits in float64 after penalties, bias and mask. */
 export function adjustLogits(raw: ArrayLike<number>, sampling: Sampling, context: SamplingContext): Float64Array {
   const logits = new Float64Array(raw)
   const inRange = (id: number): boolean => id < logits.length
@@ -75,6 +81,8 @@ export function adjustLogits(raw: ArrayLike<number>, sampling: Sampling, context
     for (const [id, count] of counts) logits[id] = (logits[id] ?? 0) - (sampling.frequencyPenalty * count + sampling.presencePenalty)
   }
   for (const [id, bias] of sampling.logitBias) if (inRange(id)) logits[id] = (logits[id] ?? 0) + bias
+  const { mask } = context
+  if (mask) for (let id = 0; id < logits.length; id++) if ((((mask[id >>> 5] ?? 0) >>> (id & 31)) & 1) === 0) logits[id] = -Infinity
   return logits
 }
 

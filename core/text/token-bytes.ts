@@ -43,6 +43,10 @@ const BYTE_OF_CHARACTER: ReadonlyMap<string, number> = (() => {
   return table
 })()
 
+const CHARACTER_OF_BYTE: readonly string[] = [...BYTE_OF_CHARACTER.keys()]
+/** Bytes in GPT-2's table, one character a byte. */
+export const byteLevelText = (bytes: Uint8Array): string => Array.from(bytes, (byte) => CHARACTER_OF_BYTE[byte]).join('')
+
 const utf8 = (text: string): Uint8Array => new TextEncoder().encode(text)
 const RAW_BYTE = /^<0x([0-9A-Fa-f]{2})>$/
 

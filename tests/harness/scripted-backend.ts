@@ -5,6 +5,7 @@ import type { CompletionBackend } from '../../api-gateway/completion-backend.ts'
 import { IDLE_STATUS, type PeerEntry, type Placement } from '../../protocol/cluster.ts'
 import { ClusterError } from '../../protocol/errors.ts'
 import { modelId, peerId } from '../../protocol/ids.ts'
+import type { TokenLogprobs } from '../../protocol/ring.ts'
 
 const DEVICE = peerId('device-one')
 const EMBER = modelId('ember')
@@ -74,6 +75,10 @@ const untilAborted = (signal: AbortSignal): { promise: Promise<never>; stop: () 
   return { promise, stop }
 }
 
+/** As if a token were as likely as its rank: itself first, then those after it. */
+const scriptedLogprobs = (tokenId: number, count: number | undefined): TokenLogprobs | null =>
+  count === undefined ? null : { logprob: -0.25, top: Array.from({ length: count }, (_, rank) => [tokenId + rank, -0.25 - rank]) }
+
 export function scriptedBackend(script: Script = {}): ScriptedBackend {
   const requests: CompletionRequest[] = []
   const aborts: number[] = []
@@ -93,7 +98,8 @@ export function scriptedBackend(script: Script = {}): ScriptedBackend {
         if (script.failure?.index === index) throw script.failure.error
         await Promise.race([script.beforeToken?.(index, request) ?? new Promise(setImmediate), aborted.promise])
         const finish = request.stopIds.includes(tokenId) ? 'stop' : index + 1 === request.maxTokens ? 'length' : null
-        yield { type: 'token', index, tokenId, finish, hops: [], cached: script.cached ?? 0 }
+        const logprobs = scriptedLogprobs(tokenId, request.topLogprobs)
+        yield { type: 'token', index, tokenId, finish, hops: [], cached: script.cached ?? 0, logprobs }
         if (finish) return
       }
     } finally {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { folderSource } from '../../api-gateway/folder-source.ts'
+import { loadXgrammar } from '../../api-gateway/local-device-xgrammar.ts'
 import { createRingClient, type RingClient } from '../../core/client/ring-client.ts'
 import { placementState } from '../../core/cluster/cluster-view.ts'
 import type { Capabilities, Wish } from '../../protocol/cluster.ts'
@@ -47,7 +48,8 @@ beforeAll(async () => {
     const network = { ...cluster.join(name, 'device', capabilities), setCapabilities: () => undefined }
     const openShard: Parameters<typeof createDevice>[0]['openShard'] = ({ capabilities: _, ...shard }) =>
       loadShard({ ...shard, backend: 'wasm', ort })
-    nodes.push(createDevice({ network, capabilities, openSource: () => folderSource(EMBER), openShard, clock: systemClock, log: () => undefined }))
+    const rest = { openSource: () => folderSource(EMBER), openShard, loadXgrammar, clock: systemClock, log: () => undefined }
+    nodes.push(createDevice({ network, capabilities, ...rest }))
   }
   cluster.wish(WISH)
   const settled = await cluster.until((view) => {

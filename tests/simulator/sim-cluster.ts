@@ -5,6 +5,7 @@
 import { createRingClient, type CompletionRequest, type RingClient } from '../../core/client/ring-client.ts'
 import type { ClusterView } from '../../core/cluster/cluster-view.ts'
 import type { MemoryNetworkOptions } from '../../core/link/memory-link.ts'
+import type { ConstraintSource } from '../../core/constrain/constraint-source.ts'
 import type { Capabilities, PeerRole, Wish } from '../../protocol/cluster.ts'
 import { modelId, peerId, type PeerId } from '../../protocol/ids.ts'
 import { GREEDY } from '../../protocol/ring.ts'
@@ -43,6 +44,8 @@ export type SimDevice = SimPeer & {
 export type SimClient = SimPeer & { readonly client: RingClient }
 
 export type SimOptions = {
+  /** For answers under a grammar. */
+  readonly constraints?: ConstraintSource
   readonly seed: number
   /** Of direct paths; `clock` and `random` are the simulator's. */
   readonly paths?: Omit<MemoryNetworkOptions, 'clock' | 'random'>
@@ -151,6 +154,7 @@ export function createSimCluster(options: SimOptions): SimCluster {
       sizing: async () => toySizing(SIM_CONTEXT),
       memoryBytes: () => memoryBytes + (options.cacheBytes ?? 2 ** 30),
       ...(options.logBytes === undefined ? {} : { logBytes: options.logBytes }),
+      ...(options.constraints ? { constraints: options.constraints } : {}),
       timer: peer.clock.timer,
       now: time.now,
       turn: () => Promise.resolve(),

@@ -21,6 +21,7 @@ import type { EngineToPage, PageOpening, PageToEngine } from './engine-messages.
 import { openStorage, type Storage } from '../storage/storage.ts'
 import { forgetModels } from './forget-models.ts'
 import { openShardInBrowser } from './open-shard.ts'
+import { loadXgrammar } from './load-xgrammar.ts'
 import { log } from './log.ts'
 import { runMeasurement } from './run-measurement.ts'
 
@@ -100,7 +101,7 @@ function createEngine(network: PortNetwork, page: MessagePort, token: string | n
     // Its person has left meanwhile, or lends otherwise.
     if (asked !== lendings) return
     const offering = { ...network, setCapabilities: offer }
-    device = createDevice({ network: offering, capabilities, openSource, openShard: openShardInBrowser, measure, clock, log })
+    device = createDevice({ network: offering, capabilities, openSource, openShard: openShardInBrowser, loadXgrammar, measure, clock, log })
     device.onStatus(() => tellDevice('on'))
     tellDevice('on')
   }
