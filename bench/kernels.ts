@@ -2,6 +2,7 @@
  * `npm run bench -- kernels`: passes over weights of a real shape, instruction by instruction, beside what a plain loop over the same memory and plain
  * loops of products reach in the same run. The weights are random: of a kernel only the time is asked here, its results are for tests/kernels.
  */
+import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { folderSource } from '../api-gateway/folder-source.ts'
 import { compiledKernels } from '../api-gateway/local-device-kernels.ts'
@@ -16,9 +17,10 @@ import { instantiate, type RunPart } from '../runtime/simd/thread-loop.ts'
 import { fillWeight, instructionAt, workOf, type Work } from './kernel-work.ts'
 import { BENCH_MODELS_DIR, type BenchModel } from './models.ts'
 import { median, type BenchReport, type Cell } from './report.ts'
-import { measureRoof, type Roof } from './roof.ts'
+import { roofOf, type Roof } from './roof.ts'
 
 const CONTEXT = 2048
+const ROOF = path.join(import.meta.dirname, '../dist/kernels/roof.wasm')
 const PASSES = [
   { name: 'decode at 64', position: 64, rows: 1, withHead: true },
   { name: 'decode at 1500', position: 1500, rows: 1, withHead: true },
@@ -136,7 +138,7 @@ function measure(bench: Bench, pass: Pass, rounds: number, roof: Roof): readonly
 }
 
 export async function benchKernels({ models, formats, rounds, say }: KernelsOptions): Promise<BenchReport> {
-  const roof = await measureRoof(2 ** 28)
+  const roof = await roofOf(await WebAssembly.compile(new Uint8Array(await readFile(ROOF))), 2 ** 28)
   say(
     `roof: ${Object.entries(roof)
       .map(([name, value]) => `${name} ${(value / 1e9).toFixed(1)} G/s`)

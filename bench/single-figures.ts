@@ -1,6 +1,8 @@
 /** The figures of one engine in one round. */
 import type { Contender, Prompt } from './contender.ts'
+import type { Roof } from './roof.ts'
 import type { Checked } from './single-check.ts'
+import type { TokenWork } from './token-work.ts'
 
 /** `short`: a prompt of 64 tokens and one of 256. `long`: one of 1500. `rows`: several prompts in one pass. `warm`: loading again. */
 export const FIGURES = ['short', 'long', 'rows', 'warm'] as const
@@ -20,6 +22,8 @@ export type Round = {
   readonly prefill1500?: number
   /** Time of a pass with 1 row and so many, to each other; in the order of ROWS. */
   readonly rows?: readonly number[]
+  /** Of as many threads, in the same round. */
+  readonly roof?: Roof
 }
 
 export type Measured = {
@@ -31,6 +35,8 @@ export type Measured = {
   readonly loadPeakBytes: number
   readonly workPeakBytes: number
   readonly heldBytes: number | null
+  /** What a token takes, where it is known. */
+  readonly work: TokenWork | null
   readonly rounds: readonly Round[]
 }
 

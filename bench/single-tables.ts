@@ -5,6 +5,7 @@ import { median, type Cell, type Table } from './report.ts'
 import type { Measured, Round } from './single-figures.ts'
 
 const MB = 1e6
+const GIGA = 1e9
 type Rate = 'decode64' | 'decode1500' | 'prefill256' | 'prefill1500'
 const RATES: readonly Rate[] = ['decode64', 'decode1500', 'prefill256', 'prefill1500']
 
@@ -109,7 +110,58 @@ function ratiosTable(model: BenchModel, measured: readonly Measured[]): Table {
   return { title: `${model.title}, times the best other engine of each figure`, columns, rows }
 }
 
-export const singleTables = (model: BenchModel, measured: readonly Measured[]): readonly Table[] =>
-  measured.some(({ contender }) => contender.engine !== 'ringlet') || new Set(measured.map(({ contender }) => contender.threads)).size > 1
-    ? [figuresTable(model, measured), ratiosTable(model, measured)]
-    : [figuresTable(model, measured)]
+/** Rates of this project beside those of plain loops in the same round. */
+function roofTable(model: BenchModel, measured: readonly Measured[]): Table {
+  const rows = measured.flatMap(({ contender, rounds, work }): Cell[][] => {
+    if (!work) return []
+    const isFloat = contender.format === 'f32' || contender.format === 'f16'
+    const dots = ({ roof }: Round) => (isFloat ? roof?.floatProducts : roof?.integerProducts)
+    const per = (rate: (round: Round) => number | undefined, amount: number) => (round: Round) => {
+      const perSecond = rate(round)
+      return perSecond === undefined ? undefined : perSecond * amount
+    }
+    const bytes = per(({ decode64 }) => decode64, work.bytes)
+    const decoded = per(({ decode64 }) => decode64, work.products)
+    const prefilled = per(({ prefill256 }) => prefill256, work.layerProducts)
+    const giga = (of: (round: Round) => number | undefined): number | null => {
+      const value = medianOf(rounds.map(of))
+      return value === null ? null : value / GIGA
+    }
+    const share = (of: typeof bytes, roof: (round: Round) => number | undefined) => ratio(rounds, rounds, of, roof)
+    return [
+      [
+        nameOf(contender),
+        contender.threads,
+        giga(bytes),
+        giga(({ roof }) => roof?.readBytes),
+        giga(({ roof }) => roof?.copyBytes),
+        share(bytes, ({ roof }) => roof?.readBytes),
+        giga(decoded),
+        giga(dots),
+        share(decoded, dots),
+        giga(prefilled),
+        share(prefilled, dots),
+      ],
+    ]
+  })
+  const columns = [
+    '',
+    'threads',
+    'decode, GB/s',
+    'plain read, GB/s',
+    'plain copy, GB/s',
+    'decode, of the plain read',
+    'decode, G multiply-adds/s',
+    'plain dot, G/s',
+    'decode, of the plain dot',
+    'prefill, G multiply-adds/s',
+    'prefill, of the plain dot',
+  ]
+  return { title: `${model.title}, beside plain loops in the same rounds`, columns, rows }
+}
+
+export function singleTables(model: BenchModel, measured: readonly Measured[]): readonly Table[] {
+  const hasOthers = measured.some(({ contender }) => contender.engine !== 'ringlet' || contender.threads !== measured[0]?.contender.threads)
+  const hasRoof = measured.some(({ rounds }) => rounds.some(({ roof }) => roof !== undefined))
+  return [figuresTable(model, measured), ...(hasOthers ? [ratiosTable(model, measured)] : []), ...(hasRoof ? [roofTable(model, measured)] : [])]
+}

@@ -1,19 +1,23 @@
 /** One device by itself against other engines, each in a tab of one Chromium: checked, then timed in turns. */
 import path from 'node:path'
 import { folderSource } from '../api-gateway/folder-source.ts'
-import { loadText } from '../core/text/text-model.ts'
+import { describeModel } from '../core/model/describe-model.ts'
+import type { ModelDescription } from '../core/model/model-description.ts'
+import { loadText, type TextModel } from '../core/text/text-model.ts'
 import { weightFormatSchema } from '../protocol/cluster.ts'
-import { serveModules } from '../tests/harness/browser.ts'
+import { openHarness } from '../tests/harness/browser.ts'
 import { nameOf, type Contender } from './contender.ts'
 import { BENCH_MODELS_DIR, type BenchModel } from './models.ts'
 import { ENGINE_VERSIONS, installEngines } from './peers/install-engines.ts'
 import { ENGINES_URL, MODELS_URL, openPeerTab, PEER_FORMATS, type PeerName } from './peers/peer-tab.ts'
 import { promptOf } from './prompts.ts'
-import type { BenchReport } from './report.ts'
+import type { BenchReport, Table } from './report.ts'
+import type { Roof } from './roof.ts'
 import { openRingletTab } from './ringlet-tab.ts'
 import { checkAnswers, readReference, referenceFrom, type Reference } from './single-check.ts'
 import { measureRound, type Figure, type Measured } from './single-figures.ts'
 import { singleTables } from './single-tables.ts'
+import { tokenWork } from './token-work.ts'
 
 const CONTEXT_TOKENS = 2048
 const CHECKED_PROMPT_TOKENS = 64
@@ -37,21 +41,28 @@ const PEER_NAMES: readonly PeerName[] = ['wllama', 'transformers.js']
 const PEERS: readonly Kind[] = PEER_NAMES.flatMap((engine) => PEER_FORMATS[engine].map((format) => ({ engine, format })))
 export const CONTENDERS: readonly string[] = [...RINGLET, ...PEERS].map(nameOf)
 
-type Scene = SingleOptions & { readonly model: BenchModel; readonly origin: string | null }
+type Scene = SingleOptions & {
+  readonly model: BenchModel
+  readonly description: ModelDescription
+  readonly text: TextModel
+  /** Of the server of modules. */
+  readonly origin: string
+  readonly measureRoof: (threads: number) => Promise<Roof>
+}
 
 const withoutPeers = (models: readonly BenchModel[]): string =>
   `Only this project is measured. For others beside it, write their models with the same weights, and name the folder with --peers:
 ${models.map(({ name }) => `  python make_peer_models.py ${path.join(BENCH_MODELS_DIR, name)} DIR --reference`).join('\n')}`
 
-function open({ model, origin }: Scene, { engine, format }: Kind, threads: number): Promise<Contender> | null {
+function open({ model, origin, peers }: Scene, { engine, format }: Kind, threads: number): Promise<Contender> | null {
   const common = { threads, contextTokens: CONTEXT_TOKENS }
   if (engine === 'ringlet') return openRingletTab({ model, backend: 'simd', weights: weightFormatSchema.parse(format), ...common })
-  return origin === null ? null : openPeerTab({ origin, engine, format, model: model.name, ...common })
+  return peers === null ? null : openPeerTab({ origin, engine, format, model: model.name, ...common })
 }
 
-async function referenceOf({ peers, model }: Scene): Promise<Reference> {
+async function referenceOf({ peers, model, text }: Scene): Promise<Reference> {
   if (peers !== null) return readReference(path.join(peers, model.name))
-  const prompt = promptOf(await loadText(folderSource(path.join(BENCH_MODELS_DIR, model.name))), CHECKED_PROMPT_TOKENS, 1)
+  const prompt = promptOf(text, CHECKED_PROMPT_TOKENS, 1)
   const other = await openRingletTab({ model, backend: 'wasm', weights: 'f32', threads: 1, contextTokens: CONTEXT_TOKENS })
   try {
     await other.load()
@@ -66,22 +77,28 @@ async function start(scene: Scene, reference: Reference, contender: Contender): 
   const loadPeakBytes = contender.memory.takePeak().renderer
   const checked = await checkAnswers(contender, reference)
   scene.say(`${nameOf(contender)} on ${contender.threads}: loaded in ${(coldMs / 1000).toFixed(1)} s, ${JSON.stringify(checked)}`)
-  return { contender, coldMs, loadPeakBytes, checked, rounds: [], workPeakBytes: Number.NaN, heldBytes: contender.heldBytes(), warmMs: null }
+  const { engine, format } = contender
+  const work = engine === 'ringlet' ? tokenWork(scene.description, weightFormatSchema.parse(format), CONTEXT_TOKENS) : null
+  return { contender, coldMs, loadPeakBytes, checked, work, rounds: [], workPeakBytes: 0, heldBytes: contender.heldBytes(), warmMs: null }
 }
 
 async function runRounds(scene: Scene, measured: readonly Measured[]): Promise<readonly Measured[]> {
-  const text = await loadText(folderSource(path.join(BENCH_MODELS_DIR, scene.model.name)))
-  let seed = Date.now() % 1_000_000
+  const { text, figures, say } = scene
   const all = measured.map((one) => ({ ...one, rounds: [...one.rounds] }))
+  // Other prompts in every run: what an engine keeps of one may outlive it.
+  const first = Date.now() % 1_000_000
   for (let round = 0; round < scene.rounds; round++) {
-    const prompts = (tokens: number, index: number) => promptOf(text, tokens, seed + index)
+    const prompts = (tokens: number, index: number) => promptOf(text, tokens, first + 1000 * round + index)
+    const roofs = new Map<number, Roof>()
+    if (figures.includes('short')) for (const threads of scene.threads) roofs.set(threads, await scene.measureRoof(threads))
     // A machine that becomes slower favours nobody who is always first.
     for (const one of round % 2 === 0 ? all : all.toReversed()) {
-      one.rounds.push(await measureRound(one.contender, prompts, scene.figures))
-      scene.say(`round ${round + 1}: ${nameOf(one.contender)} on ${one.contender.threads} ${JSON.stringify(one.rounds.at(-1))}`)
-      one.workPeakBytes = Math.max(one.workPeakBytes || 0, one.contender.memory.takePeak().renderer)
+      const { contender } = one
+      const roof = roofs.get(contender.threads)
+      one.rounds.push({ ...(await measureRound(contender, prompts, figures)), ...(roof ? { roof } : {}) })
+      one.workPeakBytes = Math.max(one.workPeakBytes, contender.memory.takePeak().renderer)
+      say(`round ${round + 1}: ${nameOf(contender)} on ${contender.threads} ${JSON.stringify(one.rounds.at(-1))}`)
     }
-    seed += 1000
   }
   return all
 }
@@ -119,22 +136,24 @@ export async function benchSingle(options: SingleOptions): Promise<BenchReport> 
   const { peers, models, say } = options
   for (const model of models) await model.prepare()
   if (peers === null) say(withoutPeers(models))
-  const modules =
-    peers === null ? null : await serveModules({ [ENGINES_URL]: `${await installEngines(say)}/`, [MODELS_URL]: `${path.resolve(peers)}/` })
+  const mounts = peers === null ? {} : { [ENGINES_URL]: `${await installEngines(say)}/`, [MODELS_URL]: `${path.resolve(peers)}/` }
+  const harness = await openHarness({ mounts })
   try {
-    const tables = []
-    const measurements = []
-    let browser = ''
+    const measureRoof = (threads: number): Promise<Roof> => harness.call('bench/roof.page.ts', 'measure', threads)
+    const tables: Table[] = []
+    const measurements: unknown[] = []
     for (const model of models) {
-      const measured = await benchModel({ ...options, model, origin: modules?.origin ?? null })
-      browser = measured[0]?.contender.browser ?? browser
+      const source = folderSource(path.join(BENCH_MODELS_DIR, model.name))
+      const [description, text] = [await describeModel(source), await loadText(source)]
+      const measured = await benchModel({ ...options, model, description, text, origin: harness.origin, measureRoof })
       tables.push(...singleTables(model, measured))
       measurements.push(
         ...measured.map(({ contender, ...rest }) => ({ model: model.name, name: nameOf(contender), threads: contender.threads, ...rest })),
       )
     }
+    const browser = `Chromium ${harness.browser.version()}`
     return { browser: peers === null ? browser : `${browser}, ${ENGINE_VERSIONS}`, tables, measurements }
   } finally {
-    await modules?.close()
+    await harness.close()
   }
 }

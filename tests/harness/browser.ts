@@ -61,16 +61,6 @@ export function chromiumPath(): string {
   return found
 }
 
-/** Serves the repository's modules as they are, and `mounts`, to pages that are isolated. The caller closes it. */
-export async function serveModules(
-  mounts: Readonly<Record<string, string>>,
-): Promise<{ readonly origin: string; readonly close: () => Promise<void> }> {
-  const server = await startServer(mounts)
-  const address = server.httpServer?.address()
-  if (address === null || address === undefined || typeof address === 'string') throw new Error('the server of modules has no port')
-  return { origin: `http://127.0.0.1:${address.port}`, close: () => server.close() }
-}
-
 const startServer = (mounts: Readonly<Record<string, string>>): Promise<ViteDevServer> =>
   createServer({
     configFile: false,
@@ -102,8 +92,10 @@ async function newPage(browser: Browser, origin: string, onConsole?: (line: stri
 
 /** Opens server, browser and one page. The caller closes it, in `finally` or `afterAll`. */
 export async function openHarness(options: HarnessOptions = {}): Promise<Harness> {
-  const server = await serveModules(options.mounts ?? {})
-  const { origin } = server
+  const server = await startServer(options.mounts ?? {})
+  const address = server.httpServer?.address()
+  if (address === null || address === undefined || typeof address === 'string') throw new Error('the harness server has no port')
+  const origin = `http://127.0.0.1:${address.port}`
   const browser = await chromium
     .launch({ executablePath: chromiumPath(), args: [...BASE_FLAGS, ...WEBGPU_FLAGS, ...(options.flags ?? [])] })
     .catch(async (cause: unknown) => {
