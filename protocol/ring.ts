@@ -338,6 +338,20 @@ function decodeAsk(base: Base, view: DataView): AskFrame {
   return { ...base, type: 'ask', want, from: view.getUint32(20, true) }
 }
 
+/** The frames of a message: one or several behind each other. @throws {ClusterError} malformed_frame when any of them is */
+export function decodeFrames(message: Uint8Array): readonly RingFrame[] {
+  const frames: RingFrame[] = []
+  let start = 0
+  do {
+    const rest = message.subarray(start)
+    const payloadBytes = rest.length < HEADER_BYTES ? 0 : new DataView(rest.buffer, rest.byteOffset).getUint32(28, true)
+    const bytes = rest.subarray(0, HEADER_BYTES + payloadBytes)
+    frames.push(decodeFrame(bytes))
+    start += bytes.length
+  } while (start < message.length)
+  return frames
+}
+
 /** The frame in `bytes`. Every field is checked; payloads of activations are views into `bytes`. @throws {ClusterError} malformed_frame */
 export function decodeFrame(bytes: Uint8Array): RingFrame {
   const view = checkHeader(bytes)

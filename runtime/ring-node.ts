@@ -2,7 +2,7 @@
 import { ClusterError, toClusterError } from '../protocol/errors.ts'
 import type { PeerStatus, Placement, Wish, WishState } from '../protocol/cluster.ts'
 import { sequenceId, type PeerId, type SequenceId } from '../protocol/ids.ts'
-import { decodeFrame, encodeFrame, type RingFrame } from '../protocol/ring.ts'
+import { decodeFrames, encodeFrame, type RingFrame } from '../protocol/ring.ts'
 import { isPresent, placementState, wishStateOf, type ClusterView } from '../core/cluster/cluster-view.ts'
 import type { Network } from '../core/cluster/network.ts'
 import type { ConstraintSource } from '../core/constrain/constraint-source.ts'
@@ -65,7 +65,7 @@ export type RingNode = {
 
 export function createRingNode(options: RingNodeOptions): RingNode {
   const { network, now, timer, log, constraints = null } = options
-  const scheduler = createScheduler({ now, turn: options.turn ?? eventTurn })
+  const scheduler = createScheduler({ now, timer, turn: options.turn ?? eventTurn })
   const logs = createLogStore(options.logBytes ?? LOG_BYTES)
   let caches = 0n
   const newCache = (): SequenceId => sequenceId((++caches).toString(16).padStart(16, '0'))
@@ -86,7 +86,7 @@ export function createRingNode(options: RingNodeOptions): RingNode {
   const prefixes = createPrefixCache({
     budget: () => options.memoryBytes() - sumOf(({ heldBytes }) => heldBytes),
     used: () => sumOf((runner) => runner.cachesBytes()),
-    later: (cache, work) => scheduler.enqueue(cache, 'decode', async () => work()),
+    later: (cache, work) => scheduler.enqueue(cache, async () => work()),
     onEvict: ({ id, runner }) => [...stages.values()].findLast((stage) => stage.runner === runner)?.dropKept(id),
   })
 
@@ -271,14 +271,18 @@ export function createRingNode(options: RingNodeOptions): RingNode {
   }
 
   function onFrame(from: PeerId, bytes: Uint8Array): void {
-    let frame: RingFrame
+    let frames: readonly RingFrame[]
     try {
-      frame = decodeFrame(bytes)
+      frames = decodeFrames(bytes)
     } catch (error) {
       log('refused a frame', { from, cause: toClusterError(error).message })
       for (const stage of stages.values()) stage.missed(from)
       return
     }
+    for (const frame of frames) handle(from, frame)
+  }
+
+  function handle(from: PeerId, frame: RingFrame): void {
     const stage = stages.get(frame.epoch)
     if (stage) {
       framesHandled += 1

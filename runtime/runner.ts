@@ -143,6 +143,7 @@ export function createRunner<Cache>(options: RunnerOptions<Cache>): ShardRunner 
     hiddenSize: options.hiddenSize,
     restartAt: options.restartAt,
     canRewind: engine.canRewind,
+    maxSegments: engine.maxSegments,
     heldBytes: options.heldBytes,
     quantization: options.quantization,
     open: (sequence, maxTokens) => {

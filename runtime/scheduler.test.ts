@@ -1,72 +1,162 @@
 import { expect, test } from 'vitest'
 import { sequenceId } from '../protocol/ids.ts'
+import { createManualClock } from '../core/link/manual-clock.ts'
 import { eventTurn } from './event-turn.ts'
-import { createScheduler } from './scheduler.ts'
+import { createScheduler, type LaneOptions, type WorkKind } from './scheduler.ts'
 
 const id = (n: number) => sequenceId(n.toString(16).padStart(16, '0'))
+const PASS_MS = 10
 
-/** A scheduler whose first piece of work waits at a gate, so that the rest of the line can be set up before anything runs. */
-function gated() {
-  const scheduler = createScheduler({ now: () => performance.now(), turn: eventTurn })
-  const order: string[] = []
+/** A scheduler in manual time whose first task waits at a gate, so that the rest of the line can be set up before anything runs. */
+async function gated(options: Partial<LaneOptions<string>> = {}) {
+  const clock = createManualClock()
+  const scheduler = createScheduler({ ...clock, turn: () => Promise.resolve() })
+  const passes: (readonly string[])[] = []
   let open: () => void = () => undefined
-  scheduler.enqueue(id(0), 'decode', () => new Promise((resolve) => (open = resolve)))
-  const add = (sequence: number, kind: 'decode' | 'prefill', name: string): void =>
-    scheduler.enqueue(id(sequence), kind, async () => void order.push(name))
-  return { scheduler, order, add, open: () => open() }
+  const gate = new Promise<void>((resolve) => (open = resolve))
+  scheduler.enqueue(id(0), () => gate)
+  await Promise.resolve()
+  const makeLane = () =>
+    scheduler.lane<string>({
+      run: async (names) => {
+        passes.push(names)
+        clock.advance(PASS_MS)
+      },
+      batch: (waiting) => waiting,
+      passMs: () => PASS_MS,
+      ...options,
+    })
+  const lane = makeLane()
+  const add = (sequence: number, kind: WorkKind, name: string, own = lane): void => own.enqueue(id(sequence), kind, kind === 'decode' ? 1 : 8, name)
+  /** Lets everything run, and time pass where chunks wait for their share. */
+  const finish = async (): Promise<void> => {
+    const idle = scheduler.idle()
+    while (scheduler.waiting() > 0) {
+      await new Promise(setImmediate)
+      clock.advance(PASS_MS)
+    }
+    await idle
+  }
+  return { scheduler, clock, passes, add, makeLane, open, finish }
 }
 
-test('runs one piece of work at a time, first come first served', async () => {
-  const { scheduler, order, add, open } = gated()
+test('steps that wait for the same shard run as one pass, first come first served', async () => {
+  const { finish, passes, add, open } = await gated()
   for (let i = 1; i <= 3; i++) add(i, 'decode', `d${i}`)
-  expect(order).toEqual([])
+  expect(passes).toEqual([])
   open()
-  await scheduler.idle()
-  expect(order).toEqual(['d1', 'd2', 'd3'])
+  await finish()
+  expect(passes).toEqual([['d1', 'd2', 'd3']])
 })
 
-test('decode steps go before prefill chunks, but prefill gets one turn in four', async () => {
-  const { scheduler, order, add, open } = gated()
-  for (let i = 0; i < 2; i++) add(9, 'prefill', `p${i}`)
-  for (let i = 1; i <= 7; i++) add(i, 'decode', `d${i}`)
+test('no more steps go together than the shard takes, and the rest goes next', async () => {
+  const { finish, passes, add, open } = await gated({ batch: () => 2 })
+  for (let i = 1; i <= 5; i++) add(i, 'decode', `d${i}`)
   open()
-  await scheduler.idle()
-  expect(order).toEqual(['d1', 'd2', 'p0', 'd3', 'd4', 'd5', 'p1', 'd6', 'd7'])
+  await finish()
+  expect(passes).toEqual([['d1', 'd2'], ['d3', 'd4'], ['d5']])
+})
+
+test('steps of two shards never share a pass, and take turns as they came', async () => {
+  const { finish, passes, add, makeLane, open } = await gated()
+  const other = makeLane()
+  add(1, 'decode', 'a1')
+  add(2, 'decode', 'b1', other)
+  add(3, 'decode', 'a2')
+  open()
+  await finish()
+  expect(passes).toEqual([['a1', 'a2'], ['b1']])
+})
+
+test('two steps of one sequence run behind each other', async () => {
+  const { finish, passes, add, open } = await gated()
+  add(1, 'decode', 'first')
+  add(1, 'decode', 'second')
+  add(2, 'decode', 'other')
+  open()
+  await finish()
+  expect(passes).toEqual([['first', 'other'], ['second']])
+})
+
+test('a chunk shares a pass with steps, then waits until its share of the time is earned again; without steps chunks follow each other', async () => {
+  const { finish, clock, passes, add, open } = await gated({ passMs: () => PASS_MS / 2 })
+  add(9, 'prefill', 'p0')
+  add(9, 'prefill', 'p1')
+  for (let i = 1; i <= 3; i++) add(i, 'decode', `d${i}`)
+  open()
+  for (let lap = 2; lap <= 5; lap++) {
+    await new Promise(setImmediate)
+    add(1, 'decode', `lap ${lap}`)
+  }
+  await new Promise(setImmediate)
+  expect(passes).toEqual([['d1', 'd2', 'd3', 'p0'], ['lap 2'], ['lap 3'], ['lap 4'], ['p1'], ['lap 5']])
+  // Nobody decodes any more.
+  clock.advance(10_000)
+  for (let i = 2; i < 5; i++) add(9, 'prefill', `p${i}`)
+  await finish()
+  expect(passes.slice(6)).toEqual([['p2'], ['p3'], ['p4']])
+})
+
+test('a chunk that must wait for its share runs by itself once steps leave time for it', async () => {
+  const { finish, clock, passes, add, open } = await gated({ passMs: () => 0 })
+  add(1, 'decode', 'd1')
+  add(9, 'prefill', 'p0')
+  add(9, 'prefill', 'p1')
+  open()
+  await new Promise(setImmediate)
+  expect(passes).toEqual([['d1', 'p0']])
+  clock.advance(1_000)
+  await finish()
+  expect(passes).toEqual([['d1', 'p0'], ['p1']])
+})
+
+test('chunks of several prompts share a pass when no stream waits for steps', async () => {
+  const { finish, passes, add, open } = await gated()
+  add(1, 'prefill', 'a0')
+  add(2, 'prefill', 'b0')
+  add(1, 'prefill', 'a1')
+  open()
+  await finish()
+  expect(passes).toEqual([['a0', 'b0'], ['a1']])
 })
 
 test('the last chunk of one token does not overtake the chunks before it', async () => {
-  const { scheduler, order, add, open } = gated()
+  const { finish, passes, add, open } = await gated()
   add(1, 'prefill', 'chunk 0')
   add(1, 'decode', 'chunk 1')
   add(2, 'decode', 'other')
   open()
-  await scheduler.idle()
-  expect(order.indexOf('chunk 0')).toBeLessThan(order.indexOf('chunk 1'))
+  await finish()
+  expect(passes.flat().indexOf('chunk 0')).toBeLessThan(passes.flat().indexOf('chunk 1'))
 })
 
 test('a chunk does not overtake a waiting step of its own sequence', async () => {
-  const { scheduler, order, add, open } = gated()
+  const { finish, passes, add, open } = await gated()
   add(1, 'decode', 'step')
   add(1, 'prefill', 'chunk')
   for (let i = 2; i <= 5; i++) add(i, 'decode', `other ${i}`)
   open()
-  await scheduler.idle()
-  expect(order.indexOf('step')).toBeLessThan(order.indexOf('chunk'))
+  await finish()
+  expect(passes.flat().indexOf('step')).toBeLessThan(passes.flat().indexOf('chunk'))
 })
 
 test('dropped work never runs', async () => {
-  const { scheduler, order, add, open } = gated()
+  const { scheduler, finish, passes, add, open } = await gated()
   add(1, 'decode', 'kept')
   add(2, 'prefill', 'dropped')
   scheduler.drop(id(2))
   expect(scheduler.waiting()).toBe(1)
   open()
-  await scheduler.idle()
-  expect(order).toEqual(['kept'])
+  await finish()
+  expect(passes).toEqual([['kept']])
 })
 
 test('a line that refills itself without ever waiting lets events through', async () => {
-  const scheduler = createScheduler({ now: () => performance.now(), turn: eventTurn })
+  const timer = (delayMs: number, callback: () => void) => {
+    const handle = setTimeout(callback, delayMs)
+    return () => clearTimeout(handle)
+  }
+  const scheduler = createScheduler({ now: () => performance.now(), turn: eventTurn, timer })
   let cancelled = false
   setImmediate(() => (cancelled = true))
   // Bounded, so that a failure is not a hang: 10 seconds of steps of a millisecond.
@@ -74,9 +164,9 @@ test('a line that refills itself without ever waiting lets events through', asyn
   const step = async (): Promise<void> => {
     const until = performance.now() + 1
     while (performance.now() < until);
-    if (!cancelled && performance.now() < endsAt) scheduler.enqueue(id(1), 'decode', step)
+    if (!cancelled && performance.now() < endsAt) scheduler.enqueue(id(1), step)
   }
-  scheduler.enqueue(id(1), 'decode', step)
+  scheduler.enqueue(id(1), step)
   await scheduler.idle()
   expect(cancelled).toBe(true)
 })

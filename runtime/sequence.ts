@@ -26,6 +26,8 @@ export type Sequence = {
   inherited: number | null
   /** What the next shard asked for before it was settled how much of the inherited positions is valid. */
   waitingAsk: number | null
+  /** At the head: positions below have passed the tail, as far as known. */
+  passed: number
   /** Positions below have been sent to the next shard, or it has said that it has them. */
   sentTo: number
   log: OutputLog
@@ -57,6 +59,7 @@ export const createSequence = (id: SequenceId, cache: SequenceId, log: OutputLog
   branch: 0,
   inherited: null,
   waitingAsk: null,
+  passed: 0,
   sentTo: 0,
   log,
   cached: 0,
@@ -72,6 +75,7 @@ export const createSequence = (id: SequenceId, cache: SequenceId, log: OutputLog
 export function truncate(sequence: Sequence, position: number): void {
   sequence.length = Math.min(sequence.length, position)
   sequence.expected = Math.min(sequence.expected, position)
+  sequence.passed = Math.min(sequence.passed, position)
   sequence.sentTo = Math.min(sequence.sentTo, position)
   sequence.lapAt = null
   sequence.log.truncate(position)

@@ -53,6 +53,8 @@ export type ShardRunner = {
   readonly restartAt: number | null
   /** Whether a sequence may go on from any position it has passed; else only from its end, or anew from 0. */
   readonly canRewind: boolean
+  /** Runs that one pass may have. */
+  readonly maxSegments: number
   /** Bytes of weights as truly held. */
   readonly heldBytes: number
   /** What holding its matrices so did to them. */

@@ -1,22 +1,21 @@
 /** What every shard of a ring does, wherever it stands: sequences and their KV caches, passes in line, frames out, endings. */
-import { allFinite } from '../protocol/finite.ts'
-import { ClusterError, toClusterError } from '../protocol/errors.ts'
+import { toClusterError } from '../protocol/errors.ts'
 import type { Placement } from '../protocol/cluster.ts'
 import type { PeerId, SequenceId } from '../protocol/ids.ts'
 import type { ConstraintSource } from '../core/constrain/constraint-source.ts'
 import { createLapClock, type LapClock } from '../core/cluster/lap-clock.ts'
 import type { HopTiming } from '../protocol/hops.ts'
-import { encodeFrame, type ActivationFrame, type AskWant, type RingFrame } from '../protocol/ring.ts'
+import type { AskWant, RingFrame } from '../protocol/ring.ts'
+import { createFrameOutbox } from './frame-outbox.ts'
 import type { LogStore, LoggedPass } from './output-log.ts'
 import type { PrefixCache } from './prefix-cache.ts'
 import { createStagePrefix } from './stage-prefix.ts'
 import { ringPlaceOf, type RingPlace } from './ring-place.ts'
 import type { Scheduler } from './scheduler.ts'
 import { createSequence, truncate, type Sequence } from './sequence.ts'
-import type { ShardInput, ShardOutput, ShardRunner, ShardWant } from './shard-runner.ts'
+import { createPassLane, type Pass, type PassDone } from './pass-lane.ts'
+import type { ShardRunner, ShardWant } from './shard-runner.ts'
 
-/** Tokens of a prompt that run in one go: long enough to use the matrix kernels, short enough not to stall other streams. */
-export const PREFILL_CHUNK_TOKENS = 128
 /** Released sequences remembered, so that their late frames are dropped. */
 const TOMBSTONES = 4096
 /** The same is not asked for again sooner. */
@@ -42,12 +41,6 @@ export type StageOptions = {
   readonly log: (message: string, fields: Record<string, unknown>) => void
 }
 
-/** The timings of a lap up to now, those of this shard last. */
-export type HopsSoFar = () => readonly HopTiming[]
-
-/** A pass to run: tokens at a position of a sequence. `hops` are those of the shards before. */
-export type Pass = Pick<ActivationFrame, 'position' | 'count' | 'reach' | 'sample' | 'hops'> & { readonly input: ShardInput }
-
 export type StageCore = StageOptions & {
   readonly place: RingPlace
   readonly sequences: ReadonlyMap<SequenceId, Sequence>
@@ -57,7 +50,7 @@ export type StageCore = StageOptions & {
   /** The sequence, inherited or new; null once it was released. */
   readonly sequenceOf: (id: SequenceId) => Sequence | null
   /** Runs `pass` when its turn comes, then hands its output to `done`. */
-  readonly enqueue: (sequence: Sequence, pass: Pass, want: ShardWant, done: (output: ShardOutput, hops: HopsSoFar) => Promise<void> | void) => void
+  readonly enqueue: (sequence: Sequence, pass: Pass, want: ShardWant, done: PassDone) => void
   /** Keeps a pass for the next shard, and sends it unless the next shard has it. */
   readonly pass: (sequence: Sequence, pass: LoggedPass, hops: readonly HopTiming[]) => void
   readonly sendOn: (sequence: Sequence, pass: LoggedPass, hops?: readonly HopTiming[]) => void
@@ -73,6 +66,8 @@ export type StageCore = StageOptions & {
   /** Hands a sequence over to a newer placement: gone from here, its cache stays. */
   readonly surrender: (id: SequenceId) => Sequence | null
   readonly layerMs: () => number | null
+  /** Rows of a chunk that takes at most so many milliseconds here; null before anything ran. */
+  readonly rowsIn: (ms: number) => number | null
   /** From the end of a pass of one token to the beginning of the next of its sequence. */
   readonly laps: LapClock
 }
@@ -93,24 +88,17 @@ export function createStageCore(options: StageOptions): StageCore {
   const sequences = new Map<SequenceId, Sequence>()
   const tombstones = new Set<SequenceId>()
   const laps = createLapClock()
-  let layerMs: number | null = null
-  let sendMs = 0
 
   const base = (id: SequenceId): { sequence: SequenceId; epoch: number } => ({ sequence: id, epoch: placement.epoch })
   const isHere = (sequence: Sequence): boolean => sequences.get(sequence.id) === sequence
 
-  const post = (to: PeerId, frame: RingFrame): void => {
-    const started = now()
-    options.send(to, encodeFrame(frame)).then(
-      () => {
-        if (frame.type === 'activation' || frame.type === 'token') sendMs = now() - started
-      },
-      (cause: unknown) => {
-        // Nothing fails for it: whoever misses the frame asks for it, on this ring or on the one that replaces it.
-        options.log('a frame could not be sent', { to, type: frame.type, cause: String(cause) })
-      },
-    )
-  }
+  const outbox = createFrameOutbox({
+    send: options.send,
+    now,
+    // Nothing fails for it: whoever misses the frame asks for it, on this ring or on the one that replaces it.
+    onLost: (to, type, cause) => options.log('a frame could not be sent', { to, type, cause: String(cause) }),
+  })
+  const { post } = outbox
 
   const forget = (id: SequenceId, keeps = false): void => {
     remember(tombstones, id)
@@ -125,7 +113,7 @@ export function createStageCore(options: StageOptions): StageCore {
     }
     sequence.log.close()
     // Behind whatever runs now: a cache is not freed under a running pass.
-    scheduler.enqueue(sequence.cache, 'decode', async () => {
+    scheduler.enqueue(sequence.cache, async () => {
       runner.release(sequence.cache)
       onChange()
     })
@@ -152,51 +140,14 @@ export function createStageCore(options: StageOptions): StageCore {
     return sequence
   }
 
-  async function run(
-    sequence: Sequence,
-    { position, count, reach, input }: Pass,
-    want: ShardWant,
-    onComputed: () => void,
-  ): Promise<ShardOutput | null> {
-    const { branch } = sequence
-    const started = now()
-    const output = await prefix.withRoom(sequence, () => {
-      runner.open(sequence.cache, placement.contextLength)
-      return runner.run({ sequence: sequence.cache, position, count, reach, input, want, onComputed })
-    })
-    if (count === 1) {
-      const ms = (now() - started) / (place.shard.endLayer - place.shard.startLayer)
-      layerMs = layerMs === null ? ms : layerMs * 0.9 + ms * 0.1
-    }
-    if (!isHere(sequence) || sequence.branch !== branch) return null
-    sequence.length = position + count
-    sequence.touchedAt = now()
-    if (output.type === 'hidden' && !allFinite(output.bytes, placement.handoff))
-      throw new ClusterError('internal', 'the layers of a device computed values that are not numbers; load the model anew or use another backend')
-    return output
-  }
+  const passes = createPassLane({ ...options, place, isHere, fail, outbox, withRoom: prefix.withRoom, openSequences: () => sequences.size })
 
   const enqueue: StageCore['enqueue'] = (sequence, pass, want, done) => {
-    const { branch } = sequence
     if (pass.count === 1 && sequence.inLine === 0 && sequence.length > 0) laps.add(now() - sequence.touchedAt)
     sequence.expected = pass.position + pass.count
     sequence.inLine += 1
-    const queuedAt = now()
-    sequence.touchedAt = queuedAt
-    scheduler.enqueue(sequence.cache, pass.count > 1 ? 'prefill' : 'decode', async () => {
-      if (!isHere(sequence) || sequence.branch !== branch) return
-      try {
-        const startedAt = now()
-        let computedAt: number | null = null
-        const output = await run(sequence, pass, want, () => void (computedAt = now()))
-        if (output === null) return
-        const doneAt = computedAt ?? now()
-        sequence.inLine -= 1
-        await done(output, () => [...pass.hops, { queueMs: startedAt - queuedAt, computeMs: doneAt - startedAt, readBackMs: now() - doneAt, sendMs }])
-      } catch (error) {
-        if (isHere(sequence)) fail(sequence.id, error)
-      }
-    })
+    sequence.touchedAt = now()
+    passes.enqueue(sequence, pass, want, done)
   }
 
   const rewind = (sequence: Sequence, wanted: number): void => {
@@ -256,7 +207,8 @@ export function createStageCore(options: StageOptions): StageCore {
       sequence.waitingAsk = null
       return sequence
     },
-    layerMs: () => layerMs,
+    layerMs: passes.layerMs,
+    rowsIn: passes.rowsIn,
     laps,
   }
 }

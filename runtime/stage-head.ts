@@ -4,7 +4,9 @@ import type { LapReport } from '../protocol/cluster.ts'
 import { ClusterError } from '../protocol/errors.ts'
 import type { PeerId, SequenceId } from '../protocol/ids.ts'
 import type { Job, TokenFrame } from '../protocol/ring.ts'
-import { PREFILL_CHUNK_TOKENS, type HopsSoFar, type StageCore } from './stage-core.ts'
+import type { HopsSoFar } from './pass-lane.ts'
+import { createPrefillChunks } from './prefill-chunks.ts'
+import type { StageCore } from './stage-core.ts'
 import type { LoggedPass } from './output-log.ts'
 import { scopeOf } from './prefix-cache.ts'
 import type { Sequence } from './sequence.ts'
@@ -15,6 +17,10 @@ export type HeadPart = {
   /** A token that the tail sampled: the next lap. */
   readonly onToken: (token: Pick<TokenFrame, 'sequence' | 'index' | 'tokenId' | 'hops'>) => void
   readonly onAskForJob: (from: PeerId, sequence: Sequence) => void
+  /** The tail has computed what lies before `processed`. */
+  readonly onProgress: (sequence: Sequence, processed: number) => void
+  /** The next shard says that it has what lies before `position`. */
+  readonly onPassed: (sequence: Sequence, position: number) => void
   readonly laps: () => LapReport | null
   /** Runs all from `position` on once more, for a shard that lacks what nobody keeps. */
   readonly runAgain: (sequence: Sequence, position: number) => void
@@ -27,32 +33,46 @@ export function createHeadPart(
 ): HeadPart {
   const { place, placement, base, post, now } = core
   const laps = createLapMeter(placement.epoch, placement.shards.length)
+  const chunks = createPrefillChunks({
+    stages: placement.shards.length,
+    rowBytes: core.runner.hiddenSize * (placement.handoff === 'f16' ? 2 : 4),
+    rowsIn: core.rowsIn,
+    lapMs: () => (core.scheduler.isDecoding() ? (laps.report()?.lapMs ?? null) : null),
+  })
 
-  const run = (sequence: Sequence, ids: readonly number[], position: number, at: { reach: number; sample: boolean }, after?: () => void): void => {
+  const run = (sequence: Sequence, ids: readonly number[], position: number, at: { reach: number; sample: boolean }): void => {
     const want: ShardWant = place.shard.last ? { type: at.sample ? 'head' : 'none' } : { type: 'hidden', numberType: placement.handoff }
     const pass = { position, count: ids.length, ...at }
     core.enqueue(sequence, { ...pass, hops: [], input: { type: 'tokens', ids } }, want, async (output, hops) => {
       await finishPass(sequence, output, pass, hops)
-      after?.()
+      if (core.sequences.get(sequence.id) === sequence) prefill(sequence)
     })
   }
 
-  /** What is missing up to the last token, in chunks, each sent on while the next computes; only the last one is sampled from. */
-  function prefill(sequence: Sequence, job: Job): void {
-    const ids = [...job.promptIds, ...sequence.answerIds]
-    const total = ids.length
+  /**
+   * What is missing up to the last token, a chunk at a time: the next one enters the line when the one before has left it, unless too
+   * much is on its way to the tail already. Only the last one is sampled from.
+   */
+  function prefill(sequence: Sequence): void {
+    const { job, answerIds, expected: position } = sequence
+    if (!job || sequence.inLine > 0) return
+    const total = job.promptIds.length + answerIds.length
+    if (position >= total) return
+    const chunk = chunks.tokens(total)
+    if (position - sequence.passed >= chunks.window(chunk)) return
     // The prompt reaches as far as it did at first, the answer's tokens each to themselves: so were they computed.
     const promptEnd = rotatesAnew(total) ? total : job.promptIds.length
-    for (let position = sequence.expected; position < total;) {
-      const limit = position < promptEnd ? promptEnd : total
-      const end = Math.min(position + PREFILL_CHUNK_TOKENS, limit)
-      const tell = (): void => {
-        if (end < total) post(job.client, { ...base(sequence.id), type: 'progress', processed: end, total })
-      }
-      const reach = position < promptEnd ? promptEnd : end
-      run(sequence, ids.slice(position, end), position, { reach, sample: end === total }, tell)
-      position = end
-    }
+    const end = Math.min(position + chunk, position < promptEnd ? promptEnd : total)
+    const fromAnswer = (index: number): number => Math.max(0, index - job.promptIds.length)
+    const ids = [...job.promptIds.slice(position, end), ...answerIds.slice(fromAnswer(position), fromAnswer(end))]
+    run(sequence, ids, position, { reach: position < promptEnd ? promptEnd : end, sample: end === total })
+  }
+
+  /** The next shards have taken what lies before `position`; the tail, where it says so, has computed it. */
+  function onPassed(sequence: Sequence, position: number): void {
+    if (position <= sequence.passed) return
+    sequence.passed = position
+    prefill(sequence)
   }
 
   /** Whether a sequence of so many tokens has outgrown the rotation that it began with. */
@@ -100,13 +120,22 @@ export function createHeadPart(
     sequence.answerIds = [...job.acceptedIds]
     if (!place.shard.last) post(place.tail.peerId, { ...base(id), type: 'job', job })
     if (sequence.expected === 0 && !job.resumes) begin(sequence, job)
+    sequence.passed = sequence.expected
     if (job.resumes) resume(sequence, job.client, isOutgrown ? 0 : total)
-    prefill(sequence, job)
+    prefill(sequence)
   }
 
   return {
     laps: laps.report,
     onJob,
+    onPassed,
+    onProgress: (sequence, processed) => {
+      const { job, answerIds } = sequence
+      if (!job) return
+      const total = job.promptIds.length + answerIds.length
+      if (processed < total) post(job.client, { ...base(sequence.id), type: 'progress', processed, total })
+      onPassed(sequence, processed)
+    },
     onToken: ({ sequence: id, index, tokenId, hops }) => {
       const sequence = core.sequences.get(id)
       if (!sequence?.job || index < sequence.answerIds.length) return
@@ -118,14 +147,16 @@ export function createHeadPart(
       if (position === core.runner.restartAt) {
         core.rewind(sequence, 0)
         resume(sequence, sequence.job.client, 0)
-        return prefill(sequence, sequence.job)
+        return prefill(sequence)
       }
+      // A tail that was asked again may be ahead of a head that computes anew: the token is one more of what is missing.
+      if (sequence.expected < position) return prefill(sequence)
       run(sequence, [tokenId], position, { reach: position + 1, sample: true })
     },
     runAgain: (sequence, position) => {
       if (!sequence.job) return
       core.rewind(sequence, position)
-      prefill(sequence, sequence.job)
+      prefill(sequence)
     },
     onAskForJob: (from, sequence) => {
       if (!sequence.job || from !== place.tail.peerId) return

@@ -10,7 +10,9 @@ import { tailOf } from './output-log.ts'
 import type { RingPlace } from './ring-place.ts'
 import type { Sequence } from './sequence.ts'
 import type { ShardOutput, ShardRunner } from './shard-runner.ts'
-import { createStageCore, PREFILL_CHUNK_TOKENS, type HopsSoFar, type StageOptions } from './stage-core.ts'
+import type { HopsSoFar } from './pass-lane.ts'
+import { MOST_CHUNK_TOKENS } from './prefill-chunks.ts'
+import { createStageCore, type StageOptions } from './stage-core.ts'
 import { createHeadPart } from './stage-head.ts'
 import { createTailPart } from './stage-tail.ts'
 
@@ -59,8 +61,16 @@ export function createStage(options: StageOptions): Stage {
     pass: Pick<ActivationFrame, 'position' | 'count' | 'reach' | 'sample'>,
     hops: HopsSoFar,
   ): Promise<void> {
+    const end = pass.position + pass.count
     if (output.type === 'hidden') core.pass(sequence, { ...pass, payload: output.bytes }, hops())
-    else await tail.sample(sequence, output, pass.position + pass.count, hops)
+    else if (output.type === 'none') tellProgress(sequence, end, pass.reach)
+    else await tail.sample(sequence, output, end, hops)
+  }
+
+  /** At the tail: so much is computed on every shard, and so much more may come. */
+  function tellProgress(sequence: Sequence, processed: number, total: number): void {
+    if (place.shard.first) head.onProgress(sequence, processed)
+    else post(place.head.peerId, { ...base(sequence.id), type: 'progress', processed, total })
   }
 
   /** Asks whoever is before this shard in the lap for what it may have and this shard has not. */
@@ -109,7 +119,7 @@ export function createStage(options: StageOptions): Stage {
   }
 
   function sendAgain(sequence: Sequence, from: number): void {
-    const passes = sequence.log.from(from, PREFILL_CHUNK_TOKENS)
+    const passes = sequence.log.from(from, MOST_CHUNK_TOKENS)
     if (passes === null) return runAgain(sequence, from)
     if (passes.length === 0) return pull(sequence)
     const again = sequence.refused?.from === from ? sequence.refused.times + 1 : 0
@@ -148,6 +158,7 @@ export function createStage(options: StageOptions): Stage {
     }
     if (from !== place.next?.peerId) return
     sequence.sentTo = Math.max(sequence.sentTo, frame.from)
+    if (place.shard.first) head.onPassed(sequence, frame.from)
     // What was inherited may be more than the client has accepted, and then of another future than the one that is computed now.
     if (sequence.inherited !== null) sequence.waitingAsk = frame.from
     else sendAgain(sequence, frame.from)
@@ -189,7 +200,11 @@ export function createStage(options: StageOptions): Stage {
         return core.forget(frame.sequence, frame.keeps)
       case 'failure':
         return onFailure(from, frame.sequence, new ClusterError(frame.code, frame.message))
-      case 'progress':
+      case 'progress': {
+        const sequence = sequences.get(frame.sequence)
+        if (sequence && place.shard.first && from === place.tail.peerId) head.onProgress(sequence, frame.processed)
+        return
+      }
       case 'gossip':
         return
     }

@@ -3,7 +3,7 @@ import { ClusterError, ERRORS, toClusterError } from '../../protocol/errors.ts'
 import type { Placement } from '../../protocol/cluster.ts'
 import type { Grammar } from '../../protocol/grammar.ts'
 import { sequenceId, type ModelId, type PeerId, type SequenceId } from '../../protocol/ids.ts'
-import { decodeFrame, encodeFrame, type Job, type RingFrame, type Sampling } from '../../protocol/ring.ts'
+import { decodeFrames, encodeFrame, type Job, type RingFrame, type Sampling } from '../../protocol/ring.ts'
 import { createLapClock } from '../cluster/lap-clock.ts'
 import type { Network } from '../cluster/network.ts'
 import { createAttempt, RingReplaced, runAttempt, type Attempt, type CompletionEvent } from './attempt.ts'
@@ -74,16 +74,17 @@ export function createRingClient(options: RingClientOptions): RingClient {
   const serving = createServing(network, timer)
 
   const closeFrames = network.onFrame((from, bytes) => {
-    let frame: RingFrame
+    let frames: readonly RingFrame[]
     try {
-      frame = decodeFrame(bytes)
+      frames = decodeFrames(bytes)
     } catch {
       // It may have been a token.
       for (const { events, placement } of running) if (placement.shards.at(-1)?.peerId === from) events.push({ type: 'late' })
       return
     }
-    for (const { sequence, placement, events } of running)
-      if (sequence === frame.sequence && placement.epoch === frame.epoch) events.push({ type: 'frame', from, frame })
+    for (const frame of frames)
+      for (const { sequence, placement, events } of running)
+        if (sequence === frame.sequence && placement.epoch === frame.epoch) events.push({ type: 'frame', from, frame })
   })
   const closeView = network.onView((view) => {
     for (const { placement, events } of running) {

@@ -8,8 +8,8 @@ import { TOY_LAYERS } from './toy-model.ts'
 const LAYER_MS = 2
 const DELAY_MS = 7
 
-async function ringOf(devices: number): Promise<{ cluster: SimCluster; client: SimClient }> {
-  const cluster = createSimCluster({ seed: 1, layerMs: LAYER_MS, paths: { delayMs: DELAY_MS } })
+async function ringOf(devices: number, maxSegments = Infinity): Promise<{ cluster: SimCluster; client: SimClient }> {
+  const cluster = createSimCluster({ seed: 1, layerMs: LAYER_MS, maxSegments, paths: { delayMs: DELAY_MS } })
   const client = await cluster.addClient('client')
   for (let i = 0; i < devices; i++) await cluster.addDevice(`device-${i}`, 900)
   client.network.wish(simWish(devices))
@@ -52,8 +52,8 @@ test('a shard that is ten times slower shows in its own part and in no other', a
   expect(hops.slice(1).map((lap) => lap.map((hop) => hop.computeMs))).toEqual(Array.from({ length: 19 }, () => expected))
 })
 
-test('two answers at once: what one waits for the other is the time in line', async () => {
-  const { cluster, client } = await ringOf(1)
+test('two answers at once on a device that takes one at a time: what one waits for the other is the time in line', async () => {
+  const { cluster, client } = await ringOf(1, 1)
   const streams = [0, 1].map(() => follow(cluster.time, client.client.complete(simRequest([5, 17, 40], 40))))
   await cluster.time.run(() => streams.every((stream) => stream.isDone), 60_000)
   await cluster.time.run(() => false, 2_000)

@@ -4,11 +4,22 @@ import type { Network } from '../../core/cluster/network.ts'
 import { IDLE_STATUS, type Capabilities, type PeerRole, type Wish } from '../../protocol/cluster.ts'
 import { ClusterError } from '../../protocol/errors.ts'
 import { peerId, type PeerId } from '../../protocol/ids.ts'
-import { decodeFrame, type RingFrame } from '../../protocol/ring.ts'
+import { decodeFrame, HEADER_BYTES, type RingFrame } from '../../protocol/ring.ts'
 import type { ClusterEvent } from '../../protocol/signaling.ts'
 
 type Member = { readonly onView: Set<(view: ClusterView) => void>; readonly onFrame: Set<(from: PeerId, frame: Uint8Array) => void> }
 export type SentFrame = { readonly from: PeerId; readonly to: PeerId; readonly frame: RingFrame }
+
+/** The frames of a message, each in its own bytes. */
+function framesOf(message: Uint8Array): readonly Uint8Array[] {
+  const frames: Uint8Array[] = []
+  for (let start = 0; start < message.length;) {
+    const length = HEADER_BYTES + new DataView(message.buffer, message.byteOffset + start).getUint32(28, true)
+    frames.push(message.slice(start, start + length))
+    start += length
+  }
+  return frames
+}
 
 export type MemoryCluster = {
   readonly join: (id: string, role: PeerRole, capabilities: Capabilities | null) => Network
@@ -42,10 +53,14 @@ export function createMemoryCluster(): MemoryCluster {
   function deliver(from: PeerId, to: PeerId, bytes: Uint8Array): Promise<void> {
     const target = members.get(to)
     if (!target || !members.has(from)) return Promise.reject(new ClusterError('link_closed', `no peer ${to}`))
-    const sent = { from, to, frame: decodeFrame(bytes.slice()) }
-    cluster.sent.push(sent)
-    if (!cluster.filter(sent)) return Promise.resolve()
-    const copy = bytes.slice()
+    // Each frame of a message may be lost by itself.
+    const kept = framesOf(bytes).filter((own) => {
+      const sent = { from, to, frame: decodeFrame(own) }
+      cluster.sent.push(sent)
+      return cluster.filter(sent)
+    })
+    if (kept.length === 0) return Promise.resolve()
+    const copy = Uint8Array.from(kept.flatMap((own) => [...own]))
     return new Promise((resolve) => {
       setImmediate(() => {
         for (const listener of target.onFrame) listener(from, copy)

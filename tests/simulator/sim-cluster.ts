@@ -53,6 +53,8 @@ export type SimOptions = {
   readonly signalingMs?: number
   /** Length from which on sequences must be run anew. Default: never. */
   readonly restartAt?: number
+  /** Sequences that one pass of a device may have. Default: any number. */
+  readonly maxSegments?: number
   /** One layer over one token. Default 2. */
   readonly layerMs?: number
   /** Of KV caches of a device: a byte for each token and layer; and of what it sent on. Default: more than any run takes. */
@@ -145,7 +147,7 @@ export function createSimCluster(options: SimOptions): SimCluster {
       load: (layers: number) => wait(LOAD_MS.shard + LOAD_MS.layer * layers),
       run: (layers: number, tokens: number) => wait(layers * layerMs * device.slowness * Math.max(1, 0.2 * tokens)),
     }
-    const shards = toyShards(pace, options.restartAt ?? null)
+    const shards = toyShards(pace, options)
     peer.network.setCapabilities(capabilities)
     const node = createRingNode({
       network: peer.network,

@@ -68,10 +68,15 @@ export type ToyPace = {
   /** Resolves when so many layers have run over so many tokens. */
   readonly run: (layers: number, tokens: number) => Promise<void>
 }
+export type ToyLimits = {
+  /** Length from which on a sequence must be run anew: what ran before by another reach is refused then. */
+  readonly restartAt?: number | null
+  /** Runs that one pass may have. */
+  readonly maxSegments?: number
+}
 const AT_ONCE: ToyPace = { load: () => Promise.resolve(), run: () => Promise.resolve() }
 
-/** @param restartAt length from which on a sequence must be run anew: what ran before by another reach is refused then */
-export function toyShards(pace: ToyPace = AT_ONCE, restartAt: number | null = null): ToyShards {
+export function toyShards(pace: ToyPace = AT_ONCE, { restartAt = null, maxSegments = Infinity }: ToyLimits = {}): ToyShards {
   const runners: (ShardRunner & { readonly disposed: () => boolean })[] = []
   let finishFetch = (): void => undefined
   let stopped = 0
@@ -96,7 +101,7 @@ export function toyShards(pace: ToyPace = AT_ONCE, restartAt: number | null = nu
     load: async ({ shard, onProgress }) => {
       onProgress({ phase: 'downloading', loadedBytes: 1, totalBytes: 1 })
       await pace.load(shard.endLayer - shard.startLayer)
-      const runner = toyRunner(shard.startLayer, shard.endLayer, pace, restartAt)
+      const runner = toyRunner(shard.startLayer, shard.endLayer, pace, { restartAt, maxSegments })
       runners.push(runner)
       return runner
     },
@@ -110,7 +115,7 @@ function toyRunner(
   startLayer: number,
   endLayer: number,
   pace: ToyPace,
-  restartAt: number | null,
+  { restartAt, maxSegments }: Required<ToyLimits>,
 ): ShardRunner & { readonly disposed: () => boolean } {
   const sequences = new Map<SequenceId, number[][][]>()
   /** Sequences that have run from their start since they outgrew `restartAt`. */
@@ -140,6 +145,7 @@ function toyRunner(
     hiddenSize: WIDTH,
     restartAt,
     canRewind: true,
+    maxSegments,
     heldBytes: (endLayer - startLayer) * 100,
     quantization: quantizationOf([]),
     open: (sequence) => {

@@ -1,0 +1,48 @@
+/** How many tokens of a prompt run at once, and how many may be on their way around the ring. */
+export type PrefillChunks = {
+  /** Tokens of the next chunk of a sequence that is to have `total`. */
+  readonly tokens: (total: number) => number
+  /** Tokens between head and tail at most, in chunks of this size. */
+  readonly window: (chunk: number) => number
+}
+
+export type PrefillChunksOptions = {
+  /** Shards of the ring. */
+  readonly stages: number
+  /** Bytes of one token between two shards. */
+  readonly rowBytes: number
+  /** Rows that take at most so many milliseconds here; null before anything ran. */
+  readonly rowsIn: (ms: number) => number | null
+  /** A lap of the streams that decode meanwhile; null where none does. */
+  readonly lapMs: () => number | null
+}
+
+/** Kernels take rows in fours. */
+const STEP = 4
+/** Long enough to use the matrix kernels, short enough that a cancel and other streams need not wait long. */
+export const MOST_CHUNK_TOKENS = 128
+const LEAST_PIPELINED_TOKENS = 32
+/** Shorter prompts gain nothing from more chunks. */
+const PIPELINED_FROM_TOKENS = 250
+/** What a chunk costs beside its rows, in milliseconds: starting it, reading back, the hop. */
+const HANDLING_MS = 4
+/** Chunks and bytes on their way: enough to fill long hops, little enough to bound what waits at a slow shard. */
+const WINDOW_CHUNKS = 12
+const WINDOW_BYTES = 8 * 2 ** 20
+
+const wholeSteps = (tokens: number, least: number): number => Math.min(MOST_CHUNK_TOKENS, Math.max(least, STEP * Math.floor(tokens / STEP)))
+
+export function createPrefillChunks({ stages, rowBytes, rowsIn, lapMs }: PrefillChunksOptions): PrefillChunks {
+  return {
+    tokens: (total) => {
+      const lap = lapMs()
+      // On its way a chunk may keep a step waiting at every shard: all of that together stays below one more lap.
+      if (lap !== null) return wholeSteps(rowsIn(lap / (stages + 1)) ?? STEP, STEP)
+      const perSecond = rowsIn(1000)
+      if (stages === 1 || total < PIPELINED_FROM_TOKENS || perSecond === null || perSecond === 0) return MOST_CHUNK_TOKENS
+      // C chunks over N shards take (C + N - 1) times one of them: least where what filling the ring costs equals the handling of all.
+      return wholeSteps(Math.sqrt((total * HANDLING_MS * perSecond) / 1000 / (stages - 1)), LEAST_PIPELINED_TOKENS)
+    },
+    window: (chunk) => Math.max((stages + 1) * chunk, Math.min(WINDOW_CHUNKS * chunk, Math.floor(WINDOW_BYTES / rowBytes))),
+  }
+}
