@@ -5,7 +5,7 @@ import { crc32 } from './crc32.ts'
 import { ClusterError } from './errors.ts'
 import { sequenceId } from './ids.ts'
 import { MAX_FRAME_BYTES } from './limits.ts'
-import { HEADER_BYTES, decodeFrame, encodeFrame } from './ring.ts'
+import { HEADER_BYTES, decodeFrame, decodeFrames, encodeFrame, type RingFrame } from './ring.ts'
 
 const golden = (name: string): Uint8Array => Uint8Array.from(readFileSync(new URL(`../tests/fixtures/frames/${name}.bin`, import.meta.url)))
 const codeOf = (run: () => unknown): string => {
@@ -114,4 +114,20 @@ test('a frame above MAX_FRAME_BYTES is not encoded', () => {
   } as const
   expect(codeOf(() => encodeFrame(frame))).toBe('frame_too_large')
   expect(codeOf(() => encodeFrame({ ...frame, width: frame.width - 1, payload: payload.subarray(4) }))).toBe('accepted')
+})
+
+test('a message may have several frames; when one of them is damaged, all are refused', () => {
+  const frames: readonly RingFrame[] = [1, 2, 3].map((processed) => ({
+    type: 'progress',
+    sequence: sequenceId('00000000000000aa'),
+    epoch: 1,
+    processed,
+    total: 9,
+  }))
+  const message = Uint8Array.from(frames.flatMap((frame) => [...encodeFrame(frame)]))
+  expect(decodeFrames(message)).toEqual(frames)
+  expect(codeOf(() => decodeFrames(message.subarray(0, -1)))).toBe('malformed_frame')
+  expect(codeOf(() => decodeFrames(new Uint8Array(0)))).toBe('malformed_frame')
+  message[2 * 40 + 20] = 99
+  expect(codeOf(() => decodeFrames(message))).toBe('malformed_frame')
 })

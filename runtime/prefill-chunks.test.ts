@@ -1,0 +1,30 @@
+import { expect, test } from 'vitest'
+import { createPrefillChunks, type PrefillChunksOptions } from './prefill-chunks.ts'
+
+const chunksOf = (options: Partial<PrefillChunksOptions>) =>
+  createPrefillChunks({ stages: 2, rowBytes: 2304, rowsIn: (ms) => Math.floor(ms), lapMs: () => null, ...options })
+
+test('of one device, and of short prompts, chunks are of 128 tokens', () => {
+  expect(chunksOf({ stages: 1 }).tokens(4000)).toBe(128)
+  expect(chunksOf({}).tokens(200)).toBe(128)
+  expect(chunksOf({ rowsIn: () => null }).tokens(4000)).toBe(128)
+})
+
+test('chunks of a long prompt are shorter the more shards they fill and the faster a row is not', () => {
+  expect(chunksOf({}).tokens(1000)).toBe(60)
+  expect(chunksOf({ stages: 3 }).tokens(1000)).toBe(44)
+  expect(chunksOf({ rowsIn: (ms) => Math.floor(ms / 10) }).tokens(1000)).toBe(32)
+  expect(chunksOf({ rowsIn: (ms) => 10 * ms }).tokens(1000)).toBe(128)
+})
+
+test('while others decode a chunk takes its part of one lap, four tokens at least', () => {
+  expect(chunksOf({ lapMs: () => 60 }).tokens(1000)).toBe(20)
+  expect(chunksOf({ lapMs: () => 3 }).tokens(1000)).toBe(4)
+  expect(chunksOf({ lapMs: () => 60_000 }).tokens(1000)).toBe(128)
+})
+
+test('what is under way is bounded in chunks and in bytes, and fills the ring in any case', () => {
+  expect(chunksOf({}).window(64)).toBe(768)
+  expect(chunksOf({ rowBytes: 2 ** 16 }).window(64)).toBe(192)
+  expect(chunksOf({ rowBytes: 2 ** 14 }).window(128)).toBe(512)
+})
