@@ -8,7 +8,7 @@ import { startServer } from '../api-gateway/serve.ts'
 import { joinAsGateway, type GatewayPeer } from '../api-gateway/transport/gateway-peer.ts'
 import { placementState, type ClusterView } from '../core/cluster/cluster-view.ts'
 import type { Network } from '../core/cluster/network.ts'
-import type { Placement, Wish } from '../protocol/cluster.ts'
+import type { Backend, Placement, WeightFormat, Wish } from '../protocol/cluster.ts'
 import { modelId, type ModelId } from '../protocol/ids.ts'
 import { launchDevices, type HeadlessDevices } from '../scripts/headless-devices.ts'
 import type { BenchModel } from './models.ts'
@@ -18,6 +18,17 @@ const READY_TIMEOUT_MS = 600_000
 /** Long enough for every bench, short enough that a cache is small beside the weights. */
 const CONTEXT_TOKENS = 512
 
+/** Data channels of a page send later by `ringletLinkDelayMs`, in their order. */
+const LINK_DELAY_SCRIPT = `{
+  globalThis.ringletLinkDelayMs = 0
+  const send = RTCDataChannel.prototype.send
+  RTCDataChannel.prototype.send = function (message) {
+    const delayMs = globalThis.ringletLinkDelayMs
+    if (delayMs === 0) return send.call(this, message)
+    setTimeout(() => this.readyState === 'open' && send.call(this, message), delayMs)
+  }
+}`
+
 export type BenchRing = { readonly model: ModelId; readonly tabs: number; readonly placement: Placement }
 
 export type BenchCluster = {
@@ -26,7 +37,9 @@ export type BenchCluster = {
   readonly peer: GatewayPeer
   readonly devices: HeadlessDevices
   /** A ring of exactly so many tabs that holds `model`, ready to answer. Rings stay: those of other sizes share the tabs. */
-  readonly ring: (model: BenchModel, tabs: number) => Promise<BenchRing>
+  readonly ring: (model: BenchModel, tabs: number, contextTokens?: number) => Promise<BenchRing>
+  /** From now on every message between two tabs arrives so many milliseconds later. */
+  readonly delayLinks: (delayMs: number) => Promise<void>
   readonly drop: (ring: BenchRing) => Promise<void>
   /** May be called twice. */
   readonly close: () => Promise<void>
@@ -126,8 +139,16 @@ export async function openBenchServer(modelsDir: string, env: Readonly<Record<st
   }
 }
 
+export type BenchClusterOptions = {
+  readonly tabs: number
+  readonly modelsDir: string
+  /** Default: wasm, in the format that is placed. */
+  readonly backend?: Backend
+  readonly weights?: WeightFormat | 'auto'
+}
+
 /** Starts everything. One WASM thread a tab. */
-export async function openBenchCluster(options: { readonly tabs: number; readonly modelsDir: string }): Promise<BenchCluster> {
+export async function openBenchCluster(options: BenchClusterOptions): Promise<BenchCluster> {
   const server = await openBenchServer(options.modelsDir)
   const closers: (() => Promise<unknown> | void)[] = [server.close]
   const close = async (): Promise<void> => {
@@ -139,8 +160,10 @@ export async function openBenchCluster(options: { readonly tabs: number; readonl
       count: options.tabs,
       url: server.url,
       executablePath: server.chromiumPath,
-      backend: 'wasm',
+      backend: options.backend ?? 'wasm',
+      weights: options.weights ?? 'auto',
       threads: 1,
+      initScript: LINK_DELAY_SCRIPT,
       memoryMiB: 2048,
       say: (line) => process.stderr.write(`${line}\n`),
     })
@@ -154,7 +177,11 @@ export async function openBenchCluster(options: { readonly tabs: number; readonl
       peer,
       devices,
       // The ring's name is its own; the files are those of the model.
-      ring: ({ name }, tabs) => Promise.race([wishRing(peer.network, modelId(`${name}-on-${tabs}`), `/models/${name}`, tabs), lost]),
+      ring: ({ name }, tabs, contextTokens) =>
+        Promise.race([wishRing(peer.network, modelId(`${name}-on-${tabs}`), `/models/${name}`, tabs, contextTokens), lost]),
+      delayLinks: async (delayMs) => {
+        await Promise.all(devices.pages().map((page) => page.evaluate(`globalThis.ringletLinkDelayMs = ${delayMs}`)))
+      },
       drop: async ({ model }) => {
         peer.network.unwish(model)
         await awaitView(peer.network, `dropping ${model}`, (view) =>

@@ -1,14 +1,16 @@
 /** `npm run bench -- NAME [--json FILE]`: checks a result, then times it. Prints tables as Markdown. */
 import { writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
-import { backendSchema, weightFormatSchema } from '../protocol/cluster.ts'
+import { backendSchema, weightFormatSchema, type Backend, type WeightFormat } from '../protocol/cluster.ts'
 import { benchChaos } from './chaos.ts'
 import { benchEstimate } from './estimate.ts'
 import { benchFailover } from './failover.ts'
 import { benchKernels } from './kernels.ts'
+import { benchHops } from './hops.ts'
 import { benchLoad } from './load.ts'
 import { BENCH_MODELS, SINGLE_MODELS, type BenchModel } from './models.ts'
 import { renderTable, surroundings, type BenchReport } from './report.ts'
+import { benchPrefill } from './prefill.ts'
 import { benchRing } from './ring.ts'
 import { benchSingle, CONTENDERS } from './single.ts'
 import { FIGURES } from './single-figures.ts'
@@ -22,8 +24,9 @@ const OPTIONS = {
   tabs: { type: 'string', default: '1,2,3' },
   streams: { type: 'string', default: '1,4' },
   mb: { type: 'string', default: '500' },
-  backend: { type: 'string', default: 'wasm' },
-  weights: { type: 'string', default: 'auto' },
+  backend: { type: 'string' },
+  weights: { type: 'string' },
+  delays: { type: 'string', default: '0,5,20,50' },
   cuts: { type: 'string', default: '10' },
   seed: { type: 'string', default: '1' },
   threads: { type: 'string', default: '1' },
@@ -36,6 +39,8 @@ const USAGE = `npm run bench -- NAME [options]
   ring       tokens/s of rings of tabs on this machine, one WASM thread a tab
   single     one tab by itself in each weight format, against wllama and transformers.js with the same weights
   kernels    time of each SIMD kernel of a pass beside plain loops over memory and of products: the roof
+  hops       the same with a delay in every link between tabs
+  prefill    a prompt of 1000 tokens begins while four streams decode: how much slower they get, and how long one pauses
   failover   tabs killed in mid-answer: whether the answer is the same, and how long it paused
   chaos      seeded runs with faults in the simulator, no browser: whether any token is lost, doubled or wrong
   estimate   memory predicted for a shard against what a process grows by, on both CPU backends; with --backend webgpu in a page
@@ -54,8 +59,9 @@ const USAGE = `npm run bench -- NAME [options]
   --runs N         runs of chaos; default 1000
 
   --mb N           size of the checkpoint in MiB; default 500
-  --backend NAME   wasm, simd or webgpu; default wasm
-  --weights NAME   f32, f16, int8, int4 or auto, which the placement chooses
+  --backend NAME   wasm, simd or webgpu; default wasm, of ring, hops and prefill simd
+  --weights NAME   f32, f16, int8, int4 or auto, which the placement chooses; default auto, of ring, hops and prefill f32
+  --delays 0,20    of hops: milliseconds that a message between two tabs takes longer; default 0,5,20,50
   --cuts N         connections cut at random bytes of the second load; default 10
   --seed N         of those bytes; default 1`
 
@@ -94,6 +100,17 @@ function choice<Choice extends string>(option: string, text: string, choices: re
 
 const wholeNumber = (option: string, text: string, most: number): number => wholeNumbers(option, text, most)[0] ?? 1
 
+function delaysOf(text: string): readonly number[] {
+  const delays = text.split(',').map(Number)
+  if (delays.every((delay) => Number.isInteger(delay) && delay >= 0 && delay <= 1000)) return delays
+  throw new UsageError(`--delays expects whole milliseconds from 0 to 1000, but got "${text}"`)
+}
+
+const deviceOf = ({ backend, weights }: Values, usualBackend: Backend, usualWeights: WeightFormat | 'auto') => ({
+  backend: choice('backend', backend ?? usualBackend, backendSchema.options),
+  weights: choice('weights', weights ?? usualWeights, ['auto', ...weightFormatSchema.options]),
+})
+
 const BENCHES: Readonly<Record<string, (values: Values) => Promise<BenchReport>>> = {
   estimate: (values) =>
     benchEstimate({
@@ -108,13 +125,31 @@ const BENCHES: Readonly<Record<string, (values: Values) => Promise<BenchReport>>
       tabs: wholeNumbers('tabs', values.tabs, 8),
       streams: wholeNumbers('streams', values.streams, 64),
       rounds: wholeNumber('rounds', values.rounds, 1000),
+      ...deviceOf(values, 'simd', 'f32'),
+      say,
+    }),
+  hops: (values) =>
+    benchHops({
+      models: modelsOf(values.model),
+      tabs: wholeNumbers('tabs', values.tabs, 8),
+      streams: wholeNumbers('streams', values.streams, 64),
+      delays: delaysOf(values.delays),
+      rounds: wholeNumber('rounds', values.rounds, 1000),
+      ...deviceOf(values, 'simd', 'f32'),
+      say,
+    }),
+  prefill: (values) =>
+    benchPrefill({
+      models: modelsOf(values.model ?? ['smollm2-135m-random']),
+      tabs: wholeNumbers('tabs', values.tabs, 8),
+      rounds: wholeNumber('rounds', values.rounds, 1000),
+      ...deviceOf(values, 'simd', 'f32'),
       say,
     }),
   load: (values) =>
     benchLoad({
       mebibytes: wholeNumber('mb', values.mb, 2000),
-      backend: choice('backend', values.backend, backendSchema.options),
-      weights: choice('weights', values.weights, ['auto', ...weightFormatSchema.options]),
+      ...deviceOf(values, 'wasm', 'auto'),
       cuts: wholeNumber('cuts', values.cuts, 100),
       seed: wholeNumber('seed', values.seed, 2 ** 31),
       say,

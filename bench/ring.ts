@@ -1,9 +1,10 @@
 /**
- * Tokens per second of rings of 1, 2 and 3 tabs, one stream and four. The rings of all sizes lie side by side over the same tabs
+ * Tokens per second of rings of 1, 2 and 3 tabs, one stream and more. The rings of all sizes lie side by side over the same tabs
  * and are asked in turn, so that a ratio compares the same minutes of the machine; only the one that is asked computes.
  */
 import { isDeepStrictEqual } from 'node:util'
 import type { ClusterView } from '../core/cluster/cluster-view.ts'
+import type { Backend, WeightFormat } from '../protocol/cluster.ts'
 import type { PeerId } from '../protocol/ids.ts'
 import { awaitView, openBenchCluster, type BenchCluster, type BenchRing } from './cluster.ts'
 import { BENCH_MODELS_DIR, type BenchModel } from './models.ts'
@@ -15,6 +16,8 @@ export type RingBenchOptions = {
   readonly tabs: readonly number[]
   readonly streams: readonly number[]
   readonly rounds: number
+  readonly backend: Backend
+  readonly weights: WeightFormat | 'auto'
   readonly say: (line: string) => void
 }
 
@@ -27,10 +30,10 @@ type Sample = Cell & { readonly round: number } & Omit<StreamsRun, 'ids'>
 type LapSplit = { readonly tabs: number; readonly lapMs: number; readonly layersMs: number | null }
 type Measured = { readonly model: string; readonly samples: readonly Sample[]; readonly laps: readonly LapSplit[] }
 
-const promptsFor = (model: BenchModel, streams: number): (readonly number[])[] => Array.from({ length: streams }, (_, i) => promptOf(model, i))
+export const promptsFor = (model: BenchModel, streams: number): (readonly number[])[] => Array.from({ length: streams }, (_, i) => promptOf(model, i))
 
 /** Every ring gives each stream the ids that one tab gives it alone, one by one and all at once. @throws {Error} when not */
-async function checkAnswers(cluster: BenchCluster, rings: readonly BenchRing[], model: BenchModel, streams: number): Promise<void> {
+export async function checkAnswers(cluster: BenchCluster, rings: readonly BenchRing[], model: BenchModel, streams: number): Promise<void> {
   const prompts = promptsFor(model, streams)
   const [solo] = rings
   if (!solo) return
@@ -100,10 +103,10 @@ async function benchModel(cluster: BenchCluster, model: BenchModel, options: Rin
   return { model: model.name, samples, laps: await splitLaps(cluster, rings, model) }
 }
 
-/** Median over rounds of what `rate` gives for both in the same round. */
+/** Median over rounds of the ratio of all tokens over wall time in the same round. */
 function ratio(samples: readonly Sample[], a: Cell, b: Cell): number {
   const at = ({ tabs, streams }: Cell, round: number): number =>
-    samples.find((sample) => sample.tabs === tabs && sample.streams === streams && sample.round === round)?.decodePerSecond ?? Number.NaN
+    samples.find((sample) => sample.tabs === tabs && sample.streams === streams && sample.round === round)?.tokensPerSecond ?? Number.NaN
   const rounds = [...new Set(samples.map(({ round }) => round))]
   return median(rounds.map((round) => at(a, round) / at(b, round)))
 }
@@ -146,7 +149,7 @@ function lapsTable(model: BenchModel, { laps }: Measured, options: RingBenchOpti
 
 export async function benchRing(options: RingBenchOptions): Promise<BenchReport> {
   for (const model of options.models) await model.prepare()
-  const cluster = await openBenchCluster({ tabs: Math.max(...options.tabs), modelsDir: BENCH_MODELS_DIR })
+  const cluster = await openBenchCluster({ ...options, tabs: Math.max(...options.tabs), modelsDir: BENCH_MODELS_DIR })
   try {
     const tables: Table[] = []
     const measurements: Measured[] = []

@@ -16,7 +16,13 @@ type TimedStream = {
   readonly atMs: readonly number[]
 }
 
-async function runStream(client: RingClient, model: ModelId, promptIds: readonly number[], maxTokens: number, started: number): Promise<TimedStream> {
+async function runStream(
+  client: RingClient,
+  model: ModelId,
+  promptIds: readonly number[],
+  maxTokens: number,
+  { started, onToken }: { readonly started: number; readonly onToken: (index: number) => void },
+): Promise<TimedStream> {
   const ids: number[] = []
   const atMs: number[] = []
   const { signal } = new AbortController()
@@ -24,6 +30,7 @@ async function runStream(client: RingClient, model: ModelId, promptIds: readonly
     if (event.type !== 'token') continue
     ids.push(event.tokenId)
     atMs.push(performance.now() - started)
+    onToken(event.index)
   }
   return { ids, atMs }
 }
@@ -48,15 +55,18 @@ export function ratesOf(times: readonly (readonly number[])[], wallMs: number): 
   return { tokensPerSecond: (all.length / wallMs) * 1000, decodePerSecond: (between / (to - from)) * 1000, firstTokenMs: from }
 }
 
-/** Starts all prompts at once and waits for the last answer. */
+/** Starts all prompts at once and waits for the last answer. @param onToken called with the number of the stream and the token's index */
 export async function runStreams(
   client: RingClient,
   model: ModelId,
   prompts: readonly (readonly number[])[],
   maxTokens: number,
+  onToken: (stream: number, index: number) => void = () => undefined,
 ): Promise<StreamsRun> {
   const started = performance.now()
-  const streams = await Promise.all(prompts.map((prompt) => runStream(client, model, prompt, maxTokens, started)))
+  const streams = await Promise.all(
+    prompts.map((prompt, i) => runStream(client, model, prompt, maxTokens, { started, onToken: (index) => onToken(i, index) })),
+  )
   const atMs = streams.map((stream) => stream.atMs)
   return { ...ratesOf(atMs, performance.now() - started), ids: streams.map(({ ids }) => ids), atMs }
 }

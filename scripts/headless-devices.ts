@@ -1,7 +1,7 @@
 /** Devices without a person: pages of one headless browser, each in a context of its own, joined to a cluster. */
 import { existsSync } from 'node:fs'
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core'
-import type { Backend } from '../protocol/cluster.ts'
+import type { Backend, WeightFormat } from '../protocol/cluster.ts'
 
 export type HeadlessOptions = {
   readonly count: number
@@ -12,6 +12,10 @@ export type HeadlessOptions = {
   readonly backend?: Backend | 'auto'
   /** WASM threads of each device. Default 1: devices of one machine share its cores. */
   readonly threads?: number
+  /** Format in which each device holds weights. Default: as placed. */
+  readonly weights?: WeightFormat | 'auto'
+  /** Runs in each page before its own scripts. */
+  readonly initScript?: string
   /** Memory that each device lends, in MiB. Default: what the page suggests. */
   readonly memoryMiB?: number
   readonly joinToken?: string | null
@@ -51,13 +55,14 @@ export const deviceFlags = (): readonly string[] => [...FLAGS, ...(hasGpu() ? []
 const MAX_RESTARTS = 3
 
 function pageUrl(options: HeadlessOptions, index: number): string {
-  const { backend = 'auto', threads = 1, memoryMiB, joinToken } = options
+  const { backend = 'auto', threads = 1, weights = 'auto', memoryMiB, joinToken } = options
   const url = new URL('/contribute', options.url)
   const query = {
     auto: '1',
     name: `Device ${index + 1}`,
     backend,
     threads: String(threads),
+    weights,
     ...(memoryMiB ? { memory: String(memoryMiB) } : {}),
     ...(joinToken ? { token: joinToken } : {}),
   }
@@ -118,6 +123,7 @@ export async function launchDevices(options: HeadlessOptions): Promise<HeadlessD
     for (let index = 0; index < options.count; index++) {
       // A server with a certificate of its own is known to nobody; these pages only ever visit it.
       const context = await browser.newContext({ ignoreHTTPSErrors: options.url.startsWith('https:') })
+      if (options.initScript) await context.addInitScript({ content: options.initScript })
       devices.push(await openDevice(context, options, index, () => closed))
     }
     return { pages: () => devices.map((page) => page()), browser, close }
