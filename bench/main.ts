@@ -167,7 +167,9 @@ const BENCHES: Readonly<Record<string, (values: Values) => Promise<BenchReport>>
   kernels: (values) =>
     benchKernels({
       models: modelsOf(values.model, SINGLE_MODELS),
-      formats: values.weights.split(',').map((format) => choice('weights', format === 'auto' ? 'int4' : format, weightFormatSchema.options)),
+      formats: (values.weights ?? 'int4')
+        .split(',')
+        .map((format) => choice('weights', format === 'auto' ? 'int4' : format, weightFormatSchema.options)),
       rounds: wholeNumber('rounds', values.rounds, 1000),
       say,
     }),
