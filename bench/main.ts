@@ -9,6 +9,7 @@ import { benchKernels } from './kernels.ts'
 import { benchHops } from './hops.ts'
 import { benchLoad } from './load.ts'
 import { BENCH_MODELS, SINGLE_MODELS, type BenchModel } from './models.ts'
+import { benchPrefix } from './prefix.ts'
 import { renderTable, surroundings, type BenchReport } from './report.ts'
 import { benchPrefill } from './prefill.ts'
 import { benchRing } from './ring.ts'
@@ -44,6 +45,7 @@ const USAGE = `npm run bench -- NAME [options]
   failover   tabs killed in mid-answer: whether the answer is the same, and how long it paused
   chaos      seeded runs with faults in the simulator, no browser: whether any token is lost, doubled or wrong
   estimate   memory predicted for a shard against what a process grows by, on both CPU backends; with --backend webgpu in a page
+  prefix     time to the first token of a second turn, from the KV caches of the first and computed whole
   load       a random checkpoint into one tab: memory, standstill, cut connections, reload
 
   --json FILE      every measurement, with date, machine and browser
@@ -144,6 +146,14 @@ const BENCHES: Readonly<Record<string, (values: Values) => Promise<BenchReport>>
       tabs: wholeNumbers('tabs', values.tabs, 8),
       rounds: wholeNumber('rounds', values.rounds, 1000),
       ...deviceOf(values, 'simd', 'f32'),
+      say,
+    }),
+  prefix: (values) =>
+    benchPrefix({
+      models: modelsOf(values.model),
+      tabs: wholeNumbers('tabs', values.tabs, 8),
+      backend: choice('backend', values.backend, backendSchema.options),
+      rounds: wholeNumber('rounds', values.rounds, 1000),
       say,
     }),
   load: (values) =>

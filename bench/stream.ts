@@ -10,29 +10,44 @@ const PROMPT_TOKENS = 16
 export const promptOf = ({ vocabSize }: BenchModel, stream: number): readonly number[] =>
   Array.from({ length: PROMPT_TOKENS }, (_, i) => 3 + ((stream * 7919 + i * 104_729 + i * i * 31) % (vocabSize - 3)))
 
-type TimedStream = {
+export type TimedStream = {
   readonly ids: readonly number[]
+  /** Tokens of the prompt that an earlier answer had computed. */
+  readonly cached: number
   /** Milliseconds from the request to each token. */
   readonly atMs: readonly number[]
 }
 
-async function runStream(
+export type StreamOptions = {
+  /** As performance.now() tells it; default: now. */
+  readonly started?: number
+  readonly onToken?: (index: number) => void
+  /** Of answers that may share computed prompts; default: none. */
+  readonly cacheScope?: string | null
+  /** Whether the ring may guess ahead; default: yes. */
+  readonly drafts?: boolean
+}
+
+/** One answer of its full length. */
+export async function runStream(
   client: RingClient,
   model: ModelId,
   promptIds: readonly number[],
   maxTokens: number,
-  { started, onToken }: { readonly started: number; readonly onToken: (index: number) => void },
+  { started = performance.now(), onToken = () => undefined, cacheScope = null, drafts = true }: StreamOptions = {},
 ): Promise<TimedStream> {
+  let cached = 0
   const ids: number[] = []
   const atMs: number[] = []
   const { signal } = new AbortController()
-  for await (const event of client.complete({ model, promptIds, sampling: GREEDY, stopIds: [], maxTokens, signal })) {
+  for await (const event of client.complete({ model, promptIds, sampling: GREEDY, stopIds: [], maxTokens, cacheScope, drafts, signal })) {
     if (event.type !== 'token') continue
+    if (event.index === 0) cached = event.cached
     ids.push(event.tokenId)
     atMs.push(performance.now() - started)
     onToken(event.index)
   }
-  return { ids, atMs }
+  return { ids, cached, atMs }
 }
 
 export type StreamRates = {
