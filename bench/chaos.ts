@@ -20,6 +20,7 @@ export async function benchChaos({ runs, say }: { readonly runs: number; readonl
     ['faults', sum((result) => result.faults.length)],
     ['streams', sum((result) => result.streams)],
     ['whole and right', sum((result) => result.right)],
+    ['tokens guessed ahead', sum((result) => result.draftedTokens)],
     ['tokens of prompts that were cached', sum((result) => result.cachedTokens)],
     ['typed errors, the model did not fit what was left', sum((result) => result.excused)],
     ['lost, doubled or wrong', problems],

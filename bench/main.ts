@@ -152,7 +152,7 @@ const BENCHES: Readonly<Record<string, (values: Values) => Promise<BenchReport>>
     benchPrefix({
       models: modelsOf(values.model),
       tabs: wholeNumbers('tabs', values.tabs, 8),
-      backend: choice('backend', values.backend, backendSchema.options),
+      backend: choice('backend', values.backend ?? 'wasm', backendSchema.options),
       rounds: wholeNumber('rounds', values.rounds, 1000),
       say,
     }),

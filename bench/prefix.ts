@@ -39,7 +39,7 @@ const firstMs = ({ atMs }: TimedStream): number => atMs[0] ?? Number.NaN
 
 async function converse(cluster: BenchCluster, ring: BenchRing, model: BenchModel, round: number): Promise<Round> {
   const { client } = cluster.peer
-  const conversation = round * 101 + ring.tabs
+  const conversation = (round + 1) * 101 + ring.tabs
   const ask = (prompt: readonly number[], scope: string | null) => runStream(client, ring.model, prompt, TOKENS.answer, { cacheScope: scope })
   const prompt = idsOf(model, conversation, TOKENS.prompt)
   const first = await ask(prompt, `bench ${conversation}`)

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { GOLDEN_FRAMES } from '../tests/fixtures/frames/frames.ts'
 import { crc32 } from './crc32.ts'
+import { NO_DRAFTS } from './drafts.ts'
 import { ClusterError } from './errors.ts'
 import { sequenceId } from './ids.ts'
 import { MAX_FRAME_BYTES } from './limits.ts'
@@ -70,6 +71,7 @@ describe('with a right checksum', () => {
     ],
     ['a payload length of 256 MiB', resealed(activation, (view) => view.setUint32(28, 256 * 1024 * 1024, true))],
     ['a reach before its own tokens', resealed(activation, (view) => view.setUint32(16, 8, true))],
+    ['more drafts than tokens', resealed(golden('activation-drafts'), (view) => view.setUint32(40 + 6 + 8, 4, true))],
     ['no payload in an activation', resealed(golden('release'), (view) => (view.setUint8(1, 2), view.setUint8(3, 1)))],
     ['a job that is no JSON', resealed(activation, (view) => view.setUint8(1, 1))],
     ['a job that lacks its fields', resealed(golden('token-stop'), (view) => view.setUint8(1, 1))],
@@ -109,6 +111,7 @@ test('a frame above MAX_FRAME_BYTES is not encoded', () => {
     width: payload.length / 4,
     numberType: 'f32',
     sample: false,
+    guess: NO_DRAFTS,
     payload,
     hops: [],
   } as const

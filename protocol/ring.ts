@@ -5,6 +5,7 @@
 import { z } from 'zod'
 import { gossipEventSchema, modelIdSchema, peerIdSchema, type GossipEvent } from './cluster.ts'
 import { crc32 } from './crc32.ts'
+import { decodeDrafts, encodeDrafts, NO_DRAFTS, type Drafts } from './drafts.ts'
 import { ClusterError, isErrorCode, type ErrorCode } from './errors.ts'
 import { sequenceId, type PeerId, type SequenceId } from './ids.ts'
 import { allFinite } from './finite.ts'
@@ -86,6 +87,8 @@ export const jobSchema = z.object({
    * leaves none. Middle shards never see it.
    */
   cacheScope: z.string().max(128).nullable(),
+  /** The head may guess tokens ahead. What is sampled is the same. */
+  drafts: z.boolean(),
 })
 export type Job = z.infer<typeof jobSchema>
 
@@ -119,6 +122,8 @@ export type ActivationFrame = Base & {
   readonly numberType: 'f16' | 'f32'
   /** The tail samples after the last token of this frame; unset on every prefill chunk but the last. */
   readonly sample: boolean
+  /** Of guesses: `branch`, `since` and the guesses themselves. */
+  readonly guess: Drafts
   /** Row-major [count, width], little-endian, residual already added. */
   readonly payload: Uint8Array
   /** Of the shards that this lap has passed, the sender last. None before it where it sends a pass again. */
@@ -133,6 +138,8 @@ export type TokenFrame = Base & {
   readonly finish: FinishReason | null
   /** Of the lap that ends in this token, the tail's last; fewer than the ring has shards where a part was sent again. */
   readonly hops: readonly HopTiming[]
+  /** More tokens of the same lap follow: the next one does not begin yet. */
+  readonly more: boolean
   /** Tokens of the prompt that were not computed: the KV cache of an earlier sequence held them. */
   readonly cached: number
   /** Null unless the job asks for them. */
@@ -158,7 +165,13 @@ export type ResumeFrame = Base & { readonly type: 'resume'; readonly client: Pee
  * "I have what lies before `from`; send the rest again." To the shard before for activations, to the tail for tokens, to the head
  * for the job. Whoever is asked for what it lacks itself asks in turn.
  */
-export type AskFrame = Base & { readonly type: 'ask'; readonly want: AskWant; readonly from: number }
+export type AskFrame = Base & {
+  readonly type: 'ask'
+  readonly want: AskWant
+  readonly from: number
+  /** As far as the asker knows, drafts were given up so often: of later branches it may have wrong what lies before `from`. */
+  readonly branch: number
+}
 export type AskWant = 'activations' | 'tokens' | 'job'
 /** What signaling would tell, from peer to peer while there is no signal server. Passed on once to every linked peer. */
 export type GossipFrame = Base & { readonly type: 'gossip'; readonly origin: PeerId; readonly number: number; readonly event: GossipEvent }
@@ -180,6 +193,8 @@ const TYPE_CODES = {
 const NUMBER_CODES = { f16: 1, f32: 2 } as const
 const ELEMENT_BYTES = { f16: 2, f32: 4 } as const
 const FLAG_SAMPLE = 1
+const FLAG_DRAFTS = 2
+const FLAG_MORE = 1
 const FLAG_KEEPS = 1
 const FLAG_COPIES = 1
 const WANT_CODES = { activations: 1, tokens: 2, job: 3 } as const satisfies Record<AskWant, number>
@@ -197,11 +212,14 @@ const failureBodySchema = z.object({ code: z.custom<ErrorCode>(isErrorCode, 'not
 const EMPTY = new Uint8Array(0)
 const json = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value))
 
-function behind(first: Uint8Array, second: Uint8Array): Uint8Array {
-  const both = new Uint8Array(first.length + second.length)
-  both.set(first)
-  both.set(second, first.length)
-  return both
+function behind(...parts: readonly Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
+  let offset = 0
+  for (const part of parts) {
+    all.set(part, offset)
+    offset += part.length
+  }
+  return all
 }
 
 type HeaderFields = { flags: number; numberCode: number; reach: number; position: number; count: number; width: number; payload: Uint8Array }
@@ -211,19 +229,22 @@ function fieldsOf(frame: RingFrame): HeaderFields {
   switch (frame.type) {
     case 'job':
       return { ...plain, payload: json(frame.job) }
-    case 'activation':
+    case 'activation': {
+      const drafts = encodeDrafts(frame.guess)
       return {
-        flags: frame.sample ? FLAG_SAMPLE : 0,
+        flags: (frame.sample ? FLAG_SAMPLE : 0) | (drafts.length > 0 ? FLAG_DRAFTS : 0),
         numberCode: NUMBER_CODES[frame.numberType],
         reach: frame.reach,
         position: frame.position,
         count: frame.count,
         width: frame.width,
-        payload: frame.hops.length === 0 ? frame.payload : behind(frame.payload, encodeHops(frame.hops)),
+        payload: drafts.length + frame.hops.length === 0 ? frame.payload : behind(frame.payload, drafts, encodeHops(frame.hops)),
       }
+    }
     case 'token':
       return {
         ...plain,
+        flags: frame.more ? FLAG_MORE : 0,
         reach: frame.cached,
         position: frame.index,
         count: frame.tokenId,
@@ -240,7 +261,7 @@ function fieldsOf(frame: RingFrame): HeaderFields {
     case 'gossip':
       return { ...plain, position: frame.number, payload: json({ origin: frame.origin, event: frame.event }) }
     case 'ask':
-      return { ...plain, flags: WANT_CODES[frame.want], position: frame.from }
+      return { ...plain, flags: WANT_CODES[frame.want], position: frame.from, count: frame.branch }
     case 'failure':
       return { ...plain, payload: json({ code: frame.code, message: frame.message.slice(0, 2000) }) }
   }
@@ -305,10 +326,12 @@ function decodeActivation(base: Base, view: DataView, payload: Uint8Array): Acti
   const width = view.getUint32(36, true)
   const numberBytes = count * width * ELEMENT_BYTES[numberType]
   const numbers = payload.subarray(0, numberBytes)
-  const hops = decodeHops(payload.subarray(numberBytes))
-  if (numberBytes === 0 || numberBytes > payload.length || hops === null)
-    throw malformed(`${count} × ${width} ${numberType} in ${payload.length} bytes`)
   const position = view.getUint32(20, true)
+  const rest = payload.subarray(numberBytes)
+  const guess = (view.getUint8(2) & FLAG_DRAFTS) === 0 ? { drafts: NO_DRAFTS, bytes: 0 } : decodeDrafts(rest, count)
+  const hops = guess && decodeHops(rest.subarray(guess.bytes))
+  if (numberBytes === 0 || numberBytes > payload.length || guess === null || hops === null)
+    throw malformed(`${count} × ${width} ${numberType} in ${payload.length} bytes`)
   const reach = view.getUint32(16, true)
   if (reach < position + count) throw malformed(`${count} tokens at ${position} in a pass that reaches ${reach}`)
   if (!allFinite(numbers, numberType)) throw malformed('numbers that are not finite')
@@ -321,6 +344,7 @@ function decodeActivation(base: Base, view: DataView, payload: Uint8Array): Acti
     width,
     numberType,
     sample: (view.getUint8(2) & FLAG_SAMPLE) !== 0,
+    guess: guess.drafts,
     payload: numbers,
     hops,
   }
@@ -328,14 +352,15 @@ function decodeActivation(base: Base, view: DataView, payload: Uint8Array): Acti
 
 function decodeToken(base: Base, view: DataView, payload: Uint8Array): TokenFrame {
   const { finish, hops, logprobs } = parseBody(tokenBodySchema, payload)
+  const more = (view.getUint8(2) & FLAG_MORE) !== 0
   const [cached, index, tokenId] = [view.getUint32(16, true), view.getUint32(20, true), view.getUint32(24, true)]
-  return { ...base, type: 'token', index, tokenId, finish, hops: hopsFromBody(hops), cached, logprobs }
+  return { ...base, type: 'token', index, tokenId, finish, hops: hopsFromBody(hops), more, cached, logprobs }
 }
 
 function decodeAsk(base: Base, view: DataView): AskFrame {
   const want = Object.keys(WANT_CODES).find((name) => isWant(name) && WANT_CODES[name] === view.getUint8(2))
   if (want === undefined || !isWant(want)) throw malformed(`it asks for ${view.getUint8(2)}`)
-  return { ...base, type: 'ask', want, from: view.getUint32(20, true) }
+  return { ...base, type: 'ask', want, from: view.getUint32(20, true), branch: view.getUint32(24, true) }
 }
 
 /** The frames of a message: one or several behind each other. @throws {ClusterError} malformed_frame when any of them is */

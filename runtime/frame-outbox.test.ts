@@ -1,3 +1,4 @@
+import { NO_DRAFTS } from '../protocol/drafts.ts'
 import { expect, test } from 'vitest'
 import { peerId, sequenceId } from '../protocol/ids.ts'
 import { decodeFrames, type RingFrame } from '../protocol/ring.ts'
@@ -15,6 +16,7 @@ const activation = (count: number): RingFrame => ({
   width: 576,
   numberType: 'f32',
   sample: false,
+  guess: NO_DRAFTS,
   payload: new Uint8Array(count * 576 * 4),
   hops: [],
 })

@@ -80,7 +80,20 @@ async function finish<Cache>(engine: Engine<Cache>, options: LoadShardOptions, {
   const all = heldBytes + (embedding?.bytes.length ?? 0)
   const quantization = quantizationOf(fidelity)
   const restartAt = rotationChangesAt(model.config)
-  return createRunner({ engine, startLayer, endLayer, hiddenSize, restartAt, heldBytes: all, quantization, contextLength, embedding, isLast })
+  const keepsTokens = model.config.layers.every(({ mixer }) => mixer === 'attention')
+  return createRunner({
+    engine,
+    startLayer,
+    endLayer,
+    hiddenSize,
+    restartAt,
+    keepsTokens,
+    heldBytes: all,
+    quantization,
+    contextLength,
+    embedding,
+    isLast,
+  })
 }
 
 /**

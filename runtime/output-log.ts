@@ -5,7 +5,10 @@
 import type { ActivationFrame } from '../protocol/ring.ts'
 
 /** One pass as it left the shard. */
-export type LoggedPass = Pick<ActivationFrame, 'position' | 'count' | 'reach' | 'sample' | 'payload'>
+export type LoggedPass = Pick<ActivationFrame, 'position' | 'count' | 'reach' | 'sample' | 'payload'> & {
+  /** Ids of its last tokens that were guesses when it left. */
+  readonly drafts: readonly number[]
+}
 
 export type OutputLog = {
   /** Appends a pass that begins where the last one ended. */
@@ -31,14 +34,21 @@ export function tailOf(pass: LoggedPass, position: number): LoggedPass {
   const skipped = position - pass.position
   if (skipped <= 0) return pass
   const rowBytes = pass.payload.length / pass.count
-  return { ...pass, position, count: pass.count - skipped, payload: pass.payload.subarray(skipped * rowBytes) }
+  const count = pass.count - skipped
+  return { ...pass, position, count, drafts: pass.drafts.slice(-count), payload: pass.payload.subarray(skipped * rowBytes) }
 }
 
 function headOf(pass: LoggedPass, end: number): LoggedPass {
   const count = Math.min(pass.count, end - pass.position)
   return count === pass.count
     ? pass
-    : { ...pass, count, sample: false, payload: pass.payload.subarray(0, (count * pass.payload.length) / pass.count) }
+    : {
+        ...pass,
+        count,
+        sample: false,
+        drafts: pass.drafts.slice(0, Math.max(0, pass.drafts.length - (pass.count - count))),
+        payload: pass.payload.subarray(0, (count * pass.payload.length) / pass.count),
+      }
 }
 
 function joined(passes: readonly LoggedPass[]): LoggedPass | null {

@@ -20,7 +20,11 @@ const MOST_STEP_TOKENS = 9
 export type HopsSoFar = () => readonly HopTiming[]
 
 /** A pass to run: tokens at a position of a sequence. `hops` are those of the shards before. */
-export type Pass = Pick<ActivationFrame, 'position' | 'count' | 'reach' | 'sample' | 'hops'> & { readonly input: ShardInput }
+export type Pass = Pick<ActivationFrame, 'position' | 'count' | 'reach' | 'sample' | 'hops'> & {
+  /** Ids of its last tokens that are guesses. */
+  readonly drafts: readonly number[]
+  readonly input: ShardInput
+}
 
 /** What becomes of the output. */
 export type PassDone = (output: ShardOutput, hops: HopsSoFar) => Promise<void> | void

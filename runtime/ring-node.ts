@@ -6,6 +6,7 @@ import { decodeFrames, encodeFrame, type RingFrame } from '../protocol/ring.ts'
 import { isPresent, placementState, wishStateOf, type ClusterView } from '../core/cluster/cluster-view.ts'
 import type { Network } from '../core/cluster/network.ts'
 import type { ConstraintSource } from '../core/constrain/constraint-source.ts'
+import { createPromptLookup, type Drafter } from '../core/speculation/drafter.ts'
 import type { ModelSizing } from '../core/cluster/sizing.ts'
 import { createAnnouncer } from './announcer.ts'
 import { eventTurn } from './event-turn.ts'
@@ -46,6 +47,8 @@ export type RingNodeOptions = {
   readonly turn?: () => Promise<void>
   /** What the device lends, weights and KV caches together. */
   readonly memoryBytes: () => number
+  /** Guesses ahead of each answer; default: from the prompt and the answer itself. */
+  readonly newDrafter?: () => Drafter
   /** What its shards sent on is kept up to this many bytes in all. */
   readonly logBytes?: number
   /** Monotonic milliseconds. */
@@ -66,6 +69,7 @@ export type RingNode = {
 export function createRingNode(options: RingNodeOptions): RingNode {
   const { network, now, timer, log, constraints = null } = options
   const scheduler = createScheduler({ now, timer, turn: options.turn ?? eventTurn })
+  const newDrafter = options.newDrafter ?? createPromptLookup
   const logs = createLogStore(options.logBytes ?? LOG_BYTES)
   let caches = 0n
   const newCache = (): SequenceId => sequenceId((++caches).toString(16).padStart(16, '0'))
@@ -112,6 +116,7 @@ export function createRingNode(options: RingNodeOptions): RingNode {
         scheduler,
         logs,
         prefixes,
+        newDrafter,
         newCache,
         send: network.send,
         inherit,

@@ -36,6 +36,7 @@ for (const canRewind of [true, false]) {
       endLayer: 2,
       hiddenSize: 1,
       restartAt: null,
+      keepsTokens: true,
       heldBytes: 0,
       quantization: quantizationOf([]),
       contextLength: 16,

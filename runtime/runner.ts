@@ -18,6 +18,8 @@ export type RunnerOptions<Cache> = {
   readonly quantization: Quantization
   /** Tokens a sequence may hold at most. */
   readonly contextLength: number
+  /** Whether every layer of the model, on whatever shard, keeps its tokens and no states. */
+  readonly keepsTokens: boolean
   /** On the first shard only. */
   readonly embedding: EmbeddingTable | null
   readonly isLast: boolean
@@ -142,7 +144,7 @@ export function createRunner<Cache>(options: RunnerOptions<Cache>): ShardRunner 
     endLayer: options.endLayer,
     hiddenSize: options.hiddenSize,
     restartAt: options.restartAt,
-    canRewind: engine.canRewind,
+    canRewind: engine.canRewind && options.keepsTokens,
     maxSegments: engine.maxSegments,
     heldBytes: options.heldBytes,
     quantization: options.quantization,

@@ -2,6 +2,7 @@ import type { Constraint } from '../core/constrain/constraint.ts'
 import type { PeerId, SequenceId } from '../protocol/ids.ts'
 import type { AskWant, Job } from '../protocol/ring.ts'
 import type { OutputLog } from './output-log.ts'
+import type { Speculation } from './speculation.ts'
 
 /** One running completion as one shard knows it. Positions count tokens of prompt and answer together. */
 export type Sequence = {
@@ -18,6 +19,15 @@ export type Sequence = {
   length: number
   /** Positions below are in the cache or in line: where the next pass must begin. */
   expected: number
+  /** Positions below hold; what lies behind are drafts that the next lap confirms or gives up. */
+  sure: number
+  /** How often drafts were given up, and the position from which on they last were. */
+  draftBranch: number
+  draftsSince: number
+  /** At the head: guesses ahead, where the client and the model permit. */
+  speculation: Speculation | null
+  /** Tokens that the lap under way has given so far. */
+  lapTokens: number
   /** Passes in line or running. */
   inLine: number
   /** Grows when positions are given up: passes of an older branch count for nothing. */
@@ -55,6 +65,11 @@ export const createSequence = (id: SequenceId, cache: SequenceId, log: OutputLog
   answerIds: [],
   length: 0,
   expected: 0,
+  sure: 0,
+  draftBranch: 0,
+  draftsSince: 0,
+  speculation: null,
+  lapTokens: 0,
   inLine: 0,
   branch: 0,
   inherited: null,
@@ -77,6 +92,7 @@ export function truncate(sequence: Sequence, position: number): void {
   sequence.expected = Math.min(sequence.expected, position)
   sequence.passed = Math.min(sequence.passed, position)
   sequence.sentTo = Math.min(sequence.sentTo, position)
+  sequence.sure = Math.min(sequence.sure, position)
   sequence.lapAt = null
   sequence.log.truncate(position)
 }

@@ -51,7 +51,7 @@ export type ShardRunner = {
   readonly hiddenSize: number
   /** Length from which on a sequence must have been run anew from position 0, since all of it rotates otherwise; null: never. */
   readonly restartAt: number | null
-  /** Whether a sequence may go on from any position it has passed; else only from its end, or anew from 0. */
+  /** Whether a sequence may go on from any position it has passed, on all shards of the model; else only from its end, or anew from 0. */
   readonly canRewind: boolean
   /** Runs that one pass may have. */
   readonly maxSegments: number

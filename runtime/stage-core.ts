@@ -4,6 +4,8 @@ import type { Placement } from '../protocol/cluster.ts'
 import type { PeerId, SequenceId } from '../protocol/ids.ts'
 import type { ConstraintSource } from '../core/constrain/constraint-source.ts'
 import { createLapClock, type LapClock } from '../core/cluster/lap-clock.ts'
+import type { Drafter } from '../core/speculation/drafter.ts'
+import type { Drafts } from '../protocol/drafts.ts'
 import type { HopTiming } from '../protocol/hops.ts'
 import type { AskWant, RingFrame } from '../protocol/ring.ts'
 import { createFrameOutbox } from './frame-outbox.ts'
@@ -30,6 +32,7 @@ export type StageOptions = {
   readonly prefixes: PrefixCache
   /** Null on a device that cannot sample by a grammar. */
   readonly constraints: ConstraintSource | null
+  readonly newDrafter: () => Drafter
   /** Another name each time. */
   readonly newCache: () => SequenceId
   readonly send: (to: PeerId, frame: Uint8Array) => Promise<void>
@@ -57,6 +60,8 @@ export type StageCore = StageOptions & {
   readonly ask: (sequence: Sequence, to: PeerId, want: AskWant, from: number) => void
   /** What lies from `position` on is computed anew. */
   readonly rewind: (sequence: Sequence, position: number) => void
+  /** Drafts from `since` on did not hold: what comes next is of another branch. */
+  readonly giveUpDrafts: (sequence: Sequence, drafts: Pick<Drafts, 'branch' | 'since'>) => void
   /** @param keeps its KV cache stays for sequences that begin alike */
   readonly forget: (id: SequenceId, keeps?: boolean) => void
   /** A new sequence begins with up to `position` tokens of one that was kept. Returns how many it has of them. */
@@ -145,6 +150,7 @@ export function createStageCore(options: StageOptions): StageCore {
   const enqueue: StageCore['enqueue'] = (sequence, pass, want, done) => {
     if (pass.count === 1 && sequence.inLine === 0 && sequence.length > 0) laps.add(now() - sequence.touchedAt)
     sequence.expected = pass.position + pass.count
+    sequence.sure = sequence.expected - pass.drafts.length
     sequence.inLine += 1
     sequence.touchedAt = now()
     passes.enqueue(sequence, pass, want, done)
@@ -164,7 +170,10 @@ export function createStageCore(options: StageOptions): StageCore {
     if (!place.next) return
     sequence.sentTo = Math.max(sequence.sentTo, pass.position + pass.count)
     sequence.touchedAt = now()
-    post(place.next.peerId, { ...base(sequence.id), type: 'activation', width: runner.hiddenSize, numberType: placement.handoff, hops, ...pass })
+    const { drafts, ...rest } = pass
+    const guess = { branch: sequence.draftBranch, since: sequence.draftsSince, drafts }
+    const hidden = { type: 'activation', width: runner.hiddenSize, numberType: placement.handoff } as const
+    post(place.next.peerId, { ...base(sequence.id), ...hidden, hops, guess, ...rest })
   }
 
   return {
@@ -185,9 +194,15 @@ export function createStageCore(options: StageOptions): StageCore {
       const before = sequence.asked.get(want)
       if (before?.from === from && now() - before.at < ASK_AGAIN_MS) return
       sequence.asked.set(want, { from, at: now() })
-      post(to, { ...base(sequence.id), type: 'ask', want, from })
+      post(to, { ...base(sequence.id), type: 'ask', want, from, branch: sequence.draftBranch })
     },
     rewind,
+    giveUpDrafts: (sequence, { branch, since }) => {
+      // Whoever missed a branch knows of the one before only what was sure in its own.
+      rewind(sequence, branch === sequence.draftBranch + 1 ? since : Math.min(since, sequence.sure))
+      sequence.draftBranch = branch
+      sequence.draftsSince = since
+    },
     forget,
     adopt: prefix.adopt,
     fail,
@@ -199,6 +214,8 @@ export function createStageCore(options: StageOptions): StageCore {
       scheduler.drop(sequence.cache)
       sequence.branch += 1
       sequence.inLine = 0
+      truncate(sequence, Math.min(sequence.length, sequence.sure))
+      sequence.draftBranch = sequence.draftsSince = 0
       sequence.expected = sequence.length
       sequence.sentTo = 0
       sequence.asked.clear()

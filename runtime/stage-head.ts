@@ -10,12 +10,16 @@ import type { StageCore } from './stage-core.ts'
 import type { LoggedPass } from './output-log.ts'
 import { scopeOf } from './prefix-cache.ts'
 import type { Sequence } from './sequence.ts'
+import { createSpeculation } from './speculation.ts'
 import type { ShardOutput, ShardWant } from './shard-runner.ts'
+
+/** Beside more streams guesses would take the time of others. */
+const MOST_STREAMS = 2
 
 export type HeadPart = {
   readonly onJob: (id: SequenceId, job: Job) => void
   /** A token that the tail sampled: the next lap. */
-  readonly onToken: (token: Pick<TokenFrame, 'sequence' | 'index' | 'tokenId' | 'hops'>) => void
+  readonly onToken: (token: Pick<TokenFrame, 'sequence' | 'index' | 'tokenId' | 'more' | 'hops'>) => void
   readonly onAskForJob: (from: PeerId, sequence: Sequence) => void
   /** The tail has computed what lies before `processed`. */
   readonly onProgress: (sequence: Sequence, processed: number) => void
@@ -40,8 +44,16 @@ export function createHeadPart(
     lapMs: () => (core.scheduler.isDecoding() ? (laps.report()?.lapMs ?? null) : null),
   })
 
-  const run = (sequence: Sequence, ids: readonly number[], position: number, at: { reach: number; sample: boolean }): void => {
-    const want: ShardWant = place.shard.last ? { type: at.sample ? 'head' : 'none' } : { type: 'hidden', numberType: placement.handoff }
+  /** What to compute of a pass that is sampled from behind its last token that is no guess, and behind each guess. */
+  function wantOf(samples: boolean, guesses: number): ShardWant {
+    if (!place.shard.last) return { type: 'hidden', numberType: placement.handoff }
+    if (!samples) return { type: 'none' }
+    return guesses === 0 ? { type: 'head' } : { type: 'heads', rows: guesses + 1 }
+  }
+
+  type At = { readonly reach: number; readonly sample: boolean; readonly drafts: readonly number[] }
+  const run = (sequence: Sequence, ids: readonly number[], position: number, at: At): void => {
+    const want = wantOf(at.sample, at.drafts.length)
     const pass = { position, count: ids.length, ...at }
     core.enqueue(sequence, { ...pass, hops: [], input: { type: 'tokens', ids } }, want, async (output, hops) => {
       await finishPass(sequence, output, pass, hops)
@@ -65,7 +77,7 @@ export function createHeadPart(
     const end = Math.min(position + chunk, position < promptEnd ? promptEnd : total)
     const fromAnswer = (index: number): number => Math.max(0, index - job.promptIds.length)
     const ids = [...job.promptIds.slice(position, end), ...answerIds.slice(fromAnswer(position), fromAnswer(end))]
-    run(sequence, ids, position, { reach: position < promptEnd ? promptEnd : end, sample: end === total })
+    run(sequence, ids, position, { reach: position < promptEnd ? promptEnd : end, sample: end === total, drafts: [] })
   }
 
   /** The next shards have taken what lies before `position`; the tail, where it says so, has computed it. */
@@ -122,7 +134,32 @@ export function createHeadPart(
     if (sequence.expected === 0 && !job.resumes) begin(sequence, job)
     sequence.passed = sequence.expected
     if (job.resumes) resume(sequence, job.client, isOutgrown ? 0 : total)
+    sequence.speculation = speculates(job) ? createSpeculation(core.newDrafter()) : null
+    sequence.speculation?.push([...job.promptIds, ...job.acceptedIds])
     prefill(sequence)
+  }
+
+  /** Guesses that fail are cut off again, on every shard; beside many streams there are no idle moments to guess in. */
+  const speculates = ({ drafts }: Job): boolean => drafts && core.runner.canRewind
+
+  /** Guesses that may follow the token at `position`. They end with the answer, the context, and where everything is computed anew. */
+  function guess({ speculation, job }: Sequence, position: number): readonly number[] {
+    if (!speculation || !job) return []
+    const limit = Math.min(placement.contextLength, job.promptIds.length + job.maxTokens - 1, core.runner.restartAt ?? Infinity)
+    const most = core.sequences.size > MOST_STREAMS ? 0 : limit - position - 1
+    return speculation.begin(position, most, now())
+  }
+
+  /** Where the next token is not the end of what was sent, the rest was guessed wrongly. */
+  function giveUpGuesses(sequence: Sequence, position: number): void {
+    const { speculation, draftBranch } = sequence
+    if (speculation && position < speculation.sentTo()) core.giveUpDrafts(sequence, { branch: draftBranch + 1, since: position })
+  }
+
+  /** The lap of the token at `position`, and of guesses behind it. */
+  function lap(sequence: Sequence, tokenId: number, position: number): void {
+    const drafts = guess(sequence, position)
+    run(sequence, [tokenId, ...drafts], position, { reach: position + 1 + drafts.length, sample: true, drafts })
   }
 
   return {
@@ -136,11 +173,16 @@ export function createHeadPart(
       if (processed < total) post(job.client, { ...base(sequence.id), type: 'progress', processed, total })
       onPassed(sequence, processed)
     },
-    onToken: ({ sequence: id, index, tokenId, hops }) => {
+    onToken: ({ sequence: id, index, tokenId, more, hops }) => {
       const sequence = core.sequences.get(id)
       if (!sequence?.job || index < sequence.answerIds.length) return
       if (index > sequence.answerIds.length) return core.ask(sequence, place.tail.peerId, 'tokens', sequence.answerIds.length)
       sequence.answerIds.push(tokenId)
+      sequence.speculation?.push([tokenId])
+      sequence.lapTokens += 1
+      if (more) return
+      sequence.speculation?.end(sequence.lapTokens, now())
+      sequence.lapTokens = 0
       if (sequence.lapAt !== null) laps.add(now() - sequence.lapAt, hops)
       sequence.lapAt = now()
       const position = sequence.job.promptIds.length + index
@@ -149,9 +191,10 @@ export function createHeadPart(
         resume(sequence, sequence.job.client, 0)
         return prefill(sequence)
       }
+      giveUpGuesses(sequence, position)
       // A tail that was asked again may be ahead of a head that computes anew: the token is one more of what is missing.
       if (sequence.expected < position) return prefill(sequence)
-      run(sequence, [tokenId], position, { reach: position + 1, sample: true })
+      lap(sequence, tokenId, position)
     },
     runAgain: (sequence, position) => {
       if (!sequence.job) return

@@ -28,7 +28,7 @@ export function createStagePrefix({ runner, prefixes, placement, now }: StagePre
   const { handoff } = placement
 
   /** At the head: what a later sequence must begin with to go on from this one. */
-  function ownerOf({ job, answerIds, length }: Sequence): Kept['owner'] {
+  function ownerOf({ job, answerIds }: Sequence, length: number): Kept['owner'] {
     if (!place.shard.first || !job || job.cacheScope === null) return null
     const ids = [...job.promptIds, ...answerIds]
     const isAnew = runner.restartAt !== null && ids.length > runner.restartAt
@@ -37,8 +37,10 @@ export function createStagePrefix({ runner, prefixes, placement, now }: StagePre
 
   return {
     keep: (sequence) => {
-      const { id, cache, length, log } = sequence
-      prefixes.keep({ id, runner, handoff, cache, length, log, owner: ownerOf(sequence) })
+      const { id, cache, log } = sequence
+      const length = Math.min(sequence.length, sequence.sure)
+      log.truncate(length)
+      prefixes.keep({ id, runner, handoff, cache, length, log, owner: ownerOf(sequence, length) })
     },
     adopt: (sequence, source, position) => {
       const kept = prefixes.take(runner, handoff, source)
@@ -54,7 +56,7 @@ export function createStagePrefix({ runner, prefixes, placement, now }: StagePre
       sequence.log = kept.log
       sequence.cache = kept.cache
       truncate(sequence, length)
-      sequence.length = sequence.expected = sequence.sentTo = length
+      sequence.length = sequence.expected = sequence.sure = sequence.sentTo = length
       sequence.touchedAt = now()
       return length
     },

@@ -3,6 +3,7 @@ import { ClusterError } from '../protocol/errors.ts'
 import type { HopTiming } from '../protocol/hops.ts'
 import type { PeerId } from '../protocol/ids.ts'
 import type { FinishReason, Job, TokenFrame, TokenLogprobs } from '../protocol/ring.ts'
+import type { LoggedPass } from './output-log.ts'
 import type { HopsSoFar } from './pass-lane.ts'
 import type { StageCore } from './stage-core.ts'
 import type { Sequence } from './sequence.ts'
@@ -16,14 +17,17 @@ const MAX_EARLY_SAMPLES = 16
 
 export type TailPart = {
   readonly onJob: (sequence: Sequence, job: Job) => void
-  /** Whether the token after the pass that ends here is the next one of the answer. */
-  readonly samplesAt: (sequence: Sequence, end: number) => boolean
-  readonly sample: (sequence: Sequence, output: ShardOutput, end: number, hops: HopsSoFar) => Promise<void>
+  /** Of how many of the pass's last tokens the next one is sampled: the one that the answer ends with, and guesses behind it. */
+  readonly rowsToSample: (sequence: Sequence, pass: SampledPass) => number
+  readonly sample: (sequence: Sequence, output: ShardOutput, pass: SampledPass, hops: HopsSoFar) => Promise<void>
   /** Keeps a pass until the job is here. */
   readonly waitForJob: (sequence: Sequence, run: () => void) => void
   /** Sends known tokens again; false when there are none from that index on. */
   readonly resend: (sequence: Sequence, to: PeerId, index: number) => boolean
 }
+
+type Sampled = Pick<TokenFrame, 'tokenId' | 'finish' | 'more' | 'logprobs'>
+type SampledPass = Pick<LoggedPass, 'position' | 'count' | 'drafts'>
 
 /** @param nextLap what a tail that is the head too does with a token */
 export function createTailPart(core: StageCore, nextLap: (token: TokenFrame) => void): TailPart {
@@ -38,15 +42,13 @@ export function createTailPart(core: StageCore, nextLap: (token: TokenFrame) => 
     return index + 1 >= job.maxTokens || length >= placement.contextLength ? 'length' : null
   }
 
-  /** One sampled id goes to the client and, as the next lap, to the head. `length` is what every KV cache holds now. */
-  function emit(sequence: Sequence, job: Job, chosen: Chosen, length: number, hops: readonly HopTiming[]): void {
-    const { tokenId, logprobs } = chosen
+  /** One sampled id goes to the client and, as the next lap, to the head. */
+  function emit(sequence: Sequence, job: Job, { tokenId, logprobs, finish, more }: Sampled, hops: readonly HopTiming[]): void {
     const index = sequence.answerIds.length
     if (!place.shard.first) sequence.answerIds.push(tokenId)
     if (logprobs) told.set(sequence, (told.get(sequence) ?? new Map<number, TokenLogprobs>()).set(index, logprobs))
-    const finish = finishOf(job, chosen, index, length)
     const cached = Math.min(sequence.cached, job.promptIds.length)
-    const token: TokenFrame = { ...base(sequence.id), type: 'token', index, tokenId, finish, hops, cached, logprobs }
+    const token: TokenFrame = { ...base(sequence.id), type: 'token', index, tokenId, finish, hops, more, cached, logprobs }
     // The next lap waits for nothing; the client's token may cross the relay meanwhile.
     if (!finish && !place.shard.first) post(place.head.peerId, token)
     post(job.client, token)
@@ -67,12 +69,24 @@ export function createTailPart(core: StageCore, nextLap: (token: TokenFrame) => 
       chooser.expect(job)
       for (const run of sequence.early.splice(0)) run()
     },
-    samplesAt: ({ job, answerIds }, end) => job !== null && end === job.promptIds.length + answerIds.length,
-    sample: async (sequence, output, end, hops) => {
-      const { job, branch } = sequence
-      if (output.type !== 'head' || !job) return
-      const chosen = await chooser.choose(sequence, job, output.head)
-      if (core.sequences.get(sequence.id) === sequence && sequence.branch === branch) emit(sequence, job, chosen, end, hops())
+    rowsToSample: ({ job, answerIds }, { position, count, drafts }) => {
+      const rows = job === null ? 0 : position + count - (job.promptIds.length + answerIds.length) + 1
+      return rows >= 1 && rows <= Math.min(count, drafts.length + 1) ? rows : 0
+    },
+    sample: async (sequence, output, { position, count, drafts }, hops) => {
+      const { job, answerIds, branch } = sequence
+      const heads = output.type === 'head' ? [output.head] : output.type === 'heads' ? output.heads : []
+      if (!job) return
+      for (const [row, head] of heads.entries()) {
+        const chosen = await chooser.choose(sequence, job, head)
+        if (core.sequences.get(sequence.id) !== sequence || sequence.branch !== branch) return
+        // As far as guesses are what is sampled anyway, what they were computed from is what it would have been.
+        const behind = heads.length - 1 - row
+        const finish = finishOf(job, chosen, answerIds.length, position + count - behind)
+        const more = finish === null && behind > 0 && drafts[drafts.length - behind] === chosen.tokenId
+        emit(sequence, job, { ...chosen, finish, more }, more ? [] : hops())
+        if (!more) return
+      }
     },
     waitForJob: (sequence, run) => {
       if (sequence.early.push(run) > MAX_EARLY_SAMPLES)
@@ -83,7 +97,8 @@ export function createTailPart(core: StageCore, nextLap: (token: TokenFrame) => 
       const { cached } = sequence
       tokens.forEach((tokenId, i) => {
         const logprobs = told.get(sequence)?.get(index + i) ?? null
-        post(to, { ...base(sequence.id), type: 'token', index: index + i, tokenId, finish: null, hops: [], cached, logprobs })
+        const token = { ...base(sequence.id), type: 'token', index: index + i, tokenId, finish: null, hops: [], cached, logprobs } as const
+        post(to, { ...token, more: i + 1 < tokens.length })
       })
       return tokens.length > 0
     },

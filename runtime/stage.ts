@@ -6,10 +6,10 @@ import { ClusterError } from '../protocol/errors.ts'
 import type { LapReport, Placement } from '../protocol/cluster.ts'
 import type { PeerId, SequenceId } from '../protocol/ids.ts'
 import type { ActivationFrame, AskFrame, PrefixFrame, ResumeFrame, RingFrame } from '../protocol/ring.ts'
-import { tailOf } from './output-log.ts'
+import { tailOf, type LoggedPass } from './output-log.ts'
 import type { RingPlace } from './ring-place.ts'
 import type { Sequence } from './sequence.ts'
-import type { ShardOutput, ShardRunner } from './shard-runner.ts'
+import type { ShardOutput, ShardRunner, ShardWant } from './shard-runner.ts'
 import type { HopsSoFar } from './pass-lane.ts'
 import { MOST_CHUNK_TOKENS } from './prefill-chunks.ts'
 import { createStageCore, type StageOptions } from './stage-core.ts'
@@ -55,16 +55,10 @@ export function createStage(options: StageOptions): Stage {
   const head = createHeadPart(core, finishPass)
   const tail = createTailPart(core, (token) => head.onToken(token))
 
-  async function finishPass(
-    sequence: Sequence,
-    output: ShardOutput,
-    pass: Pick<ActivationFrame, 'position' | 'count' | 'reach' | 'sample'>,
-    hops: HopsSoFar,
-  ): Promise<void> {
-    const end = pass.position + pass.count
+  async function finishPass(sequence: Sequence, output: ShardOutput, pass: Omit<LoggedPass, 'payload'>, hops: HopsSoFar): Promise<void> {
     if (output.type === 'hidden') core.pass(sequence, { ...pass, payload: output.bytes }, hops())
-    else if (output.type === 'none') tellProgress(sequence, end, pass.reach)
-    else await tail.sample(sequence, output, end, hops)
+    else if (output.type === 'none') tellProgress(sequence, pass.position + pass.count, pass.reach)
+    else await tail.sample(sequence, output, pass, hops)
   }
 
   /** At the tail: so much is computed on every shard, and so much more may come. */
@@ -87,19 +81,23 @@ export function createStage(options: StageOptions): Stage {
       return
     }
     const sequence = core.sequenceOf(frame.sequence)
-    if (!sequence || frame.position + frame.count <= sequence.expected) return
+    if (!sequence || frame.guess.branch < sequence.draftBranch) return
+    if (frame.guess.branch > sequence.draftBranch) core.giveUpDrafts(sequence, frame.guess)
+    if (frame.position + frame.count <= sequence.expected) return
     if (frame.position > sequence.expected) return pull(sequence)
     if (place.shard.last && !sequence.job && frame.sample) {
       tail.waitForJob(sequence, () => onActivation(from, frame))
       return
     }
-    const { position, count, reach, sample, payload } = tailOf(frame, sequence.expected)
-    const end = position + count
+    const { position, count, reach, sample, drafts, payload } = tailOf({ ...frame, drafts: frame.guess.drafts }, sequence.expected)
+    const pass = { position, count, reach, sample, drafts }
     const input = { type: 'hidden', numberType: frame.numberType, bytes: payload } as const
-    const want = !place.shard.last
-      ? ({ type: 'hidden', numberType: placement.handoff } as const)
-      : ({ type: tail.samplesAt(sequence, end) ? 'head' : 'none' } as const)
-    const pass = { position, count, reach, sample }
+    const rows = place.shard.last ? tail.rowsToSample(sequence, pass) : 0
+    const want: ShardWant = !place.shard.last
+      ? { type: 'hidden', numberType: placement.handoff }
+      : rows > 1
+        ? { type: 'heads', rows }
+        : { type: rows === 1 ? 'head' : 'none' }
     core.enqueue(sequence, { ...pass, input, hops: frame.hops }, want, (output, hops) => finishPass(sequence, output, pass, hops))
   }
 
@@ -157,11 +155,12 @@ export function createStage(options: StageOptions): Stage {
       return
     }
     if (from !== place.next?.peerId) return
-    sequence.sentTo = Math.max(sequence.sentTo, frame.from)
-    if (place.shard.first) head.onPassed(sequence, frame.from)
+    const position = frame.branch < sequence.draftBranch ? Math.min(frame.from, sequence.draftsSince) : frame.from
+    sequence.sentTo = Math.max(sequence.sentTo, position)
+    if (place.shard.first) head.onPassed(sequence, position)
     // What was inherited may be more than the client has accepted, and then of another future than the one that is computed now.
-    if (sequence.inherited !== null) sequence.waitingAsk = frame.from
-    else sendAgain(sequence, frame.from)
+    if (sequence.inherited !== null) sequence.waitingAsk = position
+    else sendAgain(sequence, position)
   }
 
   /** Somebody asks for a sequence that nobody here knows: only its client can begin it anew. */

@@ -102,7 +102,7 @@ export async function* runAttempt(attempt: Attempt, job: Job, options: AttemptOp
         throw new ClusterError('deadline_exceeded', `no token for ${Math.round(options.silenceTimeoutMs / 1000)} s`)
       lateInARow += 1
       actedAt = now()
-      post(tail.peerId, { ...base, type: 'ask', want: 'tokens', from: nextIndex }).catch(() => undefined)
+      post(tail.peerId, { ...base, type: 'ask', want: 'tokens', from: nextIndex, branch: 0 }).catch(() => undefined)
       for (const { peerId } of [head, tail]) network.probe(peerId)
       continue
     }
@@ -116,7 +116,7 @@ export async function* runAttempt(attempt: Attempt, job: Job, options: AttemptOp
       yield { type: 'progress', processed: frame.processed, total: frame.total }
     }
     if (frame.type !== 'token' || from !== tail.peerId) continue
-    if (frame.index > nextIndex) post(tail.peerId, { ...base, type: 'ask', want: 'tokens', from: nextIndex }).catch(() => undefined)
+    if (frame.index > nextIndex) post(tail.peerId, { ...base, type: 'ask', want: 'tokens', from: nextIndex, branch: 0 }).catch(() => undefined)
     if (frame.index !== nextIndex) continue
     if (nextIndex > job.acceptedIds.length) laps.add(now() - heardAt)
     heardAt = actedAt = now()

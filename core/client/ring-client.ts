@@ -26,6 +26,8 @@ export type CompletionRequest = {
   readonly givenIds?: readonly number[]
   /** Likeliest tokens to tell with each token and its log probability; absent = none of it. */
   readonly topLogprobs?: number
+  /** Whether the ring may guess tokens ahead, which changes when they come and not what they are. Default: true. */
+  readonly drafts?: boolean
   readonly signal: AbortSignal
 }
 
@@ -224,6 +226,7 @@ function jobOf(request: CompletionRequest, client: PeerId, acceptedIds: readonly
     stopIds: [...request.stopIds],
     maxTokens: request.maxTokens,
     cacheScope: request.cacheScope ?? null,
+    drafts: request.drafts ?? true,
   }
 }
 

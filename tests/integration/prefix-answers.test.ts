@@ -2,73 +2,25 @@
 import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { folderSource } from '../../api-gateway/folder-source.ts'
-import { loadKernels } from '../../api-gateway/local-device-kernels.ts'
-import { createRingClient, type CompletionRequest, type RingClient } from '../../core/client/ring-client.ts'
-import { placementState } from '../../core/cluster/cluster-view.ts'
-import { modelId } from '../../protocol/ids.ts'
+import type { CompletionRequest } from '../../core/client/ring-client.ts'
 import { GREEDY } from '../../protocol/ring.ts'
-import type { Backend, WeightFormat } from '../../protocol/cluster.ts'
-import { createDevice } from '../../runtime/device.ts'
-import { loadShard } from '../../runtime/load-shard.ts'
-import { loadOrt } from '../../runtime/ort.ts'
-import { systemClock } from '../../runtime/system-clock.ts'
-import { createMemoryCluster } from '../simulator/memory-cluster.ts'
+import { NODE_MODEL, openNodeRing, type NodeRing } from '../harness/node-ring.ts'
 
 const EMBER = path.join(import.meta.dirname, '../../models/ember')
 /** All of a sequence rotates otherwise once it is longer than 32 tokens. */
 const CROSSING = path.join(import.meta.dirname, '../fixtures/golden/phi3_crossing')
 /** Short convolutions keep states, which cannot be cut: only a whole earlier sequence can be gone on from. */
 const LFM2 = path.join(import.meta.dirname, '../../../shared/golden/arch/lfm2')
-const MODEL = modelId('model')
 const TOKENS = 8
 type Sample = { readonly prompt_ids: readonly number[] }
 const samples = (JSON.parse(readFileSync(path.join(EMBER, 'samples.json'), 'utf8')) as { samples: readonly Sample[] }).samples
 const said = (from: number, count: number): readonly number[] => samples.slice(from, from + count).flatMap(({ prompt_ids }) => prompt_ids)
 
-type Ring = { readonly client: RingClient; readonly [Symbol.asyncDispose]: () => Promise<void> }
-
-async function openRing(folder: string, backend: Backend, weightFormat: WeightFormat): Promise<Ring> {
-  const cluster = createMemoryCluster()
-  let counter = 1n
-  const randomId = (): string => (counter++).toString(16).padStart(16, '0')
-  const client = createRingClient({ network: cluster.join('client', 'client', null), timer: systemClock.timer, now: systemClock.now, randomId })
-  const runtime = backend === 'simd' ? { simd: await loadKernels() } : { ort: await loadOrt({ backend: 'wasm', numThreads: 1 }) }
-  const capabilities = { backend, weightFormats: [weightFormat], floatType: 'f32', memoryBytes: 2 ** 28, threads: 1, hardware: 'test' } as const
-  const nodes = ['aaaa', 'bbbb'].map((name) =>
-    createDevice({
-      network: { ...cluster.join(name, 'device', capabilities), setCapabilities: () => undefined },
-      capabilities,
-      openSource: () => folderSource(folder),
-      openShard: ({ capabilities: _, ...shard }) => loadShard({ ...shard, backend, ...runtime }),
-      clock: systemClock,
-      log: () => undefined,
-    }),
-  )
-  const wish = { source: '/models/model', strategy: 'memory-weighted', quality: 'balanced', contextLength: null, localDevice: 'withdraw' } as const
-  cluster.wish({ ...wish, model: MODEL, minDevices: 2, maxDevices: 2, state: 'serve' })
-  const settled = await cluster.until((view) => {
-    const placement = view.placements.get(MODEL)
-    return placement !== undefined && (placement.problem !== null || placementState(view, placement) !== 'loading')
-  })
-  expect([...settled.peers.values()].flatMap(({ status }) => status.shards.map(({ state, error }) => error?.message ?? state))).toEqual([
-    'ready',
-    'ready',
-  ])
-  return {
-    client,
-    [Symbol.asyncDispose]: async () => {
-      client.close()
-      await Promise.all(nodes.map((node) => node.close()))
-    },
-  }
-}
-
-async function ask({ client }: Ring, promptIds: readonly number[], cacheScope: string | null, sampling: CompletionRequest['sampling'] = GREEDY) {
+async function ask({ client }: NodeRing, promptIds: readonly number[], cacheScope: string | null, sampling: CompletionRequest['sampling'] = GREEDY) {
   const { signal } = new AbortController()
   const ids: number[] = []
   let cached = 0
-  for await (const event of client.complete({ model: MODEL, promptIds, sampling, stopIds: [], maxTokens: TOKENS, cacheScope, signal })) {
+  for await (const event of client.complete({ model: NODE_MODEL, promptIds, sampling, stopIds: [], maxTokens: TOKENS, cacheScope, signal })) {
     if (event.type !== 'token') continue
     if (event.index === 0) cached = event.cached
     ids.push(event.tokenId)
@@ -82,7 +34,7 @@ describe.each([
   ['simd', 'int8'],
 ] as const)('two devices on %s with %s weights', (backend, weightFormat) => {
   test('three turns of three conversations, greedy and sampled: equal to answers that compute everything', { timeout: 120_000 }, async () => {
-    await using ring = await openRing(EMBER, backend, weightFormat)
+    await using ring = await openNodeRing(EMBER, backend, weightFormat)
     for (let conversation = 0; conversation < 3; conversation++) {
       const sampling = conversation < 2 ? GREEDY : { ...GREEDY, temperature: 0.9, seed: `${conversation}` }
       let prompt = [...said(conversation * 4, 2)]
@@ -106,7 +58,7 @@ describe.each([
   })
 
   test.skipIf(!existsSync(LFM2))('a model that keeps states goes on from a whole answer, and computes anew what it would have to cut', async () => {
-    await using ring = await openRing(LFM2, backend, 'f32')
+    await using ring = await openNodeRing(LFM2, backend, 'f32')
     const prompt = Array.from({ length: 30 }, (_, i) => 3 + ((i * 7) % 40))
     const first = await ask(ring, prompt, 'a')
     const next = [...prompt, ...first.ids, 5, 6, 7]
@@ -117,7 +69,7 @@ describe.each([
   })
 
   test('a model that rotates otherwise from some length on takes over what rotated as it will, and nothing else', async () => {
-    await using ring = await openRing(CROSSING, backend, 'f32')
+    await using ring = await openNodeRing(CROSSING, backend, 'f32')
     const prompt = Array.from({ length: 60 }, (_, i) => 3 + ((i * 7) % 40))
     const cachedBy: number[] = []
     for (const length of [20, 22, 30, 40, 24]) {

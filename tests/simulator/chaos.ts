@@ -1,9 +1,11 @@
 /** One seeded run with faults: streams through a ring of devices that die, freeze, slow down, are cut off and come back. */
 import { placementState } from '../../core/cluster/cluster-view.ts'
+import type { Drafter } from '../../core/speculation/drafter.ts'
 import { ClusterError } from '../../protocol/errors.ts'
 import { createSimCluster, SIM_CONTEXT, simPlacement, simRequest, simWish, type SimClient, type SimCluster, type SimDevice } from './sim-cluster.ts'
 import { seededRandom } from './seeded-random.ts'
 import { follow, longestGap, type Stream } from './stream.ts'
+import { toyDrafter, type Answer } from './toy-drafter.ts'
 import { TOY_LAYERS, TOY_VOCAB, toyAnswer } from './toy-model.ts'
 
 const FAULTS = ['close', 'plug', 'freeze', 'slow', 'cut-data', 'cut-signaling', 'restart-signaling', 'reload', 'join'] as const
@@ -18,6 +20,8 @@ export type ChaosResult = {
   readonly right: number
   /** Streams that ended with a typed error because the devices that were left could not hold the model. */
   readonly excused: number
+  /** Tokens that were guessed, rightly or not. */
+  readonly draftedTokens: number
   /** Tokens of prompts that KV caches of earlier answers held. */
   readonly cachedTokens: number
   /** What is wrong, in words; empty in a good run. */
@@ -149,9 +153,19 @@ export async function runChaos(seed: number): Promise<ChaosResult> {
   // Room for all, or for so little that kept caches go and what was sent on is computed again.
   const cacheBytes = random() < 0.5 ? 2 ** 30 : Math.floor(random() * 3_000)
   const logBytes = random() < 0.5 ? 2 ** 26 : Math.floor(random() * 20_000)
-  const cluster = createSimCluster({ seed: seed + 1_000_003, paths, layerMs: 0.5 + random() * 3, cacheBytes, logBytes })
+  const answers: Answer[] = []
+  let draftedTokens = 0
+  const wrongly = random() < 0.2 ? 1 : random() * 0.3
+  const newDrafter = (): Drafter =>
+    toyDrafter(
+      () => answers,
+      () => random() < wrongly,
+      (count) => void (draftedTokens += count),
+    )
+  const cluster = createSimCluster({ seed: seed + 1_000_003, paths, layerMs: 0.5 + random() * 3, cacheBytes, logBytes, newDrafter })
   const clients = await openRing(cluster, random)
   const plans = planStreams(random)
+  answers.push(...plans.map(({ prompt, maxTokens }) => ({ prompt, ids: toyAnswer(prompt, maxTokens) })))
   const streams: Stream[] = []
   const stage: Stage = { cluster, random, faults: [], comesBack: 0 }
   const start = cluster.time.now()
@@ -181,6 +195,7 @@ export async function runChaos(seed: number): Promise<ChaosResult> {
     faults: stage.faults,
     right: verdicts.filter((verdict) => verdict === 'right').length,
     excused: verdicts.filter((verdict) => verdict === 'excused').length,
+    draftedTokens,
     cachedTokens: streams.reduce((sum, stream) => sum + stream.cached, 0),
     problems: [
       ...verdicts.flatMap((verdict, i) => (verdict === 'right' || verdict === 'excused' ? [] : [`stream ${i}: ${verdict}`])),

@@ -10,6 +10,7 @@ import type { Capabilities, PeerRole, Wish } from '../../protocol/cluster.ts'
 import { modelId, peerId, type PeerId } from '../../protocol/ids.ts'
 import { GREEDY } from '../../protocol/ring.ts'
 import { PROTOCOL_VERSION } from '../../protocol/version.ts'
+import type { Drafter } from '../../core/speculation/drafter.ts'
 import { createPeerHost, type PeerHost } from '../../runtime/peer-host.ts'
 import type { EngineToHost, HostToEngine } from '../../runtime/peer-port.ts'
 import { openPortNetwork, type PortNetwork } from '../../runtime/port-network.ts'
@@ -60,6 +61,8 @@ export type SimOptions = {
   /** Of KV caches of a device: a byte for each token and layer; and of what it sent on. Default: more than any run takes. */
   readonly cacheBytes?: number
   readonly logBytes?: number
+  /** Guesses ahead of each answer. Default: by looking up what was said. */
+  readonly newDrafter?: () => Drafter
 }
 
 export type SimCluster = {
@@ -157,6 +160,7 @@ export function createSimCluster(options: SimOptions): SimCluster {
       memoryBytes: () => memoryBytes + (options.cacheBytes ?? 2 ** 30),
       ...(options.logBytes === undefined ? {} : { logBytes: options.logBytes }),
       ...(options.constraints ? { constraints: options.constraints } : {}),
+      ...(options.newDrafter ? { newDrafter: options.newDrafter } : {}),
       timer: peer.clock.timer,
       now: time.now,
       turn: () => Promise.resolve(),
