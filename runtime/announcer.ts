@@ -43,8 +43,8 @@ export function createAnnouncer(options: AnnouncerOptions): { close: () => void 
   const { network, now, timer, log } = options
   const bans = createBans(now)
   const lastPlaced = new Map<string, Placement>()
-  /** What a model was last placed by, and when. */
-  const decided = new Map<string, { readonly inputs: string; readonly at: number }>()
+  /** What a model was last placed by and when, and the placement that stood then: another's may have come since. */
+  const decided = new Map<string, { readonly inputs: string; readonly at: number; readonly epoch: number | null }>()
   /** Own placements that may not have come back from the server yet. */
   const announced = new Map<string, Placement>()
   const rearrangement = createRearrangement(now)
@@ -93,7 +93,8 @@ export function createAnnouncer(options: AnnouncerOptions): { close: () => void 
     const taken = takenMemory(view, newest.values(), wish.model)
     const epoch = 1 + Math.max(0, ...[...newest.values()].map((placement) => placement.epoch), ...heldEpochs(view))
     const known = newest.get(wish.model)
-    decided.set(wish.model, { inputs: inputsOf(wish, devices, taken), at: now() })
+    const inputs = inputsOf(wish, devices, taken)
+    decided.set(wish.model, { inputs, at: now(), epoch: known?.epoch ?? null })
     const placement =
       sizing instanceof ClusterError
         ? unreadable(wish, sizing, epoch)
@@ -102,6 +103,7 @@ export function createAnnouncer(options: AnnouncerOptions): { close: () => void 
     if (!placement || (known && sameShards(known, placement) && view.peers.has(known.announcer))) return
     log('placement', { model: wish.model, epoch, shards: placement.shards.length, problem: placement.problem?.message })
     announced.set(wish.model, placement)
+    decided.set(wish.model, { inputs, at: now(), epoch })
     network.announce(placement)
   }
 
@@ -178,8 +180,15 @@ export function createAnnouncer(options: AnnouncerOptions): { close: () => void 
 
   function isUnchanged(view: ClusterView, wish: Wish): boolean {
     const before = decided.get(wish.model)
-    const taken = takenMemory(view, newestPlacements(view).values(), wish.model)
-    if (!before || !view.placements.has(wish.model) || before.inputs !== inputsOf(wish, eligible(view), taken)) return false
+    const newest = newestPlacements(view)
+    const taken = takenMemory(view, newest.values(), wish.model)
+    if (
+      !before ||
+      !view.placements.has(wish.model) ||
+      newest.get(wish.model)?.epoch !== before.epoch ||
+      before.inputs !== inputsOf(wish, eligible(view), taken)
+    )
+      return false
     return wish.strategy === 'memory-weighted' || now() - before.at < MEASURED_MS
   }
 
