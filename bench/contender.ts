@@ -34,8 +34,8 @@ export type Contender = {
   readonly ask: (prompts: readonly Prompt[], tokens: number) => Promise<Answer>
   /** Prompts that can be answered in one pass. */
   readonly mostRows: number
-  /** Of some of the most probable tokens behind the prompt, `wanted` among them as far as the engine tells; null where it tells none. */
-  readonly logProbs: (prompt: Prompt, wanted: readonly number[]) => Promise<LogProbs | null>
+  /** Of some of the most probable tokens behind the prompt, `wanted` among them as far as the engine tells. */
+  readonly logProbs: (prompt: Prompt, wanted: readonly number[]) => Promise<LogProbs>
   /** Bytes of weights, where the engine tells them. */
   readonly heldBytes: () => number | null
   readonly close: () => Promise<void>

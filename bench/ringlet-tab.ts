@@ -2,6 +2,7 @@
 import { placementState } from '../core/cluster/cluster-view.ts'
 import type { Backend, WeightFormat } from '../protocol/cluster.ts'
 import { modelId } from '../protocol/ids.ts'
+import { GREEDY } from '../protocol/ring.ts'
 import { deviceFlags } from '../scripts/headless-devices.ts'
 import { chromiumPath } from '../tests/harness/browser.ts'
 import { awaitView, openBenchServer, wishRing, type BenchServer } from './cluster.ts'
@@ -15,6 +16,8 @@ import { runStreams } from './stream.ts'
 /** Pledged by the page: room for every format with its caches. */
 const MEMORY_MIB = 4000
 const MOST_ROWS = 8
+/** Log-probabilities that are told with a token. */
+const MOST_TOLD = 20
 
 export type RingletTabOptions = {
   readonly model: BenchModel
@@ -80,7 +83,12 @@ export async function openRingletTab({ model, backend, weights, threads, context
         prompts.map(({ ids }) => ids),
         tokens,
       ),
-    logProbs: () => Promise.resolve(null),
+    logProbs: async ({ ids }) => {
+      const { signal } = new AbortController()
+      const job = { model: name, promptIds: ids, sampling: GREEDY, stopIds: [], maxTokens: 1, topLogprobs: MOST_TOLD, signal }
+      for await (const event of client.complete(job)) if (event.type === 'token' && event.logprobs) return new Map(event.logprobs.top)
+      throw new Error('the ring told no log-probabilities')
+    },
     heldBytes: () => report()?.heldBytes ?? null,
     close,
   }

@@ -12,7 +12,7 @@ export type Reference = {
   /** The most probable token of each step, and how far its logit is above the next one. */
   readonly steps: readonly { readonly token: number; readonly margin: number }[]
   /** Of the most probable tokens of the first step. */
-  readonly logProbs: ReadonlyMap<number, number> | null
+  readonly logProbs: ReadonlyMap<number, number>
 }
 
 /** PyTorch's results in float32, as `make_peer_models.py --reference` writes them. @throws {Error} when the file is missing or another */
@@ -21,18 +21,23 @@ export async function readReference(folder: string): Promise<Reference> {
   return { prompt: { text, ids }, steps, logProbs: new Map(steps[0]?.top.map(({ id, logprob }) => [id, logprob])) }
 }
 
+/** As many as PyTorch's results have. */
+const COMPARED = 5
+
 /** Without PyTorch: another backend, all in f32. */
 export async function referenceFrom(contender: Contender, prompt: Prompt, tokens: number): Promise<Reference> {
   const { ids } = await contender.ask([prompt], tokens)
-  return { prompt, steps: (ids[0] ?? []).map((token) => ({ token, margin: Number.POSITIVE_INFINITY })), logProbs: null }
+  const steps = (ids[0] ?? []).map((token) => ({ token, margin: Number.POSITIVE_INFINITY }))
+  const ranked = [...(await contender.logProbs(prompt, []))].sort(([, a], [, b]) => b - a)
+  return { prompt, steps, logProbs: new Map(ranked.slice(0, COMPARED)) }
 }
 
 export type Checked = {
   /** Tokens from the first on that are the reference's. */
   readonly followed: number
   readonly steps: number
-  /** Largest difference of a log-probability behind the prompt, among the reference's most probable tokens; null where the engine tells none. */
-  readonly logProbError: number | null
+  /** Largest difference of a log-probability behind the prompt, among the reference's most probable tokens. */
+  readonly logProbError: number
 }
 
 /** Formats that hold what the checkpoint holds, whose every token must be the reference's. */
@@ -61,12 +66,12 @@ export async function checkAnswers(contender: Contender, { prompt, steps, logPro
   const followed = differs === -1 ? steps.length : differs
   if (EXACT.has(contender.format) && differs !== -1 && (steps[differs]?.margin ?? 0) > CLEAR_MARGIN)
     throw new Error(`${name} leaves the reference at token ${followed} by a clear margin: not timed`)
-  const found = expected && (await contender.logProbs(prompt, [...expected.keys()]))
-  if (!found) return { followed, steps: steps.length, logProbError: null }
+  const found = await contender.logProbs(prompt, [...expected.keys()])
   const errors = [...expected].flatMap(([id, logProb]) => {
     const own = found.get(id)
     return own === undefined ? [] : [Math.abs(own - logProb)]
   })
+  if (errors.length === 0) throw new Error(`${name} has none of the reference's most probable tokens among its own: not timed`)
   const logProbError = Math.max(...errors)
   const bound = LOG_PROB_BOUNDS[contender.format] ?? 0
   if (!(logProbError <= bound)) throw new Error(`${name} is off by ${logProbError} in log-probability, more than ${bound}: not timed`)

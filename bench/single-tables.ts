@@ -2,6 +2,7 @@
 import { nameOf } from './contender.ts'
 import type { BenchModel } from './models.ts'
 import { median, type Cell, type Table } from './report.ts'
+import type { Roof } from './roof.ts'
 import type { Measured, Round } from './single-figures.ts'
 
 const MB = 1e6
@@ -110,39 +111,34 @@ function ratiosTable(model: BenchModel, measured: readonly Measured[]): Table {
   return { title: `${model.title}, times the best other engine of each figure`, columns, rows }
 }
 
-/** Rates of this project beside those of plain loops in the same round. */
+/** The most that plain loops reached in any round; what memory gives varies, and a roof is what can be reached. */
+const roofOf = (rounds: readonly Round[], of: (roof: Roof) => number): number | null => {
+  const found = rounds.flatMap(({ roof }) => (roof ? [of(roof)] : []))
+  return found.length === 0 ? null : Math.max(...found)
+}
+
+/** Rates of this project beside those of plain loops in the same run. */
 function roofTable(model: BenchModel, measured: readonly Measured[]): Table {
   const rows = measured.flatMap(({ contender, rounds, work }): Cell[][] => {
     if (!work) return []
     const isFloat = contender.format === 'f32' || contender.format === 'f16'
-    const dots = ({ roof }: Round) => (isFloat ? roof?.floatProducts : roof?.integerProducts)
-    const per = (rate: (round: Round) => number | undefined, amount: number) => (round: Round) => {
-      const perSecond = rate(round)
-      return perSecond === undefined ? undefined : perSecond * amount
-    }
-    const bytes = per(({ decode64 }) => decode64, work.bytes)
-    const decoded = per(({ decode64 }) => decode64, work.products)
-    const prefilled = per(({ prefill256 }) => prefill256, work.layerProducts)
-    const giga = (of: (round: Round) => number | undefined): number | null => {
-      const value = medianOf(rounds.map(of))
-      return value === null ? null : value / GIGA
-    }
-    const share = (of: typeof bytes, roof: (round: Round) => number | undefined) => ratio(rounds, rounds, of, roof)
-    return [
-      [
-        nameOf(contender),
-        contender.threads,
-        giga(bytes),
-        giga(({ roof }) => roof?.readBytes),
-        giga(({ roof }) => roof?.copyBytes),
-        share(bytes, ({ roof }) => roof?.readBytes),
-        giga(decoded),
-        giga(dots),
-        share(decoded, dots),
-        giga(prefilled),
-        share(prefilled, dots),
-      ],
+    const [decode, prefill] = [medianOf(rounds.map(({ decode64 }) => decode64)), medianOf(rounds.map(({ prefill256 }) => prefill256))]
+    const [read, copy] = [roofOf(rounds, ({ readBytes }) => readBytes), roofOf(rounds, ({ copyBytes }) => copyBytes)]
+    const dots = roofOf(rounds, ({ integerProducts, floatProducts }) => (isFloat ? floatProducts : integerProducts))
+    if (decode === null || prefill === null || read === null || copy === null || dots === null) return []
+    const [bytes, decoded, prefilled] = [decode * work.bytes, decode * work.products, prefill * work.layerProducts]
+    const rates = [
+      bytes / GIGA,
+      read / GIGA,
+      copy / GIGA,
+      bytes / read,
+      decoded / GIGA,
+      dots / GIGA,
+      decoded / dots,
+      prefilled / GIGA,
+      prefilled / dots,
     ]
+    return [[nameOf(contender), contender.threads, ...rates]]
   })
   const columns = [
     '',
@@ -157,7 +153,7 @@ function roofTable(model: BenchModel, measured: readonly Measured[]): Table {
     'prefill, G multiply-adds/s',
     'prefill, of the plain dot',
   ]
-  return { title: `${model.title}, beside plain loops in the same rounds`, columns, rows }
+  return { title: `${model.title}, beside plain loops in the same run`, columns, rows }
 }
 
 export function singleTables(model: BenchModel, measured: readonly Measured[]): readonly Table[] {

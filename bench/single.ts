@@ -15,7 +15,7 @@ import type { BenchReport, Table } from './report.ts'
 import type { Roof } from './roof.ts'
 import { openRingletTab } from './ringlet-tab.ts'
 import { checkAnswers, readReference, referenceFrom, type Reference } from './single-check.ts'
-import { measureRound, type Figure, type Measured } from './single-figures.ts'
+import { measureRound, type Figure, type Measured, type Round } from './single-figures.ts'
 import { singleTables } from './single-tables.ts'
 import { tokenWork } from './token-work.ts'
 
@@ -82,6 +82,15 @@ async function start(scene: Scene, reference: Reference, contender: Contender): 
   return { contender, coldMs, loadPeakBytes, checked, work, rounds: [], workPeakBytes: 0, heldBytes: contender.heldBytes(), warmMs: null }
 }
 
+/** Other engines break now and then: that round has no figures of theirs, and the next one a new page. Ours must not. */
+async function revive(contender: Contender, error: unknown, say: (line: string) => void): Promise<Round> {
+  if (contender.engine === 'ringlet') throw error
+  say(`${nameOf(contender)} broke: ${String(error)}; loaded anew`)
+  await contender.restart()
+  await contender.load()
+  return {}
+}
+
 async function runRounds(scene: Scene, measured: readonly Measured[]): Promise<readonly Measured[]> {
   const { text, figures, say } = scene
   const all = measured.map((one) => ({ ...one, rounds: [...one.rounds] }))
@@ -95,7 +104,8 @@ async function runRounds(scene: Scene, measured: readonly Measured[]): Promise<r
     for (const one of round % 2 === 0 ? all : all.toReversed()) {
       const { contender } = one
       const roof = roofs.get(contender.threads)
-      one.rounds.push({ ...(await measureRound(contender, prompts, figures)), ...(roof ? { roof } : {}) })
+      const figuresOfRound = await measureRound(contender, prompts, figures).catch((error: unknown) => revive(contender, error, say))
+      one.rounds.push({ ...figuresOfRound, ...(roof ? { roof } : {}) })
       one.workPeakBytes = Math.max(one.workPeakBytes, contender.memory.takePeak().renderer)
       say(`round ${round + 1}: ${nameOf(contender)} on ${contender.threads} ${JSON.stringify(one.rounds.at(-1))}`)
     }
