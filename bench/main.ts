@@ -15,6 +15,8 @@ import { benchPrefill } from './prefill.ts'
 import { benchRing } from './ring.ts'
 import { benchSingle, CONTENDERS } from './single.ts'
 import { FIGURES } from './single-figures.ts'
+import { benchSingle } from './single.ts'
+import { benchSoak } from './soak.ts'
 
 const OPTIONS = {
   json: { type: 'string' },
@@ -22,6 +24,7 @@ const OPTIONS = {
   checkpoint: { type: 'string', multiple: true },
   rounds: { type: 'string', default: '5' },
   runs: { type: 'string', default: '1000' },
+  minutes: { type: 'string', default: '30' },
   tabs: { type: 'string', default: '1,2,3' },
   streams: { type: 'string', default: '1,4' },
   mb: { type: 'string', default: '500' },
@@ -44,6 +47,7 @@ const USAGE = `npm run bench -- NAME [options]
   prefill    a prompt of 1000 tokens begins while four streams decode: how much slower they get, and how long one pauses
   failover   tabs killed in mid-answer: whether the answer is the same, and how long it paused
   chaos      seeded runs with faults in the simulator, no browser: whether any token is lost, doubled or wrong
+  soak       tabs that come and go under constant load: what is left behind in the server and in the tabs that stay
   estimate   memory predicted for a shard against what a process grows by, on both CPU backends; with --backend webgpu in a page
   prefix     time to the first token of a second turn, from the KV caches of the first and computed whole
   load       a random checkpoint into one tab: memory, standstill, cut connections, reload
@@ -59,7 +63,7 @@ const USAGE = `npm run bench -- NAME [options]
   --figures LIST   of single: ${FIGURES.join(', ')}; default: all
   --rounds N       interleaved rounds, of which medians are taken; of failover, kills of each way at each place; default 5
   --runs N         runs of chaos; default 1000
-
+  --minutes N      of soak; default 30
   --mb N           size of the checkpoint in MiB; default 500
   --backend NAME   wasm, simd or webgpu; default wasm, of ring, hops and prefill simd
   --weights NAME   f32, f16, int8, int4 or auto, which the placement chooses; default auto, of ring, hops and prefill f32
@@ -184,6 +188,11 @@ const BENCHES: Readonly<Record<string, (values: Values) => Promise<BenchReport>>
       say,
     }),
   failover: (values) => benchFailover({ models: modelsOf(values.model ?? ['ember']), rounds: wholeNumber('rounds', values.rounds, 1000), say }),
+  soak: async (values) => {
+    const [model] = modelsOf(values.model ?? ['ember'])
+    if (!model) throw new UsageError('which model?')
+    return benchSoak({ model, minutes: wholeNumber('minutes', values.minutes, 10_000), say })
+  },
   chaos: (values) => benchChaos({ runs: wholeNumber('runs', values.runs, 1_000_000), say }),
 }
 
