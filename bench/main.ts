@@ -15,7 +15,6 @@ import { benchPrefill } from './prefill.ts'
 import { benchRing } from './ring.ts'
 import { benchSingle, CONTENDERS } from './single.ts'
 import { FIGURES } from './single-figures.ts'
-import { benchSingle } from './single.ts'
 import { benchSoak } from './soak.ts'
 
 const OPTIONS = {

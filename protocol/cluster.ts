@@ -166,6 +166,8 @@ export const peerStatusSchema = z.object({
   links: z.array(linkReportSchema).max(256),
   /** Milliseconds one layer takes for one token, measured; null before any run. */
   layerMs: milliseconds.nullable(),
+  /** Whether its page is in sight: browsers slow down what is hidden. Null for what is no page. */
+  visibility: z.enum(['visible', 'hidden']).nullable(),
   /** Of the rings that it is the head of. */
   laps: z.array(lapReportSchema).max(16),
   /** Sequences whose KV cache the device holds now. */
@@ -176,7 +178,17 @@ export const peerStatusSchema = z.object({
   suspects: z.array(peerIdSchema).max(256),
 })
 export type PeerStatus = z.infer<typeof peerStatusSchema>
-export const IDLE_STATUS: PeerStatus = { state: 'idle', shards: [], links: [], layerMs: null, laps: [], sequences: 0, framesHandled: 0, suspects: [] }
+export const IDLE_STATUS: PeerStatus = {
+  state: 'idle',
+  shards: [],
+  links: [],
+  layerMs: null,
+  visibility: null,
+  laps: [],
+  sequences: 0,
+  framesHandled: 0,
+  suspects: [],
+}
 
 /** A line of the roster. `joined` orders peers by arrival: the longest-joined device announces placements. */
 export const peerEntrySchema = z.object({

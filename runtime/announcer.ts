@@ -6,7 +6,7 @@ import { ClusterError, toClusterError } from '../protocol/errors.ts'
 import type { PeerEntry, Placement, Wish } from '../protocol/cluster.ts'
 import type { PeerId } from '../protocol/ids.ts'
 import { createBans } from '../core/cluster/bans.ts'
-import { devicesOf, isPresent, shardState, type ClusterView } from '../core/cluster/cluster-view.ts'
+import { devicesOf, isPresent, shardReport, shardState, type ClusterView } from '../core/cluster/cluster-view.ts'
 import type { Network } from '../core/cluster/network.ts'
 import { place, type PlacementRequest } from '../core/cluster/placement.ts'
 import { createRearrangement } from '../core/cluster/rearrangement.ts'
@@ -77,6 +77,8 @@ export function createAnnouncer(options: AnnouncerOptions): { close: () => void 
     for (const placement of view.placements.values()) {
       for (const shard of placement.shards) {
         if (shardState(view, placement, shard) !== 'failed' || bans.has(shard.peerId)) continue
+        // It has offered less by itself, and may have that.
+        if (shardReport(view, placement, shard)?.error?.code === 'not_enough_memory') continue
         log('a device failed to load its shard and is left out', { peer: shard.peerId, seconds: LOAD_BAN_MS / 1000 })
         bans.until(shard.peerId, LOAD_BAN_MS)
         timer(LOAD_BAN_MS + 1, reconsider)

@@ -1,6 +1,7 @@
 /** A device: the ring node with real models behind it. Platform-free: files, time and onnxruntime come as parameters. */
 import type { Capabilities, WeightFormat, Wish } from '../protocol/cluster.ts'
 import type { Clock } from '../core/link/clock.ts'
+import { holdingOf } from '../core/cluster/format-choice.ts'
 import { modelSizing } from '../core/cluster/model-sizing.ts'
 import type { ModelSizing } from '../core/cluster/sizing.ts'
 import { createConstraintSource } from '../core/constrain/constraint-source.ts'
@@ -15,7 +16,9 @@ import type { RunMeasurement } from './measure/choose-backend.ts'
 import { measureWishes } from './measure/measure-wishes.ts'
 import type { LoadProgress, ShardRunner } from './shard-runner.ts'
 import type { PortNetwork } from './port-network.ts'
+import { createOffer, type Offer } from './offer.ts'
 import { createRingNode, type RingNode } from './ring-node.ts'
+import type { ShardLoader } from './shard-store.ts'
 import { sharedSources } from './shared-sources.ts'
 
 export type OpenShard = (request: {
@@ -40,11 +43,15 @@ export type DeviceOptions = {
   readonly measure?: RunMeasurement
   /** Brings the grammar engine, when the first answer needs it. */
   readonly loadXgrammar: () => Promise<Xgrammar>
+  /** Why the device offers less than it was created with, or nothing any more. */
+  readonly onOffer?: (sentence: string) => void
   readonly clock: Clock
   readonly log: (message: string, fields: Record<string, unknown>) => void
 }
 
-export function createDevice(options: DeviceOptions): RingNode {
+export type Device = RingNode & Pick<Offer, 'reserve'>
+
+export function createDevice(options: DeviceOptions): Device {
   const { network, clock, capabilities } = options
   const sources = sharedSources(options.openSource)
   const models = new Map<string, Promise<ModelDescription>>()
@@ -89,35 +96,50 @@ export function createDevice(options: DeviceOptions): RingNode {
   })
 
   network.setCapabilities(capabilities)
+  const offer = createOffer({
+    pledged: capabilities,
+    setCapabilities: network.setCapabilities,
+    publish: () => network.publishStatus(node.status()),
+    onChange: (sentence) => {
+      options.log('offers less', { memoryBytes: offer.memoryBytes() })
+      options.onOffer?.(sentence)
+    },
+  })
   const { measure, log } = options
-  const stopMeasuring = measure ? measureWishes({ network, capabilities, modelOf, run: measure, log }) : () => undefined
+  const stopMeasuring = measure
+    ? measureWishes({ network: { ...network, setCapabilities: offer.describe }, capabilities, modelOf, run: measure, log })
+    : () => undefined
+  const load: ShardLoader = ({ placement, shard, onProgress, signal }) =>
+    withModel(placement.source, (source, model) =>
+      options.openShard({
+        source,
+        model,
+        startLayer: shard.startLayer,
+        endLayer: shard.endLayer,
+        weightFormat: shard.weightFormat,
+        contextLength: placement.contextLength,
+        capabilities,
+        onProgress,
+        signal,
+      }),
+    )
   const node = createRingNode({
     network,
     sizing,
-    memoryBytes: () => capabilities.memoryBytes,
     constraints,
+    memoryBytes: offer.memoryBytes,
     now: clock.now,
     timer: clock.timer,
     log: options.log,
     fetch: ({ placement, shard, onProgress, signal }) =>
       withModel(placement.source, (source, model) => fetchShard({ source, model, range: shard, onProgress, signal })),
-    load: ({ placement, shard, onProgress, signal }) =>
-      withModel(placement.source, (source, model) =>
-        options.openShard({
-          source,
-          model,
-          startLayer: shard.startLayer,
-          endLayer: shard.endLayer,
-          weightFormat: shard.weightFormat,
-          contextLength: placement.contextLength,
-          capabilities,
-          onProgress,
-          signal,
-        }),
-      ),
+    load: offer.watch(load, async ({ placement, shard }) =>
+      modelSizing(await modelOf(placement.source), placement.contextLength).shardBytes(shard, holdingOf(capabilities, shard.weightFormat)),
+    ),
   })
   return {
     ...node,
+    reserve: offer.reserve,
     close: () => {
       stopForgetting()
       stopMeasuring()

@@ -57,5 +57,5 @@ export function createGossip({ self, linked, isOnline, send, apply }: GossipOpti
 /** The part of a status that others act on: counters change all the time. */
 function whatMatters({ status, capabilities }: Extract<GossipEvent, { type: 'peer-updated' }>): string {
   const shards = status.shards.map(({ model, epoch, startLayer, endLayer, state }) => [model, epoch, startLayer, endLayer, state])
-  return JSON.stringify([status.state, shards, status.suspects, capabilities])
+  return JSON.stringify([status.state, status.visibility, shards, status.suspects, capabilities])
 }

@@ -36,6 +36,10 @@ export type PeerHost = {
   readonly links: () => readonly LinkReport[]
   /** Introduces the peer anew: a client that begins to lend becomes a device. Id and secret stay. */
   readonly rename: (hello: Hello) => void
+  /** The page is about to be stopped by its browser: says goodbye and closes every link, until `wake`. Returns at once. */
+  readonly rest: () => void
+  /** Joins again as the same peer. */
+  readonly wake: () => void
   /** Says goodbye and closes every link. May be called twice. */
   readonly leave: () => void
 }
@@ -157,6 +161,11 @@ export function createPeerHost(options: PeerHostOptions): PeerHost {
       latest = { ...latest, capabilities: next.capabilities }
       signal.rename(next)
     },
+    rest: () => {
+      hub.close()
+      signal.rest()
+    },
+    wake: () => socket.connect(),
     leave: () => {
       stopTimer()
       hub.close()

@@ -59,6 +59,8 @@ export type RingNodeOptions = {
 export type RingNode = {
   /** A paused device keeps what it serves but is not placed again. */
   readonly setPaused: (paused: boolean) => void
+  /** Whether the page around it is in sight. */
+  readonly setVisibility: (visibility: PeerStatus['visibility']) => void
   readonly status: () => Omit<PeerStatus, 'links'>
   /** Called after each change of the status. */
   readonly onStatus: (listener: () => void) => void
@@ -79,6 +81,7 @@ export function createRingNode(options: RingNodeOptions): RingNode {
   const retireTimers = new Map<number, () => void>()
   let changing = Promise.resolve()
   let paused = false
+  let visibility: PeerStatus['visibility'] = null
   let framesHandled = 0
   let listener: () => void = () => undefined
   let stopLooking = (): void => undefined
@@ -137,7 +140,7 @@ export function createRingNode(options: RingNodeOptions): RingNode {
     const laps = [...stages.values()].flatMap((stage) => stage.laps() ?? []).slice(-MOST_LAP_REPORTS)
     const serving = shards.some((report) => report.state === 'ready')
     const state = paused ? 'paused' : shards.some((report) => report.state === 'loading') ? 'loading' : serving ? 'serving' : 'idle'
-    return { state, shards, layerMs, laps, sequences, framesHandled, suspects: [...watch.suspects()] }
+    return { state, shards, layerMs, visibility, laps, sequences, framesHandled, suspects: [...watch.suspects()] }
   }
 
   function changed(): void {
@@ -314,6 +317,10 @@ export function createRingNode(options: RingNodeOptions): RingNode {
   return {
     setPaused: (value) => {
       paused = value
+      changed()
+    },
+    setVisibility: (value) => {
+      visibility = value
       changed()
     },
     status,

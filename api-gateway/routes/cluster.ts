@@ -87,6 +87,7 @@ export function clusterJson(view: ClusterView): object {
       weightFormats: capabilities?.weightFormats ?? [],
       memoryBytes: capabilities?.memoryBytes ?? 0,
       state: status.state,
+      visibility: status.visibility,
       layerMs: status.layerMs,
       layers: status.shards.map(({ model, startLayer, endLayer }) => ({ model, startLayer, endLayer })),
       links: status.links,

@@ -71,6 +71,8 @@ export type SignalClient = {
   readonly relay: (to: PeerId, packet: Uint8Array) => Promise<WireError | null>
   /** Introduces this peer anew, for example as a device instead of a client. Id and secret stay. */
   readonly rename: (hello: Hello) => void
+  /** Says goodbye and disconnects, until the socket connects again. */
+  readonly rest: () => void
   /** Says goodbye and disconnects for good. May be called twice. */
   readonly leave: () => void
 }
@@ -261,6 +263,11 @@ export function createSignalClient(options: SignalClientOptions): SignalClient {
     rename: (next) => {
       hello = next
       if (isOnline()) sayHello()
+    },
+    rest: () => {
+      if (isOnline()) socket.emit('leave')
+      stopTimer()
+      socket.disconnect()
     },
     leave: () => {
       if (isOnline()) socket.emit('leave')

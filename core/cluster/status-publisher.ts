@@ -17,7 +17,7 @@ export type StatusPublisher = {
 function whatOthersActOn(status: PeerStatus, capabilities: Capabilities | null): string {
   const shards = status.shards.map((shard) => [shard.model, shard.epoch, shard.startLayer, shard.endLayer, shard.state, shard.phase])
   const links = status.links.map((link) => [link.peerId, link.path, link.rttMs === null])
-  return JSON.stringify([status.state, shards, links, status.layerMs === null, capabilities])
+  return JSON.stringify([status.state, status.visibility, shards, links, status.layerMs === null, capabilities])
 }
 
 /**

@@ -123,7 +123,7 @@ export async function equalSamples(
 }
 
 type ClusterJson = {
-  readonly peers: readonly { readonly id: string; readonly role: string }[]
+  readonly peers: readonly { readonly id: string; readonly role: string; readonly visibility: string | null }[]
   readonly placements: readonly {
     readonly state: string
     readonly spares: readonly { readonly peerId: string; readonly warm: boolean }[]

@@ -8,6 +8,7 @@ import type { MemoryNetworkOptions } from '../../core/link/memory-link.ts'
 import type { ConstraintSource } from '../../core/constrain/constraint-source.ts'
 import type { Capabilities, PeerRole, Wish } from '../../protocol/cluster.ts'
 import { modelId, peerId, type PeerId } from '../../protocol/ids.ts'
+import { ClusterError } from '../../protocol/errors.ts'
 import { GREEDY } from '../../protocol/ring.ts'
 import { PROTOCOL_VERSION } from '../../protocol/version.ts'
 import type { Drafter } from '../../core/speculation/drafter.ts'
@@ -15,7 +16,9 @@ import { createPeerHost, type PeerHost } from '../../runtime/peer-host.ts'
 import type { EngineToHost, HostToEngine } from '../../runtime/peer-port.ts'
 import { openPortNetwork, type PortNetwork } from '../../runtime/port-network.ts'
 import { createPortPair } from '../../runtime/port-pair.ts'
+import { createOffer } from '../../runtime/offer.ts'
 import { createRingNode, type RingNode } from '../../runtime/ring-node.ts'
+import type { ShardLoader } from '../../runtime/shard-store.ts'
 import { seededRandom } from './seeded-random.ts'
 import { createSimPaths, type SimPaths } from './sim-paths.ts'
 import { createSimSignaling, type SimSignaling, type SimSocket } from './sim-signaling.ts'
@@ -71,7 +74,8 @@ export type SimCluster = {
   readonly signaling: SimSignaling
   readonly paths: SimPaths
   readonly devices: SimDevice[]
-  readonly addDevice: (name: string, memoryBytes: number) => Promise<SimDevice>
+  /** @param usableBytes what it can truly hold of what it pledges; default: all of it */
+  readonly addDevice: (name: string, memoryBytes: number, usableBytes?: number) => Promise<SimDevice>
   readonly addClient: (name: string, role?: PeerRole) => Promise<SimClient>
   /** The process of a device ends. `silent`: its direct paths are not closed either, as with a pulled plug. */
   readonly kill: (device: SimDevice, how: 'closed' | 'silent') => void
@@ -142,7 +146,7 @@ export function createSimCluster(options: SimOptions): SimCluster {
     return { id, clock, socket, host, network: await opening }
   }
 
-  async function addDevice(name: string, memoryBytes: number): Promise<SimDevice> {
+  async function addDevice(name: string, memoryBytes: number, usableBytes = memoryBytes): Promise<SimDevice> {
     const capabilities: Capabilities = { backend: 'wasm', weightFormats: ['f32'], floatType: 'f32', memoryBytes, threads: 1, hardware: 'simulated' }
     const peer = await join(name, 'device', capabilities)
     const wait = (ms: number): Promise<void> => new Promise((resolve) => void peer.clock.timer(ms, resolve))
@@ -152,11 +156,24 @@ export function createSimCluster(options: SimOptions): SimCluster {
     }
     const shards = toyShards(pace, options)
     peer.network.setCapabilities(capabilities)
+    const sizing = toySizing(SIM_CONTEXT)
+    const neededBytes = ({ shard }: Parameters<ShardLoader>[0]): number =>
+      sizing.shardBytes(shard, { backend: 'wasm', weightFormat: 'f32', floatType: 'f32' })
+    const offer = createOffer({
+      pledged: capabilities,
+      setCapabilities: peer.network.setCapabilities,
+      publish: () => peer.network.publishStatus(node.status()),
+      onChange: () => note(name)('offers less', { memoryBytes: offer.memoryBytes() }),
+    })
+    const load: ShardLoader = async (request) => {
+      if (neededBytes(request) > usableBytes) throw new ClusterError('not_enough_memory', 'the device ran out of memory')
+      return shards.load(request)
+    }
     const node = createRingNode({
       network: peer.network,
-      load: shards.load,
+      load: offer.watch(load, async (request) => neededBytes(request)),
       fetch: shards.fetch,
-      sizing: async () => toySizing(SIM_CONTEXT),
+      sizing: async () => sizing,
       memoryBytes: () => memoryBytes + (options.cacheBytes ?? 2 ** 30),
       ...(options.logBytes === undefined ? {} : { logBytes: options.logBytes }),
       ...(options.constraints ? { constraints: options.constraints } : {}),

@@ -13,6 +13,8 @@ import { createDeviceTracker } from './device-state.ts'
 import type { EngineToPage, PageOpening, PageToEngine } from './engine-messages.ts'
 import { openIdentity, type Identity } from './identity.ts'
 import type { ChatEvent, ChatRequest, Connection, LendOptions, PageEngine } from './page-engine.ts'
+import { createGpuRecovery } from './gpu-recovery.ts'
+import { createPageLife, toneOf } from './page-life.ts'
 import { keptMeasurements, keepMeasurements } from './kept-measurements.ts'
 import { candidatesFrom, displayName, probeHardware } from './probe.ts'
 
@@ -55,6 +57,18 @@ export function createPageEngine(options: PageEngineOptions): PageEngine {
   let name = displayName(options.name)
   let role: PeerRole = options.role
   let counter = 0
+  let lent: LendOptions | null = null
+  const recoverGpu = createGpuRecovery(() => performance.now())
+  const life = createPageLife({
+    document,
+    locks: 'locks' in navigator ? navigator.locks : null,
+    wakeLock: 'wakeLock' in navigator ? navigator.wakeLock : null,
+    openTone: toneOf(window),
+    onChange: ({ visibility }) => {
+      tell({ type: 'visibility', visibility })
+      changed()
+    },
+  })
 
   const helloOf = (identity: Identity): Hello => ({
     version: PROTOCOL_VERSION,
@@ -78,6 +92,7 @@ export function createPageEngine(options: PageEngineOptions): PageEngine {
     switch (message.type) {
       case 'device':
         tracker.report(message)
+        life.setServing(message.lending === 'on')
         changed()
         return
       case 'lends':
@@ -87,6 +102,12 @@ export function createPageEngine(options: PageEngineOptions): PageEngine {
       case 'measured':
         keepMeasurements(message.known)
         return
+      case 'notice':
+        tracker.notice(message.sentence)
+        changed()
+        return
+      case 'gpu-lost':
+        return onGpuLost()
       case 'left':
         leaving.get(message.ticket)?.()
         leaving.delete(message.ticket)
@@ -114,7 +135,17 @@ export function createPageEngine(options: PageEngineOptions): PageEngine {
     changed()
   })
 
+  function onGpuLost(): void {
+    if (!lent) return
+    const { options: next, sentence } = recoverGpu(lent)
+    void lend(next).then(() => {
+      tracker.notice(sentence)
+      changed()
+    })
+  }
+
   async function lend(wanted: LendOptions): Promise<void> {
+    lent = wanted
     tracker.starting()
     changed()
     try {
@@ -170,8 +201,12 @@ export function createPageEngine(options: PageEngineOptions): PageEngine {
     lend,
     pause: () => tell({ type: 'pause', paused: true }),
     resume: () => tell({ type: 'pause', paused: false }),
+    life: life.state,
+    keepAwake: life.keepAwake,
+    keepAudible: life.keepAudible,
     leave: () =>
       new Promise((resolve) => {
+        lent = null
         counter += 1
         leaving.set(counter, resolve)
         tell({ type: 'leave', ticket: counter })

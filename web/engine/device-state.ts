@@ -13,6 +13,7 @@ export const DEVICE_OFF: DeviceState = {
   sequences: 0,
   framesHandled: 0,
   layerMs: null,
+  notice: null,
   error: null,
 }
 
@@ -25,6 +26,7 @@ export type DeviceTracker = {
   readonly starting: () => void
   readonly lends: (capabilities: Capabilities) => void
   readonly failed: (error: WireError) => void
+  readonly notice: (sentence: string) => void
   readonly report: (message: Extract<EngineToPage, { type: 'device' }>) => void
 }
 
@@ -52,6 +54,9 @@ export function createDeviceTracker(now: () => number): DeviceTracker {
     },
     failed: (error) => {
       state = { ...state, lending: 'failed', error }
+    },
+    notice: (sentence) => {
+      state = { ...state, notice: sentence }
     },
     report: (message) => {
       const loading = message.shards.find((shard) => shard.phase === 'downloading')

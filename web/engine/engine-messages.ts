@@ -3,6 +3,7 @@ import type { Capabilities, ShardReport } from '../../protocol/cluster.ts'
 import type { WireError } from '../../protocol/errors.ts'
 import type { StorageState, StoredModel } from '../storage/model-store.ts'
 import type { ChatEvent, ChatRequest } from './page-engine.ts'
+import type { Visibility } from './page-life.ts'
 
 /** The first message, which brings the port that all others take. `token`: join token or API key from the link. */
 export type PageOpening = { readonly type: 'page-port'; readonly token: string | null }
@@ -11,6 +12,7 @@ export type PageToEngine =
   /** `candidates`: one for each backend that is possible. `known`: measurements that the page keeps. `machine`: the browser's version. */
   | { readonly type: 'lend'; readonly candidates: readonly Capabilities[]; readonly known: string | null; readonly machine: string }
   | { readonly type: 'pause'; readonly paused: boolean }
+  | { readonly type: 'visibility'; readonly visibility: Visibility }
   | { readonly type: 'leave'; readonly ticket: number }
   | { readonly type: 'ask'; readonly ask: number; readonly request: Omit<ChatRequest, 'signal'> }
   | { readonly type: 'cancel'; readonly ask: number }
@@ -32,6 +34,9 @@ export type EngineToPage =
   | { readonly type: 'lends'; readonly capabilities: Capabilities }
   /** To be kept for the next time. */
   | { readonly type: 'measured'; readonly known: string }
+  | { readonly type: 'gpu-lost' }
+  /** The device offers less than its person lent, or nothing any more, and why. */
+  | { readonly type: 'notice'; readonly sentence: string }
   | { readonly type: 'left'; readonly ticket: number }
   /** Also when what is kept has changed. */
   | { readonly type: 'storage'; readonly state: StorageState }

@@ -9,15 +9,18 @@ import { loadText, type TextModel } from '../../core/text/text-model.ts'
 import { ClusterError, toClusterError, toWireError, type WireError } from '../../protocol/errors.ts'
 import { IDLE_STATUS, type Capabilities } from '../../protocol/cluster.ts'
 import type { PeerId } from '../../protocol/ids.ts'
-import { createDevice } from '../../runtime/device.ts'
+import { createDevice, type Device } from '../../runtime/device.ts'
 import { parseMeasurements, remembering, type Measurements } from '../../runtime/measure/known-measurements.ts'
 import { chosenOf } from '../../runtime/measure/chosen-capabilities.ts'
 import { systemClock as clock } from '../../runtime/system-clock.ts'
 import { openPortNetwork, type PortNetwork } from '../../runtime/port-network.ts'
 import type { EngineToHost, HostToEngine, Port } from '../../runtime/peer-port.ts'
-import type { RingNode } from '../../runtime/ring-node.ts'
 import { chatStream } from './chat-stream.ts'
 import type { EngineToPage, PageOpening, PageToEngine } from './engine-messages.ts'
+import { onGpuLost } from './gpu.ts'
+import type { Visibility } from './page-life.ts'
+import { MEMORY_PIECES_BYTES } from '../storage/memory-pieces.ts'
+import type { StorageState } from '../storage/model-store.ts'
 import { openStorage, type Storage } from '../storage/storage.ts'
 import { forgetModels } from './forget-models.ts'
 import { openShardInBrowser } from './open-shard.ts'
@@ -61,15 +64,27 @@ function createEngine(network: PortNetwork, page: MessagePort, token: string | n
   const client = createRingClient({ network, randomId, timer: clock.timer, now: clock.now })
   const texts = new Map<string, Promise<TextModel>>()
   const asks = new Map<number, AbortController>()
-  let device: RingNode | null = null
   let lendings = 0
+  let device: Device | null = null
+  let storageState: StorageState | null = null
+  let visibility: Visibility = 'visible'
 
   const tell = (message: EngineToPage): void => page.postMessage(message)
   const { isSecureContext, caches, navigator } = self
   const storage = openStorage(
     { isSecureContext, storage: navigator.storage, caches },
-    { clock, log, onState: (state) => tell({ type: 'storage', state }), isOnline: () => navigator.onLine },
+    { clock, log, onState: onStorage, isOnline: () => navigator.onLine },
   )
+  function onStorage(state: StorageState): void {
+    storageState = state
+    tell({ type: 'storage', state })
+    keepRoom(state)
+  }
+  /** What storage has no room for is kept in memory, which layers then cannot have. */
+  function keepRoom(state: StorageState | null): void {
+    if (state?.problem) device?.reserve(MEMORY_PIECES_BYTES, `${state.problem} This device offers less memory meanwhile.`)
+    else device?.reserve(0, 'The browser has room again: this device offers all of its memory.')
+  }
   const openSource = openSourceAs(network.self, storage, token)
   const tellDevice = (lending: 'off' | 'on' | 'paused' | 'failed', error: WireError | null = null): void => {
     const status = device?.status()
@@ -100,8 +115,11 @@ function createEngine(network: PortNetwork, page: MessagePort, token: string | n
     const capabilities = await chosenOf(candidates, { network, openSource, measure, log })
     // Its person has left meanwhile, or lends otherwise.
     if (asked !== lendings) return
+    const onOffer = (sentence: string): void => tell({ type: 'notice', sentence })
     const offering = { ...network, setCapabilities: offer }
-    device = createDevice({ network: offering, capabilities, openSource, openShard: openShardInBrowser, loadXgrammar, measure, clock, log })
+    device = createDevice({ network: offering, capabilities, openSource, openShard: openShardInBrowser, loadXgrammar, onOffer, measure, clock, log })
+    keepRoom(storageState)
+    device.setVisibility(visibility)
     device.onStatus(() => tellDevice('on'))
     tellDevice('on')
   }
@@ -154,6 +172,10 @@ function createEngine(network: PortNetwork, page: MessagePort, token: string | n
       case 'pause':
         device?.setPaused(message.paused)
         return
+      case 'visibility':
+        visibility = message.visibility
+        device?.setVisibility(visibility)
+        return
       case 'leave':
         lendings += 1
         void stop().finally(() => {
@@ -183,6 +205,7 @@ function createEngine(network: PortNetwork, page: MessagePort, token: string | n
     onForget: ({ source }) => void texts.delete(source),
     log,
   })
+  onGpuLost(() => device && tell({ type: 'gpu-lost' }))
   page.addEventListener('message', (event: MessageEvent<PageToEngine>) => handle(event.data))
   page.start()
 }

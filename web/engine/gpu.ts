@@ -19,6 +19,12 @@ const RAISED_LIMITS = [
 ] as const
 
 let opened: Promise<RunnerGpu> | null = null
+let lost = (): void => undefined
+
+/** Called after each loss; a new device is opened by the next `openGpu`. */
+export function onGpuLost(listener: () => void): void {
+  lost = listener
+}
 
 async function open(): Promise<RunnerGpu> {
   const adapter = await navigator.gpu?.requestAdapter({ powerPreference: 'high-performance' })
@@ -31,6 +37,7 @@ async function open(): Promise<RunnerGpu> {
   void device.lost.then(({ reason, message }) => {
     opened = null
     log('the GPU device was lost', { reason, message })
+    lost()
   })
   return { device, kernels: await compileKernels(device) }
 }

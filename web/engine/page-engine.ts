@@ -5,6 +5,7 @@ import type { WireError } from '../../protocol/errors.ts'
 import type { ModelId, PeerId } from '../../protocol/ids.ts'
 import type { FinishReason } from '../../protocol/ring.ts'
 import type { ModelStore } from '../storage/model-store.ts'
+import type { PageLifeState } from './page-life.ts'
 
 /** The page's connection to signaling. */
 export type Connection =
@@ -54,6 +55,8 @@ export type DeviceState = {
   readonly sequences: number
   readonly framesHandled: number
   readonly layerMs: number | null
+  /** What the device changed by itself, and why. */
+  readonly notice: string | null
   readonly error: WireError | null
 }
 
@@ -86,6 +89,11 @@ export type PageEngine = {
   /** Called after any of view, connection, device changed. Returns the way to unsubscribe. */
   readonly onChange: (listener: () => void) => () => void
   readonly probe: () => Promise<HardwareReport>
+  /** What the browser grants a page that serves. */
+  readonly life: () => PageLifeState
+  readonly keepAwake: (isWanted: boolean) => void
+  /** Call from a click. */
+  readonly keepAudible: (isWanted: boolean) => void
   readonly lend: (options: LendOptions) => Promise<void>
   readonly pause: () => void
   readonly resume: () => void

@@ -1,10 +1,10 @@
 import type { PieceStore } from './piece-store.ts'
 
 /** Beside the weights themselves, which the engine holds: enough for tokenizers, headers and a small model. */
-const MAX_BYTES = 256 * 1024 * 1024
+export const MEMORY_PIECES_BYTES = 256 * 1024 * 1024
 
 /** Pieces that live as long as the page. */
-export function memoryPieces(maxBytes = MAX_BYTES): PieceStore {
+export function memoryPieces(maxBytes = MEMORY_PIECES_BYTES): PieceStore {
   const folders = new Map<string, Map<string, Uint8Array<ArrayBuffer>>>()
   const sizeOf = (pieces: ReadonlyMap<string, Uint8Array>): number => [...pieces.values()].reduce((sum, { length }) => sum + length, 0)
   let usedBytes = 0

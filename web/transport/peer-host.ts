@@ -42,11 +42,20 @@ export function createPagePeerHost(options: PagePeerHostOptions): PeerHost {
     onConnection,
     ...(onRefused ? { onRefused } : {}),
   })
+  // A page with open connections is not kept for the way back; one that is kept all the same begins anew.
+  const onShow = (event: PageTransitionEvent): void => void (event.persisted && location.reload())
   addEventListener('pagehide', host.leave, { once: true })
+  addEventListener('pageshow', onShow)
+  // Only Chromium tells these. Its ring need not wait for a page that it stops, and the page is back as itself when it goes on.
+  document.addEventListener('freeze', host.rest)
+  document.addEventListener('resume', host.wake)
   return {
     ...host,
     leave: () => {
       removeEventListener('pagehide', host.leave)
+      removeEventListener('pageshow', onShow)
+      document.removeEventListener('freeze', host.rest)
+      document.removeEventListener('resume', host.wake)
       host.leave()
     },
   }

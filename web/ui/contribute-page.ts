@@ -8,6 +8,7 @@ import { firstChoice, formatNote, lendOptions, type LendChoice } from './lend-ch
 import './lend-form.ts'
 import { parseLendQuery } from './lend-query.ts'
 import './lend-status.ts'
+import './life-card.ts'
 import { redrawOn } from './redraw-on.ts'
 import { sharedStyles } from './shared-styles.ts'
 
@@ -124,7 +125,7 @@ export class ContributePage extends LitElement {
         ${
           isOut
             ? 'Your browser holds a few layers of the model while this tab is open. Nothing is installed, and closing the tab ends it.'
-            : 'Keep this tab open and in sight: browsers slow down tabs that are hidden. You can look around on the other pages meanwhile.'
+            : 'Keep this tab open and in sight: browsers slow down tabs that are hidden, and phones stop them. You can look around on the other pages meanwhile.'
         }
       </p>
       ${isSecureContext ? null : html`<p class="note small">This page came over plain http, where browsers allow neither GPU nor storage. Open it over https, or as localhost on the same machine.</p>`}
@@ -148,7 +149,17 @@ export class ContributePage extends LitElement {
                 ></lend-status>`
           }
         </div>
-        <div class="stack"><hardware-card .report=${this.report}></hardware-card>${this.privacy()}</div>
+        <div class="stack">
+          ${
+            isOut
+              ? null
+              : html`<life-card
+                  .life=${engine.life()}
+                  @awake=${(event: CustomEvent<boolean>) => engine.keepAwake(event.detail)}
+                  @audible=${(event: CustomEvent<boolean>) => engine.keepAudible(event.detail)}
+                ></life-card>`
+          }<hardware-card .report=${this.report}></hardware-card>${this.privacy()}
+        </div>
       </div>
     </div>`
   }

@@ -46,7 +46,8 @@ function stateOf(peer: PeerEntry): string {
   if (busy?.state === 'failed') return 'failed'
   if (busy) return busy.phase === 'downloading' ? `downloading ${percentOf(busy.loadedBytes, busy.totalBytes)} %` : PHASE_NAMES[busy.phase]
   if (peer.capabilities === null) return 'here'
-  return { idle: 'spare', loading: 'loading', serving: 'serving', paused: 'paused' }[peer.status.state]
+  const state = { idle: 'spare', loading: 'loading', serving: 'serving', paused: 'paused' }[peer.status.state]
+  return peer.status.visibility === 'hidden' ? `${state}, its tab is hidden` : state
 }
 
 function layersOf(view: ClusterView, peer: PeerId): string {

@@ -108,6 +108,12 @@ export class LendStatus extends LitElement {
       .reason {
         margin-top: 1rem;
       }
+      .note {
+        margin-top: 1rem;
+        padding: 0.6rem 0.9rem;
+        border-radius: 10px;
+        background: var(--warn-soft);
+      }
       @media (prefers-reduced-motion: reduce) {
         progress:indeterminate {
           animation-duration: 6s;
@@ -181,6 +187,7 @@ export class LendStatus extends LitElement {
               </li>`,
         )}
       </ol>
+      ${device.notice === null ? null : html`<p class="note small" role="status">${device.notice}</p>`}
       <error-note .error=${device.error}></error-note>
       ${reason === undefined ? null : html`<p class="muted small reason">${reason}</p>`} ${this.figures(device)} ${this.actions(device)}
     </section>`

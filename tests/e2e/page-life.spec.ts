@@ -1,0 +1,168 @@
+/** A page that lends, and what its browser does to it: hidden, frozen, reloaded, its GPU lost, its memory short. */
+import { expect, test, type Browser, type Page } from '@playwright/test'
+import type { RingletApp } from '../../web/ui/ringlet-app.ts'
+import { chat, clusterOf, SAMPLES, startLiveCluster, type LiveCluster } from './live-cluster.ts'
+
+type Lending = Parameters<NonNullable<RingletApp['engine']>['lend']>[0]
+const MIB = 2 ** 20
+const QUESTION = SAMPLES.toSorted((a, b) => a.generated_ids.length - b.generated_ids.length)[0]
+
+test.describe.configure({ timeout: 180_000 })
+
+async function withCluster(args: readonly string[], work: (cluster: LiveCluster) => Promise<void>): Promise<void> {
+  const cluster = await startLiveCluster(['--no-local-device', ...args])
+  try {
+    await work(cluster)
+  } finally {
+    await cluster.close()
+  }
+}
+
+const peerOf = (page: Page): Promise<string> =>
+  page.evaluate(() => {
+    const connection = document.querySelector<RingletApp>('ringlet-app')?.engine?.connection()
+    return connection?.state === 'online' ? connection.self : ''
+  })
+const deviceOf = (page: Page) => page.evaluate(() => document.querySelector<RingletApp>('ringlet-app')?.engine?.device())
+const peerIn = async (url: string, id: string) => (await clusterOf(url)).peers.find((peer) => peer.id === id)
+const lend = (page: Page, options: Lending): Promise<void> =>
+  page.evaluate(
+    (wanted) => document.querySelector<RingletApp>('ringlet-app')?.engine?.lend(wanted) ?? Promise.reject(new Error('no engine')),
+    options,
+  )
+
+/** A page that does not lend yet, with `script` run in its engine. */
+async function openWith(browser: Browser, url: string, script: () => void): Promise<Page> {
+  const page = await (await browser.newContext()).newPage()
+  await page.goto(`${url}/contribute`)
+  await expect.poll(() => peerOf(page)).not.toBe('')
+  const engine = page.workers().find((worker) => worker.url().includes('engine'))
+  if (!engine) throw new Error('the page has no engine worker')
+  await engine.evaluate(script)
+  return page
+}
+
+async function expectAnswer(url: string): Promise<void> {
+  if (!QUESTION) throw new Error('no sample')
+  expect((await chat(url, QUESTION.messages)).text).toBe(QUESTION.text)
+}
+
+test('40: a lending page holds a Web Lock, and says when it is hidden; it lets go when it leaves', async ({ browser }) => {
+  await withCluster(['--devices', '1'], async (cluster) => {
+    const { url } = cluster.server
+    const page = await cluster.openDevice(browser)
+    await cluster.placed(1)
+    const id = await peerOf(page)
+    const locks = (): Promise<readonly string[]> =>
+      page.evaluate(async () =>
+        ((await navigator.locks.query()).held ?? []).flatMap(({ name }) => name ?? []).filter((name) => name === 'ringlet-serving'),
+      )
+    await expect.poll(locks).toEqual(['ringlet-serving'])
+    expect(await peerIn(url, id)).toMatchObject({ visibility: 'visible' })
+    // A headless browser hides no page.
+    await page.evaluate(() => {
+      Object.defineProperty(document, 'visibilityState', { value: 'hidden', configurable: true })
+      document.dispatchEvent(new Event('visibilitychange'))
+    })
+    await expect.poll(async () => peerIn(url, id)).toMatchObject({ visibility: 'hidden' })
+    await expect(page.getByText(/this tab is hidden/i)).toBeVisible()
+    await expectAnswer(url)
+    await page.getByRole('button', { name: 'Leave' }).click()
+    await expect.poll(locks).toEqual([])
+  })
+})
+
+test('39: a page that is frozen leaves at once, and is back as itself when it goes on, with nothing loaded twice', async ({ browser }) => {
+  await withCluster(['--devices', '1'], async (cluster) => {
+    const { url } = cluster.server
+    const page = await cluster.openDevice(browser)
+    await cluster.placed(1)
+    const id = await peerOf(page)
+    const bytes = cluster.modelBytes.length
+    // A headless browser freezes no page, not even by Page.setWebLifecycleState: the events alone.
+    const tell = (event: 'freeze' | 'resume'): Promise<boolean> => page.evaluate((name) => document.dispatchEvent(new Event(name)), event)
+    await tell('freeze')
+    await expect.poll(async () => (await clusterOf(url)).peers.some((peer) => peer.id === id)).toBe(false)
+    await tell('resume')
+    await cluster.placed(1)
+    expect(await peerOf(page)).toBe(id)
+    await expectAnswer(url)
+    expect(cluster.modelBytes.slice(bytes).filter(({ file }) => file.endsWith('.safetensors'))).toEqual([])
+  })
+})
+
+test('41: a page that navigates away and back is a full reload, and returns as itself', async ({ browser }) => {
+  await withCluster(['--devices', '1'], async (cluster) => {
+    const { url } = cluster.server
+    const page = await cluster.openDevice(browser)
+    await cluster.placed(1)
+    const id = await peerOf(page)
+    await page.goto('about:blank')
+    await expect.poll(async () => (await clusterOf(url)).peers.some((peer) => peer.id === id)).toBe(false)
+    await page.goBack()
+    await cluster.placed(1)
+    expect(await peerOf(page)).toBe(id)
+    await expectAnswer(url)
+  })
+})
+
+test('15: a lost GPU is opened once more from what the browser keeps; lost again, the device goes on with its CPU', async ({ browser }) => {
+  await withCluster(['--devices', '1'], async (cluster) => {
+    const { url } = cluster.server
+    const page = await openWith(browser, url, () => {
+      const { requestDevice } = GPUAdapter.prototype
+      GPUAdapter.prototype.requestDevice = async function (...args) {
+        const device = await requestDevice.apply(this, args)
+        Reflect.set(globalThis, 'openedDevice', device)
+        return device
+      }
+    })
+    const destroy = (): Promise<void> | undefined =>
+      page
+        .workers()
+        .find((worker) => worker.url().includes('engine'))
+        ?.evaluate(() => void (Reflect.get(globalThis, 'openedDevice') as GPUDevice).destroy())
+    const backend = async (): Promise<string | undefined> => (await deviceOf(page))?.capabilities?.backend
+    await lend(page, { name: 'GPU', backend: 'webgpu', weightFormat: 'f32', memoryBytes: 512 * MIB, threads: 1 })
+    await cluster.placed(1)
+    await expectAnswer(url)
+    const read = cluster.modelBytes.length
+    await destroy()
+    await expect.poll(async () => (await deviceOf(page))?.notice).toMatch(/opened again/)
+    await cluster.placed(1)
+    expect(await backend()).toBe('webgpu')
+    await expectAnswer(url)
+    await destroy()
+    await expect.poll(backend).toBe('simd')
+    await cluster.placed(1)
+    await expectAnswer(url)
+    expect((await deviceOf(page))?.notice).toMatch(/processor/)
+    expect(cluster.modelBytes.slice(read).filter(({ file }) => file.endsWith('.safetensors'))).toEqual([])
+    await page.context().close()
+  })
+})
+
+test('16: a device that runs out of memory while it loads offers less, and others take the rest', async ({ browser }) => {
+  await withCluster(['--devices', '2'], async (cluster) => {
+    const { url } = cluster.server
+    const page = await openWith(browser, url, () => {
+      const { Memory } = WebAssembly
+      const most = (6 * 2 ** 20) / 65_536
+      WebAssembly.Memory = class extends Memory {
+        constructor(options: WebAssembly.MemoryDescriptor) {
+          if (options.initial > most) throw new RangeError('WebAssembly.Memory(): could not allocate memory')
+          super(options)
+        }
+      }
+    })
+    await lend(page, { name: 'Short', backend: 'simd', weightFormat: 'f32', memoryBytes: 512 * MIB, threads: 1 })
+    await cluster.openDevice(browser, { backend: 'simd', weights: 'f32' })
+    await expect.poll(async () => (await deviceOf(page))?.notice, { timeout: 30_000 }).toMatch(/offers/)
+    await expect.poll(async () => (await clusterOf(url)).placements[0]?.state, { timeout: 30_000 }).toBe('ready')
+    await expectAnswer(url)
+    const device = await deviceOf(page)
+    expect(device?.capabilities?.memoryBytes).toBeLessThan(512 * MIB)
+    await expect(page.getByText(/now offers/)).toBeVisible()
+    await page.context().close()
+  })
+})
