@@ -14,6 +14,7 @@ import { identifyAndLog } from './http/request-log.ts'
 import { createRunningJobs } from './jobs/running-jobs.ts'
 import type { Log } from './log.ts'
 import { createMetrics } from './metrics.ts'
+import { createTraces } from './traces.ts'
 import type { ModelCatalog } from './model-catalog.ts'
 import type { ModelCards } from './model-cards.ts'
 import type { PromptEncoder } from './prompt-encoder.ts'
@@ -28,6 +29,7 @@ import { messageRoutes } from './routes/messages.ts'
 import { modelRoutes } from './routes/models.ts'
 import { ollamaRoutes } from './routes/ollama.ts'
 import { isolate, pageRoutes } from './routes/pages.ts'
+import { traceRoutes } from './routes/traces.ts'
 import { responseRoutes } from './routes/responses.ts'
 import type { Hub } from './hub-access.ts'
 import type { Uploads } from './uploads.ts'
@@ -89,6 +91,7 @@ const METHODS: Readonly<Record<string, readonly string[]>> = {
   '/v1/invites': ['GET', 'POST'],
   '/v1/cluster': ['GET'],
   '/v1/cluster/placements': ['POST'],
+  '/v1/cluster/traces': ['GET'],
   '/health': ['GET'],
   '/ready': ['GET'],
   '/version': ['GET'],
@@ -140,6 +143,7 @@ const answerErrors =
 export function createGateway(options: GatewayOptions): Express {
   const { backend, models, log } = options
   const metrics = createMetrics(backend)
+  const traces = createTraces({ view: backend.view, now: () => performance.now(), date: () => new Date() })
   const app = express()
   app.disable('x-powered-by')
   app.set('etag', false)
@@ -162,6 +166,7 @@ export function createGateway(options: GatewayOptions): Express {
     running: createRunningJobs(),
     metrics,
     limits,
+    traces,
     log,
     keepsPrefixes: options.keepsPrefixes,
   }
@@ -174,6 +179,7 @@ export function createGateway(options: GatewayOptions): Express {
   app.use(accessRoutes(options.access))
   app.use(modelRoutes(models))
   app.use(catalogRoutes({ models, cards: options.cards, uploads: options.uploads, wishes: options.wishes }))
+  app.use(traceRoutes(traces))
   app.use(clusterRoutes(backend.view, models, options.wishes))
   app.get('/metrics', async (_request, response) => void response.type(metrics.contentType).send(await metrics.render()))
   app.use(modelFileRoutes(models, options.onModelBytes))

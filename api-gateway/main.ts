@@ -3,19 +3,11 @@ import { renderUnicodeCompact } from 'uqr'
 import { ClusterError } from '../protocol/errors.ts'
 import { launchDevices, type HeadlessDevices } from '../scripts/headless-devices.ts'
 import { lanAddresses } from './addresses.ts'
-import { createLog } from './log.ts'
+import { createLogs } from './log.ts'
 import { parseOptions, type Options } from './options.ts'
 import { startServer, type RunningServer } from './serve.ts'
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
-
-/** DEBUG 0 to 9 as pino's levels; words are scopes, which say everything. */
-function logLevel(debug: string): string {
-  if (debug === '') return 'warn'
-  const level = Number(debug)
-  if (Number.isNaN(level)) return 'debug'
-  return level === 0 ? 'silent' : level < 3 ? 'warn' : level < 6 ? 'info' : 'debug'
-}
 
 /** What people open on other devices: a link with the join token, as text and as a QR code. */
 function joinLink(options: Options, url: string, joinToken: string | null): string {
@@ -51,7 +43,8 @@ function stopOnSignal(server: RunningServer, devices: HeadlessDevices | null): v
 
 async function main(): Promise<void> {
   const options = parseOptions(process.argv.slice(2), process.env)
-  const server = await startServer(options, { log: createLog(logLevel(options.debug)) })
+  const logOf = createLogs(options.debug)
+  const server = await startServer(options, { log: logOf('gateway'), logOf })
   const devices = await openDevices(options, server)
   stopOnSignal(server, devices)
   invite(options, server)

@@ -19,7 +19,7 @@ import { farOpener, type Hub } from './hub-access.ts'
 import { isAllowedHost, type HostPolicy } from './http/origins.ts'
 import { createHubModels } from './hub-models.ts'
 import { startLocalDevice, type LocalDevice } from './local-device.ts'
-import type { Log } from './log.ts'
+import type { Log, LogArea } from './log.ts'
 import { createModelCards } from './model-cards.ts'
 import { createModelCatalog, type ModelEntry } from './model-catalog.ts'
 import { createModelFits } from './model-fits.ts'
@@ -35,6 +35,8 @@ const ROOT = path.join(import.meta.dirname, '..')
 
 export type ServeHooks = {
   readonly log: Log
+  /** A log for each area; default: `log` for all. */
+  readonly logOf?: (area: LogArea) => Log
   /** Counts bytes of models by device, for tests. */
   readonly onModelBytes?: (bytes: ModelBytes) => void
 }
@@ -127,7 +129,8 @@ async function awaitServing(peer: GatewayPeer, options: Options, devices: number
 }
 
 export async function startServer(options: Options, hooks: ServeHooks): Promise<RunningServer> {
-  const { log } = hooks
+  const { log, logOf = () => log } = hooks
+  const signalLog = logOf('signal')
   const modelFolders = [path.join(ROOT, 'models'), options.modelsDir]
   const hub = hubOf(options)
   const models = createModelCatalog({
@@ -146,7 +149,7 @@ export async function startServer(options: Options, hooks: ServeHooks): Promise<
     authorize: authorizer(access, token),
     // A page that rebinds its own name to this machine shows that name as origin and as host.
     allowOrigin: (origin, host) => isAllowedHost(host ?? undefined, hosts) && sameOrigin(origin, host),
-    log: (level, message, fields) => log[level](fields, message),
+    log: (level, message, fields) => signalLog[level](fields, message),
   })
   const port = await listen(server, options)
   const url = `${options.https ? 'https' : 'http'}://${ownAddress(options.host)}:${port}`
@@ -162,7 +165,7 @@ export async function startServer(options: Options, hooks: ServeHooks): Promise<
   server.on('request', createGateway({ ...gatewaySettings(options, hooks), access, backend, models, encoder, wishes, cards, uploads }))
   // Headless devices that join one by one would re-form the ring each time: the first placement waits for all of them.
   await wishes.set(id, { ...defaults, minDevices: Math.max(1, Math.min(options.devices, options.maxDevices)) })
-  const local = openLocalDevice(options, { url, token, ca }, modelFolders, log)
+  const local = openLocalDevice(options, { url, token, ca }, modelFolders, logOf('device'))
   return {
     url,
     view: peer.network.view,

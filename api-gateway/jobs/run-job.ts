@@ -2,6 +2,7 @@ import { eventQueue } from '../../core/client/event-queue.ts'
 import { createStopScanner } from '../../core/text/stop-strings.ts'
 import { ClusterError, toClusterError } from '../../protocol/errors.ts'
 import type { Sampling } from '../../protocol/ring.ts'
+import { NO_TRACE, type ChoiceTrace, type JobTrace } from '../traces.ts'
 import type { CompletionBackend } from '../completion-backend.ts'
 import { choiceCount, type JobEvent, type TextJob } from './text-job.ts'
 
@@ -31,9 +32,18 @@ const seedOf = (sampling: Sampling, choice: number): Sampling => ({
   seed: BigInt.asIntN(64, BigInt(sampling.seed) + BigInt(choice)).toString(),
 })
 
-type RunOptions = { readonly backend: CompletionBackend; readonly signal: AbortSignal; readonly cacheScope: string | null }
+type RunOptions = {
+  readonly backend: CompletionBackend
+  readonly signal: AbortSignal
+  readonly cacheScope: string | null
+  readonly trace: ChoiceTrace
+}
 
-async function* runChoice(job: TextJob, choice: number, { backend, signal, cacheScope }: RunOptions): AsyncGenerator<JobEvent, void, undefined> {
+async function* runChoice(
+  job: TextJob,
+  choice: number,
+  { backend, signal, cacheScope, trace }: RunOptions,
+): AsyncGenerator<JobEvent, void, undefined> {
   const promptIds = job.prompts[Math.floor(choice / job.choicesPerPrompt)] ?? []
   const room = contextLength(job, backend) - promptIds.length
   const detokenizer = job.text.newDetokenizer({ continues: job.continuesText })
@@ -47,8 +57,10 @@ async function* runChoice(job: TextJob, choice: number, { backend, signal, cache
     maxTokens: Math.min(job.maxTokens ?? room, room),
     cacheScope,
     signal,
+    onRing: trace.ring,
   })
   for await (const event of completion) {
+    trace.event(event)
     if (event.type === 'progress') {
       yield { ...event, choice }
       continue
@@ -61,6 +73,7 @@ async function* runChoice(job: TextJob, choice: number, { backend, signal, cache
     if (hit !== null || event.finish === null) yield { type: 'text', choice, text, tokens, cached }
     else yield { type: 'text', choice, text: text + scanner.end(), tokens, cached }
     if (hit !== null || event.finish !== null) {
+      trace.end(hit === null ? (event.finish ?? 'stop') : 'stop')
       yield { type: 'finish', choice, reason: hit === null ? (event.finish ?? 'stop') : 'stop', stop: hit, tokens, cached }
       return
     }
@@ -78,6 +91,7 @@ export async function* runJob(
   backend: CompletionBackend,
   signal: AbortSignal,
   cacheScope: string | null,
+  trace: JobTrace = NO_TRACE,
 ): AsyncGenerator<JobEvent, void, undefined> {
   checkContext(job, backend)
   const stop = new AbortController()
@@ -85,7 +99,7 @@ export async function* runJob(
   const events = eventQueue<JobEvent>()
   const follow = async (choice: number): Promise<void> => {
     try {
-      for await (const event of runChoice(job, choice, { backend, signal: either, cacheScope })) events.push(event)
+      for await (const event of runChoice(job, choice, { backend, signal: either, cacheScope, trace: trace.choice(choice) })) events.push(event)
     } catch (error) {
       events.fail(toClusterError(error))
     }

@@ -6,6 +6,8 @@ import { cacheScopeOf } from '../http/api-key.ts'
 import { createEventStream, type EventStream, type StreamFormat } from '../http/event-stream.ts'
 import type { Log } from '../log.ts'
 import type { RateLimits } from '../http/rate-limit.ts'
+import { requestIdOf } from '../http/request-log.ts'
+import type { Traces } from '../traces.ts'
 import type { Metrics } from '../metrics.ts'
 import { runJob } from './run-job.ts'
 import type { RunningJobs } from './running-jobs.ts'
@@ -16,6 +18,7 @@ export type JobContext = {
   readonly running: RunningJobs
   readonly metrics: Metrics
   readonly limits: Pick<RateLimits, 'spend'>
+  readonly traces: Traces
   readonly log: Log
   /** Answers may begin from what earlier ones with the same API key computed. */
   readonly keepsPrefixes: boolean
@@ -25,7 +28,7 @@ export type JobContext = {
 const OPEN_AFTER_MS = 10_000
 
 async function* observed(id: string, job: TextJob, response: Response, context: JobContext): AsyncGenerator<JobEvent, void, undefined> {
-  const { backend, running, metrics } = context
+  const { backend, running, metrics, traces } = context
   const abort = new AbortController()
   const onClose = (): void => {
     if (!response.writableFinished) abort.abort(new ClusterError('cancelled', 'the client went away'))
@@ -35,19 +38,25 @@ async function* observed(id: string, job: TextJob, response: Response, context: 
   const remove = running.add(id, (reason) => abort.abort(reason))
   const observation = metrics.observeJob(job)
   let sampled = 0
+  const trace = traces.begin({ id, requestId: requestIdOf(response), model: job.model, promptTokens: promptTokensOf(job) })
+  let failure: string | null = 'the client went away'
   try {
     const cacheScope = context.keepsPrefixes ? cacheScopeOf(response.req) : null
-    for await (const event of runJob(job, backend, abort.signal, cacheScope)) {
+    for await (const event of runJob(job, backend, abort.signal, cacheScope, trace)) {
       observation.event(event)
       if (event.type === 'text') sampled++
       yield event
     }
+    failure = null
   } catch (error) {
-    observation.failed(toClusterError(error))
+    const typed = toClusterError(error)
+    failure = `${typed.code}: ${typed.message}`
+    observation.failed(typed)
     throw abort.signal.aborted && abort.signal.reason instanceof ClusterError ? abort.signal.reason : error
   } finally {
     context.limits.spend(response, promptTokensOf(job) + sampled)
     observation.end()
+    trace.end(failure)
     remove()
     response.off('close', onClose)
   }

@@ -29,7 +29,13 @@ export type CompletionRequest = {
   /** Whether the ring may guess tokens ahead, which changes when they come and not what they are. Default: true. */
   readonly drafts?: boolean
   readonly signal: AbortSignal
+  /** Told on which ring the answer runs, and why it left one. */
+  readonly onRing?: (event: RingEvent) => void
 }
+
+export type RingEvent =
+  /** `resumes`: shards may go on with what they have of it. */
+  { readonly type: 'ring'; readonly placement: Placement; readonly resumes: boolean } | { readonly type: 'pause'; readonly reason: string }
 
 /** Asks rings for completions. One per peer; any number of completions at once. */
 export type RingClient = {
@@ -159,6 +165,7 @@ export function createRingClient(options: RingClientOptions): RingClient {
         dialAll(placement)
         const resumes = used.some((before) => before.sequence === sequence)
         used.push(attempt)
+        request.onRing?.({ type: 'ring', placement, resumes })
         try {
           for await (const event of follow(attempt, jobOf(request, network.self, acceptedIds, resumes), signal, laps)) {
             aliveAt = now()
@@ -172,6 +179,8 @@ export function createRingClient(options: RingClientOptions): RingClient {
           }
         } catch (thrown) {
           const error = thrown instanceof RingReplaced ? null : toClusterError(thrown)
+          const reason = thrown instanceof RingReplaced ? thrown.message || 'the ring lost a device' : error?.message
+          request.onRing?.({ type: 'pause', reason: reason ?? '' })
           if (error && (!isPassing(error) || network.view().dropped.has(model))) throw error
           const next = await awaitNext(placement, aliveAt + holdMs, failures++, signal, error)
           // The shards of a ring that failed have forgotten the sequence; those of one that was replaced may go on with it.

@@ -3,6 +3,7 @@ import type { ClusterView } from '../../core/cluster/cluster-view.ts'
 import type { Placement } from '../../protocol/cluster.ts'
 import type { PeerId } from '../../protocol/ids.ts'
 import type { PageEngine } from '../engine/page-engine.ts'
+import type { TraceClient } from '../engine/trace-client.ts'
 import { deviceRows } from './device-rows.ts'
 import './device-table.ts'
 import './join-card.ts'
@@ -11,16 +12,19 @@ import { redrawOn } from './redraw-on.ts'
 import { modelName, placementPhrase } from './ring-summary.ts'
 import './ring-topology.ts'
 import { sharedStyles } from './shared-styles.ts'
+import './trace-panel.ts'
 import { layoutTopology } from './topology-layout.ts'
 
 /**
  * The cluster as a picture and as a table, live.
  *
  * @property engine - what the page knows
+ * @property traces - where the time of requests went; null where there is no server to ask
  */
 export class ClusterPage extends LitElement {
-  static override properties = { engine: { attribute: false } }
+  static override properties = { engine: { attribute: false }, traces: { attribute: false } }
   declare engine: PageEngine | null
+  declare traces: TraceClient | null
 
   static override styles = [
     sharedStyles,
@@ -38,6 +42,7 @@ export class ClusterPage extends LitElement {
         min-width: 0;
       }
       .wide {
+        display: block;
         margin-top: 1.25rem;
       }
       .legend {
@@ -63,6 +68,7 @@ export class ClusterPage extends LitElement {
   constructor() {
     super()
     this.engine = null
+    this.traces = null
     redrawOn(this, (redraw) => this.engine?.onChange(redraw) ?? (() => undefined))
   }
 
@@ -122,6 +128,7 @@ export class ClusterPage extends LitElement {
         <h2 id="all">${countOf(view.peers.size, 'peer')}</h2>
         <device-table .rows=${deviceRows(view, self)}></device-table>
       </section>
+      ${this.traces ? html`<trace-panel class="wide" .client=${this.traces}></trace-panel>` : null}
     </div>`
   }
 }

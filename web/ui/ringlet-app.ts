@@ -1,6 +1,7 @@
 import { LitElement, css, html, nothing } from 'lit'
 import type { PageEngine } from '../engine/page-engine.ts'
 import type { CatalogSession } from './catalog-session.ts'
+import type { TraceClient } from '../engine/trace-client.ts'
 import './chat-page.ts'
 import type { ChatSession } from './chat-session.ts'
 import './cluster-page.ts'
@@ -27,12 +28,20 @@ function withInvitation(address: string): string {
  * @property engine - what the pages talk to
  * @property session - the conversation
  * @property catalog - what is known of models
+ * @property traces - where the time of requests went
  */
 export class RingletApp extends LitElement {
-  static override properties = { engine: { attribute: false }, session: { attribute: false }, catalog: { attribute: false }, page: { state: true } }
+  static override properties = {
+    engine: { attribute: false },
+    session: { attribute: false },
+    catalog: { attribute: false },
+    traces: { attribute: false },
+    page: { state: true },
+  }
   declare engine: PageEngine | null
   declare session: ChatSession | null
   declare catalog: CatalogSession | null
+  declare traces: TraceClient | null
   declare private page: Page
 
   static override styles = [
@@ -138,6 +147,7 @@ export class RingletApp extends LitElement {
     this.engine = null
     this.session = null
     this.catalog = null
+    this.traces = null
     this.page = pageAt(location.pathname)
     redrawOn(this, (redraw) => this.engine?.onChange(redraw) ?? (() => undefined))
   }
@@ -197,7 +207,7 @@ export class RingletApp extends LitElement {
       case 'contribute':
         return html`<contribute-page .engine=${this.engine}></contribute-page>`
       case 'cluster':
-        return html`<cluster-page .engine=${this.engine}></cluster-page>`
+        return html`<cluster-page .engine=${this.engine} .traces=${this.traces}></cluster-page>`
       case 'models':
         return html`<models-page .engine=${this.engine} .catalog=${this.catalog}></models-page>`
     }

@@ -1,6 +1,7 @@
 /** Puts the app on the page. The one place that knows the browser's storage and clock. */
 import type { PageEngine } from '../engine/page-engine.ts'
 import { createCatalogClient } from '../engine/catalog-client.ts'
+import { createTraceClient } from '../engine/trace-client.ts'
 import { createCatalogSession } from './catalog-session.ts'
 import { createChatSession } from './chat-session.ts'
 import './ringlet-app.ts'
@@ -13,5 +14,6 @@ export function startApp(engine: PageEngine): void {
   const key = new URLSearchParams(location.search).get('token')
   const client = createCatalogClient((input, init) => fetch(input, init), key)
   app.catalog = createCatalogSession(engine, client, () => performance.now())
+  app.traces = createTraceClient((input, init) => fetch(input, init), key)
   document.body.append(app)
 }
