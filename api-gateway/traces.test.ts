@@ -21,7 +21,15 @@ const ring = (epoch: number) => ({
   explanation: [],
   problem: null,
 })
-const token = (index: number, hops = [hop(10), hop(20)]) => ({ type: 'token' as const, index, tokenId: 7, finish: null, hops, cached: 0 })
+const token = (index: number, hops = [hop(10), hop(20)]) => ({
+  type: 'token' as const,
+  index,
+  tokenId: 7,
+  finish: null,
+  hops,
+  cached: 0,
+  logprobs: null,
+})
 
 function tracesAt(clock: { now: number }) {
   return createTraces({ view: () => EMPTY_VIEW, now: () => clock.now, date: () => new Date(0) })

@@ -23,6 +23,8 @@ const count = z.number().int().min(0).max(1e6)
 /** May exceed 1 only by numbers that are not weights any more. */
 const relativeError = z.number().min(0).max(1e6)
 const sentence = z.string().max(2000)
+/** Zod's own `readonly` freezes whatever comes, bytes among it, and throws where it cannot (zod 4.6). */
+const unchanging = <T>(list: T[]): readonly T[] => list
 /** A name shown to people: control characters, line breaks and direction marks are refused (faults.md 28). */
 export const displayNameSchema = z
   .string()
@@ -64,7 +66,7 @@ export type LayerSpeed = z.infer<typeof layerSpeedSchema>
 export const capabilitiesSchema = z.object({
   backend: backendSchema,
   /** Formats it can hold weights in; a single one when its owner insists on it. */
-  weightFormats: z.array(weightFormatSchema).min(1).max(weightFormatSchema.options.length).readonly(),
+  weightFormats: z.array(weightFormatSchema).min(1).max(weightFormatSchema.options.length).transform(unchanging),
   floatType: floatTypeSchema,
   /** Memory pledged, in bytes. */
   memoryBytes: bytes,
@@ -74,7 +76,7 @@ export const capabilitiesSchema = z.object({
   /** Why this backend, in words. Absent where nobody compared. */
   backendReason: z.string().max(400).optional(),
   /** Models whose layers were measured on it. Those of models wished for later follow. */
-  layerSpeeds: z.array(layerSpeedSchema).max(32).readonly().optional(),
+  layerSpeeds: z.array(layerSpeedSchema).max(32).transform(unchanging).optional(),
 })
 export type Capabilities = z.infer<typeof capabilitiesSchema>
 

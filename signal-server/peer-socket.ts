@@ -51,13 +51,14 @@ export type PeerSocketContext = {
   readonly helloTimeoutMs: number
   readonly now: () => number
   readonly tell: (events: readonly ClusterEvent[]) => void
+  readonly countRefusal: () => void
 }
 
 const isFunction = (value: unknown): value is (...args: readonly unknown[]) => void => typeof value === 'function'
 const bytesSchema = z.instanceof(Uint8Array)
 
 export function connectPeer(socket: PeerSocket, context: PeerSocketContext): void {
-  const { roster, members, admission, iceServers, log, helloTimeoutMs, now, tell } = context
+  const { roster, members, admission, iceServers, log, helloTimeoutMs, now, tell, countRefusal } = context
   const mayControl = createTokenBucket({ ...CONTROL_RATE, now })
   const mayRelay = createTokenBucket({ ...RELAY_RATE, now })
   let self: PeerId | null = null
@@ -66,12 +67,14 @@ export function connectPeer(socket: PeerSocket, context: PeerSocketContext): voi
   const helloTimer = setTimeout(() => dismiss({ code: 'deadline_exceeded', message: `no hello within ${helloTimeoutMs} ms` }), helloTimeoutMs)
 
   const dismiss = (error: WireError): void => {
+    countRefusal()
     log('warn', 'dismissed a socket', { peer: self, code: error.code })
     socket.emit('refused', error)
     socket.disconnect(true)
   }
   const refuse = (error: WireError): void => {
     if (!mayBeRefused()) return dismiss({ code: 'queue_full', message: 'too many refused events' })
+    countRefusal()
     socket.emit('refused', error)
   }
 
@@ -111,6 +114,7 @@ export function connectPeer(socket: PeerSocket, context: PeerSocketContext): voi
         : null
     clearTimeout(helloTimer)
     if (isAdmitted(outcome) && error === null) return welcome(outcome, reply)
+    countRefusal()
     log('warn', 'refused hello', { code: error?.code })
     if (error) reply({ ok: false, error })
     socket.disconnect(true)
@@ -163,6 +167,10 @@ export function connectPeer(socket: PeerSocket, context: PeerSocketContext): voi
     log('info', 'peer left', { peer: id })
   }
 
+  const known = new Set<string>(['hello', 'update', 'negotiate', 'announce', 'wish', 'unwish', 'relay', 'leave'])
+  socket.onAny((event: unknown) => {
+    if (typeof event !== 'string' || !known.has(event)) refuse({ code: 'invalid_value', message: `there is no event ${String(event).slice(0, 40)}` })
+  })
   socket.on('hello', onHello)
   on('update', selfUpdateSchema, (id, update) => tell(roster.update(id, update)))
   on('negotiate', negotiationSchema, (id, negotiation) => {

@@ -36,6 +36,8 @@ export type SignalServer = {
   readonly peers: () => readonly PeerEntry[]
   readonly wishes: () => readonly Wish[]
   readonly placements: () => readonly Placement[]
+  /** Events that were refused, unknown ones among them, since the server began. */
+  readonly refusals: () => number
   /** Closes every connection; the HTTP server stays. */
   readonly close: () => void
 }
@@ -65,14 +67,19 @@ export function createSignalServer(options: SignalServerOptions): SignalServer {
   const members = new Map<PeerId, Member>()
   const admission: Admission = createAdmission({ authorize, holder: (id) => members.get(id)?.secret ?? null })
 
+  let refusals = 0
+  const countRefusal = (): void => void (refusals += 1)
   const tell = (events: readonly ClusterEvent[]): void => {
     for (const event of events) io.to(MEMBERS_ROOM).emit('cluster', event)
   }
-  io.on('connection', (socket) => connectPeer(socket, { server, roster, members, admission, iceServers, log, helloTimeoutMs, now, tell }))
+  io.on('connection', (socket) =>
+    connectPeer(socket, { server, roster, members, admission, iceServers, log, helloTimeoutMs, now, tell, countRefusal }),
+  )
   return {
     peers: roster.peers,
     wishes: roster.wishes,
     placements: roster.placements,
+    refusals: () => refusals,
     close: () => {
       // Not `disconnectSockets`: a peer told to go stays away, one whose connection broke comes back.
       io.engine.close()

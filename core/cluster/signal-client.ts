@@ -62,6 +62,8 @@ export type SignalClient = {
   readonly view: () => ClusterView
   readonly state: () => SignalState
   readonly iceServers: () => Welcome['iceServers']
+  /** Events of the server that made no sense and changed nothing. */
+  readonly malformed: () => number
   readonly publish: (status: PeerStatus, capabilities: Capabilities | null) => void
   readonly announce: (placement: Placement) => void
   readonly wish: (wish: Wish) => void
@@ -101,6 +103,7 @@ export function createSignalClient(options: SignalClientOptions): SignalClient {
   let stopReturning = (): void => undefined
   /** Grows with every connection: replies to an older one are ignored. */
   let connection = 0
+  let malformed = 0
   const unanswered = new Set<(error: WireError) => void>()
   /** What this peer stated and the server forgets when it restarts. */
   const stated = { wishes: new Map<ModelId, Wish>(), placements: new Map<ModelId, Placement>() }
@@ -210,7 +213,7 @@ export function createSignalClient(options: SignalClientOptions): SignalClient {
   })
   socket.on('cluster', (raw) => {
     const parsed = clusterEventSchema.safeParse(raw)
-    if (!parsed.success) return
+    if (!parsed.success) return void (malformed += 1)
     if (parsed.data.type === 'wish-dropped') {
       stated.wishes.delete(parsed.data.model)
       stated.placements.delete(parsed.data.model)
@@ -221,11 +224,13 @@ export function createSignalClient(options: SignalClientOptions): SignalClient {
   socket.on('negotiate', (raw) => {
     const parsed = negotiationSchema.safeParse(raw)
     if (parsed.success) options.onNegotiation(parsed.data)
+    else malformed += 1
   })
   socket.on('relay', (from, raw) => {
     const bytes = bytesOf(raw)
     const peer = peerIdSchema.safeParse(from)
     if (bytes && peer.success) options.onRelay(peer.data, bytes)
+    else malformed += 1
   })
 
   const relay = (to: PeerId, packet: Uint8Array): Promise<WireError | null> => {
@@ -244,6 +249,7 @@ export function createSignalClient(options: SignalClientOptions): SignalClient {
     view: () => view,
     state: () => state,
     iceServers: () => iceServers,
+    malformed: () => malformed,
     publish: publisher.publish,
     announce: (placement) => {
       stated.placements.set(placement.model, placement)
