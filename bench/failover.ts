@@ -19,6 +19,10 @@ export type FailoverOptions = {
   readonly models: readonly BenchModel[]
   /** Kills of each way at each place, with a spare and without. */
   readonly rounds: number
+  /** Which rings to kill tabs of. */
+  readonly spares: 'with' | 'without' | 'both'
+  /** Other moments and prompts for another number: runs in pieces add up. */
+  readonly seed: number
   readonly say: (line: string) => void
 }
 
@@ -59,12 +63,12 @@ function isReady(view: ClusterView, model: string, spare: boolean): boolean {
   return spare ? held.length >= RING && held.every((range) => shardState(view, placement, range) === 'ready') : placement.spares.length === 0
 }
 
-export async function benchFailover({ models, rounds, say }: FailoverOptions): Promise<BenchReport> {
+export async function benchFailover(options: FailoverOptions): Promise<BenchReport> {
   const tables: Table[] = []
   const measurements: Trial[] = []
   let browser = ''
-  for (const model of models) {
-    const measured = await killTabs(model, rounds, say)
+  for (const model of options.models) {
+    const measured = await killTabs(model, options)
     browser = measured.browser
     measurements.push(...measured.trials)
     tables.push(tableOf(model, measured.trials))
@@ -74,8 +78,7 @@ export async function benchFailover({ models, rounds, say }: FailoverOptions): P
 
 async function killTabs(
   model: BenchModel,
-  rounds: number,
-  say: (line: string) => void,
+  { rounds, spares, seed, say }: FailoverOptions,
 ): Promise<{ readonly browser: string; readonly trials: readonly Trial[] }> {
   await model.prepare()
   const cluster = await openBenchCluster({ tabs: 0, modelsDir: BENCH_MODELS_DIR })
@@ -85,7 +88,7 @@ async function killTabs(
     const trials: Trial[] = []
     const ringModel = wishFor(peer.network, model, `${model.name}-failover`, { minDevices: 1, maxDevices: RING })
     const ask = (from: number) => runStreams(peer.client, ringModel, [promptOf(model, from)], model.answerTokens)
-    for (const spare of [true, false]) {
+    for (const spare of [true, false].filter((has) => spares === 'both' || has === (spares === 'with'))) {
       const wanted = spare ? RING + 1 : RING
       for (const page of [...tabs].slice(wanted)) {
         tabs.delete(page)
@@ -98,14 +101,16 @@ async function killTabs(
             const placement = await awaitView(peer.network, 'a ring to kill tabs of', (view) =>
               isReady(view, ringModel, spare) ? (view.placements.get(ringModel) ?? null) : null,
             )
-            const expected = await ask(round)
+            const expected = await ask(round + seed)
             const owner = placement.shards[index]?.peerId
             const ids = await Promise.all([...tabs].map(async (page) => [page, await peerOf(page)] as const))
             const victim = ids.find(([, id]) => id === owner)?.[0]
             if (!victim) throw new Error(`no tab is ${owner}`)
-            const running = ask(round)
+            const running = ask(round + seed)
             // A fixed spread of moments instead of chance: another run kills at the same ones.
-            await new Promise((resolve) => setTimeout(resolve, ((expected.atMs[0]?.at(-1) ?? 0) * (1 + ((trials.length * 7) % 12))) / 16))
+            await new Promise((resolve) =>
+              setTimeout(resolve, ((expected.atMs[0]?.at(-1) ?? 0) * (1 + (((trials.length + 5 * seed) * 7) % 12))) / 16),
+            )
             await kill(victim, way)
             tabs.delete(victim)
             const { ids: got, atMs } = await running
@@ -123,13 +128,15 @@ async function killTabs(
 }
 
 function tableOf(model: BenchModel, trials: readonly Trial[]): Table {
-  const rows = [true, false].flatMap((spare) =>
-    PLACES.map((place) => {
-      const gaps = trials.filter((trial) => trial.spare === spare && trial.place === place).map((trial) => trial.gapMs)
-      const sorted = gaps.toSorted((a, b) => a - b)
-      return [spare ? 'warm' : 'none', place, gaps.length, median(gaps), sorted[Math.ceil(0.95 * sorted.length) - 1] ?? null, Math.max(...gaps)]
-    }),
-  )
+  const rows = [true, false]
+    .filter((spare) => trials.some((trial) => trial.spare === spare))
+    .flatMap((spare) =>
+      PLACES.map((place) => {
+        const gaps = trials.filter((trial) => trial.spare === spare && trial.place === place).map((trial) => trial.gapMs)
+        const sorted = gaps.toSorted((a, b) => a - b)
+        return [spare ? 'warm' : 'none', place, gaps.length, median(gaps), sorted[Math.ceil(0.95 * sorted.length) - 1] ?? null, Math.max(...gaps)]
+      }),
+    )
   return {
     title: `${model.title}: a ring of ${RING} loses a tab in mid-answer; all answers equal. Longest time between two tokens, ms`,
     columns: ['spare', 'lost', 'kills', 'p50', 'p95', 'most'],

@@ -7,6 +7,7 @@ import { benchEstimate } from './estimate.ts'
 import { benchFailover } from './failover.ts'
 import { benchKernels } from './kernels.ts'
 import { benchHops } from './hops.ts'
+import { benchJoin } from './join.ts'
 import { benchLoad } from './load.ts'
 import { BENCH_MODELS, SINGLE_MODELS, type BenchModel } from './models.ts'
 import { benchPrefix } from './prefix.ts'
@@ -23,6 +24,7 @@ const OPTIONS = {
   checkpoint: { type: 'string', multiple: true },
   rounds: { type: 'string', default: '5' },
   runs: { type: 'string', default: '1000' },
+  spares: { type: 'string', default: 'both' },
   minutes: { type: 'string', default: '30' },
   tabs: { type: 'string', default: '1,2,3' },
   streams: { type: 'string', default: '1,4' },
@@ -46,6 +48,7 @@ const USAGE = `npm run bench -- NAME [options]
   prefill    a prompt of 1000 tokens begins while four streams decode: how much slower they get, and how long one pauses
   failover   tabs killed in mid-answer: whether the answer is the same, and how long it paused
   chaos      seeded runs with faults in the simulator, no browser: whether any token is lost, doubled or wrong
+  join       a tab joins while four answers run: whether they notice
   soak       tabs that come and go under constant load: what is left behind in the server and in the tabs that stay
   estimate   memory predicted for a shard against what a process grows by, on both CPU backends; with --backend webgpu in a page
   prefix     time to the first token of a second turn, from the KV caches of the first and computed whole
@@ -68,7 +71,8 @@ const USAGE = `npm run bench -- NAME [options]
   --weights NAME   f32, f16, int8, int4 or auto, which the placement chooses; default auto, of ring, hops and prefill f32
   --delays 0,20    of hops: milliseconds that a message between two tabs takes longer; default 0,5,20,50
   --cuts N         connections cut at random bytes of the second load; default 10
-  --seed N         of those bytes; default 1`
+  --seed N         of those bytes, or of the moments and prompts of failover; default 1
+  --spares WHICH   of failover: rings with a spare, without, or both; default both`
 
 class UsageError extends Error {}
 
@@ -186,7 +190,19 @@ const BENCHES: Readonly<Record<string, (values: Values) => Promise<BenchReport>>
       rounds: wholeNumber('rounds', values.rounds, 1000),
       say,
     }),
-  failover: (values) => benchFailover({ models: modelsOf(values.model ?? ['ember']), rounds: wholeNumber('rounds', values.rounds, 1000), say }),
+  failover: (values) =>
+    benchFailover({
+      models: modelsOf(values.model ?? ['ember']),
+      rounds: wholeNumber('rounds', values.rounds, 1000),
+      spares: choice('spares', values.spares, ['with', 'without', 'both']),
+      seed: wholeNumber('seed', values.seed, 2 ** 31),
+      say,
+    }),
+  join: async (values) => {
+    const [model] = modelsOf(values.model ?? ['ember'])
+    if (!model) throw new UsageError('which model?')
+    return benchJoin({ model, rounds: wholeNumber('rounds', values.rounds, 1000), say })
+  },
   soak: async (values) => {
     const [model] = modelsOf(values.model ?? ['ember'])
     if (!model) throw new UsageError('which model?')

@@ -44,7 +44,7 @@ function probeServer(): ServerSample {
   }
 }
 
-async function openTab({ devices, url }: BenchCluster, name: string): Promise<Page> {
+export async function openTab({ devices, url }: Pick<BenchCluster, 'devices' | 'url'>, name: string): Promise<Page> {
   const context = await devices.browser.newContext()
   await context.addInitScript(WATCH_SCRIPT)
   const page = await context.newPage()

@@ -67,12 +67,18 @@ export function createStage(options: StageOptions): Stage {
     else post(place.head.peerId, { ...base(sequence.id), type: 'progress', processed, total })
   }
 
+  /**
+   * Whether a tail may sample. With a sequence that it took over it may not before the job has come: that says from which token on, and
+   * what was sampled sooner would be taken back while the head has gone on with it.
+   */
+  const hasJob = (sequence: Sequence): boolean => sequence.job !== null && sequence.inherited === null
+
   /** Asks whoever is before this shard in the lap for what it may have and this shard has not. */
   function pull(sequence: Sequence): void {
     if (sequence.inLine > 0) return
     if (place.previous) core.ask(sequence, place.previous.peerId, 'activations', sequence.expected)
     else if (!place.shard.last) core.ask(sequence, place.tail.peerId, 'tokens', sequence.answerIds.length)
-    if (place.shard.last && !place.shard.first && !sequence.job) core.ask(sequence, place.head.peerId, 'job', 0)
+    if (place.shard.last && !place.shard.first && !hasJob(sequence)) core.ask(sequence, place.head.peerId, 'job', 0)
   }
 
   function onActivation(from: PeerId, frame: ActivationFrame): void {
@@ -85,7 +91,7 @@ export function createStage(options: StageOptions): Stage {
     if (frame.guess.branch > sequence.draftBranch) core.giveUpDrafts(sequence, frame.guess)
     if (frame.position + frame.count <= sequence.expected) return
     if (frame.position > sequence.expected) return pull(sequence)
-    if (place.shard.last && !sequence.job && frame.sample) {
+    if (place.shard.last && frame.sample && !hasJob(sequence)) {
       tail.waitForJob(sequence, () => onActivation(from, frame))
       return
     }

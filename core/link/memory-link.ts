@@ -19,6 +19,11 @@ export type MemoryNetworkOptions = {
   readonly retransmitMs?: number
   /** Part of slices that arrive twice. */
   readonly duplicate?: number
+  /** Part of slices with which a burst of losses begins: all that is sent in the next `burstMs` comes when it is over. */
+  readonly burst?: number
+  readonly burstMs?: number
+  /** Part of slices that overtake the one before them, which no channel of ours may do: a link must survive it or close. */
+  readonly reorder?: number
   /** Part of slices of which one bit arrives wrong. */
   readonly corrupt?: number
   /** Bytes per second a direction. Default unlimited. */
@@ -50,6 +55,9 @@ function createEnd(options: MemoryNetworkOptions, isFrozen: () => boolean, other
     loss = 0,
     retransmitMs = 50,
     duplicate = 0,
+    burst = 0,
+    burstMs = 300,
+    reorder = 0,
     corrupt = 0,
     bandwidth = Infinity,
   } = options
@@ -60,12 +68,14 @@ function createEnd(options: MemoryNetworkOptions, isFrozen: () => boolean, other
   let buffered = 0
   let sendFreeAt = 0
   let lastArrival = 0
+  let burstUntil = 0
   /** What is on its way. Timers of real clocks are coarse and may fire out of order: each delivers the oldest. */
   const travelling: (() => void)[] = []
 
   const travel = (arrival: number, arrive: () => void): void => {
     lastArrival = Math.max(lastArrival, arrival)
-    travelling.push(arrive)
+    const overtakes = reorder > 0 && travelling.length > 0 && random() < reorder
+    travelling.splice(travelling.length - (overtakes ? 1 : 0), 0, arrive)
     clock.timer(lastArrival - clock.now(), () => {
       const oldest = travelling.shift()
       if (!isFrozen()) oldest?.()
@@ -88,7 +98,9 @@ function createEnd(options: MemoryNetworkOptions, isFrozen: () => boolean, other
     buffered += copy.length
     sendFreeAt = Math.max(sendFreeAt, clock.now()) + (copy.length / bandwidth) * 1000
     const lost = random() < loss ? retransmitMs : 0
-    const arrival = sendFreeAt + delayMs + random() * jitterMs + lost
+    if (burst > 0 && clock.now() >= burstUntil && random() < burst) burstUntil = clock.now() + burstMs
+    const held = Math.max(0, burstUntil - clock.now())
+    const arrival = sendFreeAt + delayMs + random() * jitterMs + lost + held
     clock.timer(sendFreeAt - clock.now(), () => leave(copy))
     const times = random() < duplicate ? 2 : 1
     travel(arrival, () => {

@@ -106,22 +106,43 @@ test('41: a page that navigates away and back is a full reload, and returns as i
   })
 })
 
+test('12: a duplicated tab is another peer, and both serve', async ({ browser }) => {
+  await withCluster(['--devices', '2'], async (cluster) => {
+    const page = await cluster.openDevice(browser)
+    await expect.poll(() => peerOf(page)).not.toBe('')
+    const opening = page.context().waitForEvent('page')
+    // A tab that is opened by another begins with a copy of its session storage, as a duplicated one does.
+    await page.evaluate(() => void open(location.href))
+    const copy = await opening
+    await cluster.placed(2)
+    expect(await peerOf(copy)).not.toBe(await peerOf(page))
+    await expectAnswer(cluster.server.url)
+  })
+})
+
 test('15: a lost GPU is opened once more from what the browser keeps; lost again, the device goes on with its CPU', async ({ browser }) => {
   await withCluster(['--devices', '1'], async (cluster) => {
     const { url } = cluster.server
     const page = await openWith(browser, url, () => {
-      const { requestDevice } = GPUAdapter.prototype
-      GPUAdapter.prototype.requestDevice = async function (...args) {
-        const device = await requestDevice.apply(this, args)
-        Reflect.set(globalThis, 'openedDevice', device)
-        return device
-      }
+      const native: unknown = Reflect.get(GPUAdapter.prototype, 'requestDevice')
+      if (typeof native !== 'function') throw new Error('the engine has no WebGPU')
+      const watched = new Proxy(native, {
+        apply: async (open, adapter, args) => {
+          const device: unknown = await Reflect.apply(open, adapter, args)
+          Reflect.set(globalThis, 'openedDevice', device)
+          return device
+        },
+      })
+      Reflect.set(GPUAdapter.prototype, 'requestDevice', watched)
     })
     const destroy = (): Promise<void> | undefined =>
       page
         .workers()
         .find((worker) => worker.url().includes('engine'))
-        ?.evaluate(() => void (Reflect.get(globalThis, 'openedDevice') as GPUDevice).destroy())
+        ?.evaluate(() => {
+          const device: unknown = Reflect.get(globalThis, 'openedDevice')
+          if (device instanceof GPUDevice) device.destroy()
+        })
     const backend = async (): Promise<string | undefined> => (await deviceOf(page))?.capabilities?.backend
     await lend(page, { name: 'GPU', backend: 'webgpu', weightFormat: 'f32', memoryBytes: 512 * MIB, threads: 1 })
     await cluster.placed(1)

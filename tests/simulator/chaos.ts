@@ -149,6 +149,9 @@ export async function runChaos(seed: number): Promise<ChaosResult> {
     loss: random() * 0.03,
     duplicate: random() * 0.03,
     corrupt: random() < 0.5 ? 0 : random() * 0.002,
+    burst: random() < 0.5 ? 0 : random() * 0.003,
+    burstMs: 100 + random() * 900,
+    reorder: random() < 0.7 ? 0 : random() * 0.002,
   }
   // Room for all, or for so little that kept caches go and what was sent on is computed again.
   const cacheBytes = random() < 0.5 ? 2 ** 30 : Math.floor(random() * 3_000)

@@ -46,3 +46,63 @@ test('16: devices that together cannot hold the model say what is missing, and s
   await cluster.time.run(() => stream.isDone, 60_000)
   expect(stream.error).toMatchObject({ code: 'not_enough_memory' })
 })
+
+async function ringOf(devices: number, options: Parameters<typeof createSimCluster>[0], spares = 0) {
+  const cluster = createSimCluster(options)
+  const client = await cluster.addClient('client')
+  for (let i = 0; i < devices + spares; i++) await cluster.addDevice(`device-${i}`, 900)
+  client.network.wish(simWish(devices))
+  const isWhole = (): boolean => isServing(client) && simPlacement(client.network.view())?.shards.length === devices
+  expect(await cluster.time.run(isWhole, 60_000)).toBe(true)
+  await cluster.time.run(() => false, 3_000)
+  return { cluster, client }
+}
+
+test('8: slices that come twice, in bursts and out of their order change no token', async () => {
+  const paths = { delayMs: 5, jitterMs: 10, duplicate: 0.1, loss: 0.05, burst: 0.02, burstMs: 400, reorder: 0.002 }
+  const { cluster, client } = await ringOf(3, { seed: 4, paths })
+  const streams = [40, 60].map((tokens) => follow(cluster.time, client.client.complete(simRequest(PROMPT, tokens))))
+  await cluster.time.run(() => streams.every((stream) => stream.isDone), 400_000)
+  expect(streams.map((stream) => stream.error)).toEqual([null, null])
+  expect(streams.map((stream) => stream.ids)).toEqual([toyAnswer(PROMPT, 40), toyAnswer(PROMPT, 60)])
+})
+
+test('9: frames of an answer that is over, sent once more in the middle of the next, change nothing', async () => {
+  const { cluster, client } = await ringOf(3, { seed: 1, paths: { delayMs: 2 } })
+  const recorded: { readonly from: string; readonly bytes: Uint8Array }[] = []
+  const stop = client.network.onFrame((from, bytes) => void recorded.push({ from, bytes: bytes.slice() }))
+  const first = follow(cluster.time, client.client.complete(simRequest([9, 8, 7], 30)))
+  await cluster.time.run(() => first.isDone, 60_000)
+  stop()
+  expect(recorded.length).toBeGreaterThanOrEqual(30)
+  const second = follow(cluster.time, client.client.complete(simRequest(PROMPT, 40)))
+  await cluster.time.run(() => second.ids.length > 10, 60_000)
+  for (const { from, bytes } of recorded) {
+    const device = cluster.devices.find(({ id }) => id === from)
+    if (!device) continue
+    await cluster.time.run(() => false, 1)
+    for (const to of [client.id, ...cluster.devices.map(({ id }) => id)]) if (to !== from) void device.network.send(to, bytes).catch(() => undefined)
+  }
+  await cluster.time.run(() => second.isDone, 60_000)
+  expect([second.ids, second.indexes]).toEqual([toyAnswer(PROMPT, 40), Array.from({ length: 40 }, (_, i) => i)])
+})
+
+test('39: a laptop that sleeps for an hour is replaced, and is a device like any other when it wakes', async () => {
+  const { cluster, client } = await ringOf(3, { seed: 1, paths: { delayMs: 2 } }, 1)
+  const epoch = simPlacement(client.network.view())?.epoch ?? 0
+  const sleeper = cluster.devices.find(({ id }) => id === simPlacement(client.network.view())?.shards[1]?.peerId)
+  if (!sleeper) throw new Error('no device in the middle')
+  const stream = follow(cluster.time, client.client.complete(simRequest(PROMPT, 60)))
+  await cluster.time.run(() => stream.ids.length > 10, 60_000)
+  cluster.freeze(sleeper, 3_600_000)
+  await cluster.time.run(() => stream.isDone, 60_000)
+  expect([stream.error, stream.ids]).toEqual([null, toyAnswer(PROMPT, 60)])
+  await cluster.time.run(() => false, 3_600_000)
+  await cluster.time.run(() => isServing(client) && client.network.view().peers.has(sleeper.id), 60_000)
+  expect(simPlacement(client.network.view())?.epoch).toBeGreaterThan(epoch)
+  const next = follow(cluster.time, client.client.complete(simRequest([3, 2, 1], 20)))
+  await cluster.time.run(() => next.isDone, 60_000)
+  expect(next.ids).toEqual(toyAnswer([3, 2, 1], 20))
+  // What ran before it slept is over: nothing of it is left on the sleeper.
+  expect(sleeper.shards.caches()).toBe(0)
+})

@@ -3,7 +3,8 @@ import { createPageLife, type PageLifeParts, type PageLifeState } from './page-l
 
 /** A browser that grants everything, and takes wake locks back when the page goes out of sight. */
 function browser(without: Partial<PageLifeParts> = {}) {
-  const page = Object.assign(new EventTarget(), { visibilityState: 'visible' as DocumentVisibilityState })
+  const sight: { visibilityState: DocumentVisibilityState } = { visibilityState: 'visible' }
+  const page = Object.assign(new EventTarget(), sight)
   const sentinels = new Set<EventTarget>()
   const log: string[] = []
   const states: PageLifeState[] = []
