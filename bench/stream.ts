@@ -77,10 +77,11 @@ export async function runStreams(
   prompts: readonly (readonly number[])[],
   maxTokens: number,
   onToken: (stream: number, index: number) => void = () => undefined,
+  drafts = true,
 ): Promise<StreamsRun> {
   const started = performance.now()
   const streams = await Promise.all(
-    prompts.map((prompt, i) => runStream(client, model, prompt, maxTokens, { started, onToken: (index) => onToken(i, index) })),
+    prompts.map((prompt, i) => runStream(client, model, prompt, maxTokens, { started, onToken: (index) => onToken(i, index), drafts })),
   )
   const atMs = streams.map((stream) => stream.atMs)
   return { ...ratesOf(atMs, performance.now() - started), ids: streams.map(({ ids }) => ids), atMs }
