@@ -50,7 +50,7 @@ export function workOf({ name, words }: Instruction, position: number, rows: num
 export function fillWeight(place: Uint8Array, weight: HeldWeight): void {
   if (heldBytesOf(weight) > place.length) throw new Error('a weight without room')
   const { held, rows, columns } = weight
-  const elements = place.subarray(0, rows * rowBytes(held, columns))
+  const elements = place.subarray(0, held === 'f32' ? rows * rowBytes(held, columns) : scalesAt(weight))
   const random = new Uint8Array(65_521).map(() => 256 * Math.random())
   if (held === 'f32') return void new Float32Array(place.buffer, place.byteOffset, rows * columns).fill(0.01)
   for (let at = 0; at < elements.length; at += random.length) elements.set(random.subarray(0, Math.min(random.length, elements.length - at)), at)

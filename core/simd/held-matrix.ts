@@ -19,7 +19,7 @@ export const HELD_CODES: Readonly<Record<Held, number>> = {
 }
 export const isInteger = (held: Held): boolean => held.startsWith('int')
 
-/** Rows of all `sources` behind each other: a matrix, a stack of equal ones, or in f32 a vector. */
+/** Rows of all `sources` behind each other: a matrix, a stack of equal ones, or in f32 the parts of a vector. */
 export type HeldWeight = { readonly held: Held; readonly sources: readonly WeightRef[]; readonly rows: number; readonly columns: number }
 
 /** Kernels load vectors: whatever follows begins at a multiple of this. */
@@ -61,9 +61,21 @@ export function scalesPerRow(held: Held, columns: number): number {
   }
 }
 
+/** Rows of these forms are woven in fours: each in turn with one word, so that a kernel reads memory in order. */
+export const isWoven = (held: Held): boolean => held === 'int8-rows' || held === 'int4-blocks'
+/** Rows of one matrix with those that fill the last four. */
+export const placedRows = (held: Held, rows: number): number => (isWoven(held) ? 4 * Math.ceil(rows / 4) : rows)
+/** Bytes of the elements of one matrix; of its scales. */
+export const elementBytes = (held: Held, rows: number, columns: number): number => placedRows(held, rows) * rowBytes(held, columns)
+export const scaleBytes = (held: Held, rows: number, columns: number): number => placedRows(held, rows) * scalesPerRow(held, columns) * 4
+
 /** Offset of the scales, behind all elements. */
-export const scalesAt = ({ held, rows, columns }: HeldWeight): number => aligned(rows * rowBytes(held, columns))
-export const heldBytesOf = (weight: HeldWeight): number => scalesAt(weight) + aligned(weight.rows * scalesPerRow(weight.held, weight.columns) * 4)
+export const scalesAt = ({ held, sources, rows, columns }: HeldWeight): number =>
+  aligned(sources.length * elementBytes(held, rows / sources.length, columns))
+export const heldBytesOf = (weight: HeldWeight): number => {
+  const { held, sources, rows, columns } = weight
+  return scalesAt(weight) + aligned(sources.length * scaleBytes(held, rows / sources.length, columns))
+}
 
 function heldInBlocks(ref: WeightRef, tensors: TensorIndex, format: 'int8' | 'int4'): Held {
   const { bits, size, isRepacked } = blockFormOf(ref, tensors, format)

@@ -6,7 +6,8 @@ import { quantizeBlocks, type IntegerRows } from '../quant/integer-blocks.ts'
 import { createScratch } from '../quant/scratch.ts'
 import { bytesOf } from '../quant/stored.ts'
 import { BLOCK } from '../../kernels/opcodes.ts'
-import { rowBytes, scalesAt, scalesPerRow, type Held, type HeldWeight } from './held-matrix.ts'
+import { isWoven, rowBytes, scalesAt, scalesPerRow, type Held, type HeldWeight } from './held-matrix.ts'
+import { eightsOfNibbles, weaveRows } from './weave.ts'
 
 /** Upper halves of f32, rounded to nearest even. */
 function toBf16(values: Float32Array): Uint16Array {
@@ -99,7 +100,9 @@ export function packRows(held: Held, values: Float32Array, columns: number, scra
 }
 
 /** Writes rows from `firstRow` on into the place of a weight. @param place the bytes of the whole weight */
-export function placeRows(place: Uint8Array, weight: HeldWeight, firstRow: number, packed: PackedRows): void {
-  place.set(packed.values, firstRow * rowBytes(weight.held, weight.columns))
-  if (packed.scales) place.set(bytesOf(packed.scales), scalesAt(weight) + firstRow * scalesPerRow(weight.held, weight.columns) * 4)
+export function placeRows(place: Uint8Array, weight: HeldWeight, firstRow: number, { values, scales }: Omit<PackedRows, 'deviation'>): void {
+  const { held, columns } = weight
+  if (isWoven(held)) return weaveRows(place, weight, firstRow, held === 'int4-blocks' ? eightsOfNibbles(values) : values, scales)
+  place.set(values, firstRow * rowBytes(held, columns))
+  if (scales) place.set(bytesOf(scales), scalesAt(weight) + firstRow * scalesPerRow(held, columns) * 4)
 }

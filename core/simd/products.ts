@@ -4,7 +4,7 @@ import { checkStored, columnsOf, rowsOf } from '../graph/weight-source.ts'
 import type { TensorIndex } from '../model/safetensors.ts'
 import type { WeightFormat } from '../../protocol/cluster.ts'
 import { BLOCK, BLOCK_BYTES, ORDER_NATURAL, ORDER_NIBBLES } from '../../kernels/opcodes.ts'
-import { HELD_CODES, heldAs, isInteger, rowBytes, scalesAt, scalesPerRow, type Held, type HeldWeight } from './held-matrix.ts'
+import { elementBytes, HELD_CODES, heldAs, isInteger, scaleBytes, scalesAt, type Held, type HeldWeight } from './held-matrix.ts'
 import { at, start, strideOf, type Buffer, type Operand, type ProgramBuilder, type Value } from './program.ts'
 
 export type Emitter = {
@@ -120,8 +120,8 @@ export function expertLinear(e: Emitter, x: Value, projections: readonly Project
       chosen,
       experts,
       fromSlots: x.repeat > 1 ? 1 : 0,
-      matrixBytes: rows * rowBytes(own.held, own.columns),
-      scaleBytes: rows * scalesPerRow(own.held, own.columns) * 4,
+      matrixBytes: elementBytes(own.held, rows, own.columns),
+      scaleBytes: scaleBytes(own.held, rows, own.columns),
     },
     { reads: [from.buffer, choice.ids], writes: [y.buffer] },
   )

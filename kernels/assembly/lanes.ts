@@ -26,25 +26,31 @@ export function nearestIntegers(x: v128): v128 {
   return i32x4.sub(f32x4.add(x, rounder), rounder)
 }
 
+// Engines make a vector of constants anew wherever it is used, in three instructions; one out of memory is a single load.
+const EXP = memory.data<f32>([-87.3, 88, 1.44269504, ROUNDER, 0.693359375, 2.12194440e-4, 1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1, 1])
+
 // exp(x) = 2^n · exp(r), |r| ≤ ln 2 / 2. Below -87.3 it is zero, above 88 it is exp(88); NaN stays NaN.
 // Polynomial: Cephes expf. `pmin` and `pmax` are single instructions, `min` and `max` are not.
 // @ts-ignore: decorator
 @inline
 export function exp(x: v128): v128 {
-  const bounded = f32x4.pmin(f32x4.pmax(x, f32x4.splat(-87.3)), f32x4.splat(88))
-  const rounded = f32x4.add(f32x4.mul(bounded, f32x4.splat(1.44269504)), f32x4.splat(ROUNDER))
-  const n = f32x4.sub(rounded, f32x4.splat(ROUNDER))
-  let r = f32x4.sub(bounded, f32x4.mul(n, f32x4.splat(0.693359375)))
-  r = f32x4.add(r, f32x4.mul(n, f32x4.splat(2.12194440e-4)))
-  let p = f32x4.splat(1.9875691500e-4)
-  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(1.3981999507e-3))
-  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(8.3334519073e-3))
-  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(4.1665795894e-2))
-  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(1.6666665459e-1))
-  p = f32x4.add(f32x4.mul(p, r), f32x4.splat(5.0000001201e-1))
-  p = f32x4.add(f32x4.add(f32x4.mul(f32x4.mul(r, r), p), r), f32x4.splat(1))
-  const power = i32x4.add(i32x4.shl(rounded, 23), f32x4.splat(1))
-  return v128.and(f32x4.mul(p, power), v128.or(f32x4.ge(x, f32x4.splat(-87.3)), f32x4.ne(x, x)))
+  const least = v128.load32_splat(EXP)
+  const rounder = v128.load32_splat(EXP, 12)
+  const one = v128.load32_splat(EXP, 48)
+  const bounded = f32x4.pmin(f32x4.pmax(x, least), v128.load32_splat(EXP, 4))
+  const rounded = f32x4.add(f32x4.mul(bounded, v128.load32_splat(EXP, 8)), rounder)
+  const n = f32x4.sub(rounded, rounder)
+  let r = f32x4.sub(bounded, f32x4.mul(n, v128.load32_splat(EXP, 16)))
+  r = f32x4.add(r, f32x4.mul(n, v128.load32_splat(EXP, 20)))
+  let p = v128.load32_splat(EXP, 24)
+  p = f32x4.add(f32x4.mul(p, r), v128.load32_splat(EXP, 28))
+  p = f32x4.add(f32x4.mul(p, r), v128.load32_splat(EXP, 32))
+  p = f32x4.add(f32x4.mul(p, r), v128.load32_splat(EXP, 36))
+  p = f32x4.add(f32x4.mul(p, r), v128.load32_splat(EXP, 40))
+  p = f32x4.add(f32x4.mul(p, r), v128.load32_splat(EXP, 44))
+  p = f32x4.add(f32x4.add(f32x4.mul(f32x4.mul(r, r), p), r), one)
+  const power = i32x4.add(i32x4.shl(rounded, 23), one)
+  return v128.and(f32x4.mul(p, power), v128.or(f32x4.ge(x, least), f32x4.ne(x, x)))
 }
 
 // @ts-ignore: decorator

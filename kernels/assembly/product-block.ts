@@ -1,7 +1,7 @@
-// x·Wᵀ over rows of W held as blocks of integers, each with a scale: bytes in blocks of 32 (T = i32) or 16 (T = i16), nibbles in blocks of 32
-// (T = i8), stored plus 8 in Q4_0's order. x as in product-int.ts; for nibbles in their order.
-import { BLOCK_BYTES } from '../opcodes'
+// x·Wᵀ over rows of W held as blocks of bytes, each with a scale: of 32 (T = i32) or of 16 (T = i16). x as in product-bytes.ts.
+import { BLOCK, BLOCK_BYTES } from '../opcodes'
 import { sums } from './lanes'
+import { putRows, scaleOf } from './product-rows'
 
 // @ts-ignore: decorator
 @inline
@@ -15,12 +15,7 @@ function scaled(total: v128, scales: usize, sum: v128): v128 {
   return f32x4.add(sum, f32x4.mul(f32x4.convert_i32x4_s(total), v128.load32_splat(scales)))
 }
 
-// Bytes of a block of W; of its scales.
-// @ts-ignore: decorator
-@inline
-function blockBytes<T>(): usize {
-  return sizeof<T>() == 1 ? 16 : 32
-}
+// Bytes of a block's scales.
 // @ts-ignore: decorator
 @inline
 function blockScales<T>(): usize {
@@ -28,16 +23,6 @@ function blockScales<T>(): usize {
 }
 
 // Adds a block's part to the sum of each of its four lanes.
-// @ts-ignore: decorator
-@inline
-function nibbles(x: usize, a: v128, b: v128, c: v128, d: v128, scales: usize, sum: v128): v128 {
-  // The fifth vector of a block of x is what the 8 that each nibble has too much comes to.
-  let total = i32x4.add(v128.load(x, 64), dot(x, a))
-  total = i32x4.add(total, dot(x + 16, b))
-  total = i32x4.add(total, dot(x + 32, c))
-  return scaled(i32x4.add(total, dot(x + 48, d)), scales, sum)
-}
-
 // @ts-ignore: decorator
 @inline
 function bytes<T>(x: usize, a: v128, b: v128, c: v128, d: v128, scales: usize, sum: v128): v128 {
@@ -51,22 +36,11 @@ function bytes<T>(x: usize, a: v128, b: v128, c: v128, d: v128, scales: usize, s
 // @ts-ignore: decorator
 @inline
 function blockSum<T>(x: usize, w: usize, scales: usize, sum: v128): v128 {
-  if (sizeof<T>() == 1) {
-    const v = v128.load(w)
-    const fours = i16x8.splat(15)
-    return nibbles(x, v128.and(v, fours), v128.and(i16x8.shr_u(v, 4), fours), v128.and(i16x8.shr_u(v, 8), fours), i16x8.shr_u(v, 12), scales, sum)
-  }
   return bytes<T>(x, v128.load8x8_s(w), v128.load8x8_s(w, 8), v128.load8x8_s(w, 16), v128.load8x8_s(w, 24), scales, sum)
 }
 
-// @ts-ignore: decorator
-@inline
-function scaleOf(x: usize, blocks: u32): f32 {
-  return load<f32>(x + blocks * BLOCK_BYTES)
-}
-
 export function blocksOne<T>(x: usize, w: usize, scales: usize, from: u32, to: u32, blocks: u32, bias: usize, y: usize): void {
-  const step = blocks * blockBytes<T>()
+  const step = blocks * BLOCK
   const scaleStep = blocks * blockScales<T>()
   const scale = f32x4.splat(scaleOf(x, blocks))
   let n = from
@@ -76,23 +50,9 @@ export function blocksOne<T>(x: usize, w: usize, scales: usize, from: u32, to: u
     const n1 = min(n + 1, last)
     const n2 = min(n + 2, last)
     const n3 = min(n + 3, last)
-    let v = blockRows<T>(x, w + n * step, w + n1 * step, w + n2 * step, w + n3 * step, scales + n * scaleStep, scales + n1 * scaleStep, scales + n2 * scaleStep, scales + n3 * scaleStep, blocks)
-    v = f32x4.mul(v, scale)
-    if (n + 4 <= to) {
-      if (bias) v = f32x4.add(v, v128.load(bias + (n << 2)))
-      v128.store(y + (n << 2), v)
-    } else {
-      put(y, n, f32x4.extract_lane(v, 0), bias)
-      if (n + 1 < to) put(y, n + 1, f32x4.extract_lane(v, 1), bias)
-      if (n + 2 < to) put(y, n + 2, f32x4.extract_lane(v, 2), bias)
-    }
+    const v = blockRows<T>(x, w + n * step, w + n1 * step, w + n2 * step, w + n3 * step, scales + n * scaleStep, scales + n1 * scaleStep, scales + n2 * scaleStep, scales + n3 * scaleStep, blocks)
+    putRows(f32x4.mul(v, scale), n, to, bias, y)
   }
-}
-
-// @ts-ignore: decorator
-@inline
-function put(y: usize, n: u32, value: f32, bias: usize): void {
-  store<f32>(y + (n << 2), value + (bias ? load<f32>(bias + (n << 2)) : 0))
 }
 
 // One token against four rows.
@@ -109,7 +69,7 @@ function blockRows<T>(x: usize, w0: usize, w1: usize, w2: usize, w3: usize, s0: 
     c = blockSum<T>(x, w2 + at, s2 + scale, c)
     d = blockSum<T>(x, w3 + at, s3 + scale, d)
     x += BLOCK_BYTES
-    at += blockBytes<T>()
+    at += BLOCK
     scale += blockScales<T>()
   }
   return sums(a, b, c, d)
@@ -122,39 +82,26 @@ function blockTokens<T>(x0: usize, x1: usize, x2: usize, x3: usize, w: usize, sc
   let c = f32x4.splat(0)
   let d = f32x4.splat(0)
   for (let block: u32 = 0; block < blocks; block++) {
-    if (sizeof<T>() == 1) {
-      const v = v128.load(w)
-      const fours = i16x8.splat(15)
-      const w0 = v128.and(v, fours)
-      const w1 = v128.and(i16x8.shr_u(v, 4), fours)
-      const w2 = v128.and(i16x8.shr_u(v, 8), fours)
-      const w3 = i16x8.shr_u(v, 12)
-      a = nibbles(x0, w0, w1, w2, w3, scales, a)
-      b = nibbles(x1, w0, w1, w2, w3, scales, b)
-      c = nibbles(x2, w0, w1, w2, w3, scales, c)
-      d = nibbles(x3, w0, w1, w2, w3, scales, d)
-    } else {
-      const w0 = v128.load8x8_s(w)
-      const w1 = v128.load8x8_s(w, 8)
-      const w2 = v128.load8x8_s(w, 16)
-      const w3 = v128.load8x8_s(w, 24)
-      a = bytes<T>(x0, w0, w1, w2, w3, scales, a)
-      b = bytes<T>(x1, w0, w1, w2, w3, scales, b)
-      c = bytes<T>(x2, w0, w1, w2, w3, scales, c)
-      d = bytes<T>(x3, w0, w1, w2, w3, scales, d)
-    }
+    const w0 = v128.load8x8_s(w)
+    const w1 = v128.load8x8_s(w, 8)
+    const w2 = v128.load8x8_s(w, 16)
+    const w3 = v128.load8x8_s(w, 24)
+    a = bytes<T>(x0, w0, w1, w2, w3, scales, a)
+    b = bytes<T>(x1, w0, w1, w2, w3, scales, b)
+    c = bytes<T>(x2, w0, w1, w2, w3, scales, c)
+    d = bytes<T>(x3, w0, w1, w2, w3, scales, d)
     x0 += BLOCK_BYTES
     x1 += BLOCK_BYTES
     x2 += BLOCK_BYTES
     x3 += BLOCK_BYTES
-    w += blockBytes<T>()
+    w += BLOCK
     scales += blockScales<T>()
   }
   return sums(a, b, c, d)
 }
 
 export function blocksFour<T>(x0: usize, x1: usize, x2: usize, x3: usize, w: usize, scales: usize, from: u32, to: u32, blocks: u32, bias: usize, y0: usize, y1: usize, y2: usize, y3: usize): void {
-  const step = blocks * blockBytes<T>()
+  const step = blocks * BLOCK
   const scaleStep = blocks * blockScales<T>()
   let tokens = f32x4.splat(scaleOf(x0, blocks))
   tokens = f32x4.replace_lane(tokens, 1, scaleOf(x1, blocks))

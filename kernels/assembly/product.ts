@@ -3,12 +3,20 @@ import { BLOCK, HELD_BF16, HELD_F16, HELD_F32, HELD_INT4_BLOCK, HELD_INT8_BLOCK,
 import { frameRows, share, word } from './memory'
 import { blocksFour, blocksOne } from './product-block'
 import { floatFour, floatOne } from './product-float'
-import { byteRowsFour, byteRowsOne } from './product-int'
+import { bytesFour, bytesOne } from './product-bytes'
+import { nibblesFour, nibblesOne } from './product-nibbles'
 
 // @ts-ignore: decorator
 @inline
 function blocksOf(k: u32): u32 {
   return (k + BLOCK - 1) / BLOCK
+}
+
+// Where part `part` begins in `n` rows: rows are woven in fours.
+// @ts-ignore: decorator
+@inline
+function firstRow(n: u32, part: u32, parts: u32): u32 {
+  return part >= parts ? n : share((n + 3) >> 2, part, parts) << 2
 }
 
 // Rows of W that stay in cache while all tokens pass.
@@ -18,20 +26,20 @@ function one(held: u32, x: usize, w: usize, scales: usize, from: u32, to: u32, k
   if (held == HELD_F32) floatOne<f32>(x, w, from, to, k, bias, y)
   else if (held == HELD_F16) floatOne<u16>(x, w, from, to, k, bias, y)
   else if (held == HELD_BF16) floatOne<i16>(x, w, from, to, k, bias, y)
-  else if (held == HELD_INT8_ROW) byteRowsOne(x, w, scales, from, to, blocksOf(k), bias, y)
+  else if (held == HELD_INT8_ROW) bytesOne(x, w, scales, from, to, blocksOf(k), bias, y)
   else if (held == HELD_INT8_BLOCK) blocksOne<i32>(x, w, scales, from, to, blocksOf(k), bias, y)
   else if (held == HELD_INT8_BLOCK16) blocksOne<i16>(x, w, scales, from, to, blocksOf(k), bias, y)
-  else if (held == HELD_INT4_BLOCK) blocksOne<i8>(x, w, scales, from, to, blocksOf(k), bias, y)
+  else if (held == HELD_INT4_BLOCK) nibblesOne(x, w, scales, from, to, blocksOf(k), bias, y)
 }
 
 function four(held: u32, x0: usize, x1: usize, x2: usize, x3: usize, w: usize, scales: usize, from: u32, to: u32, k: u32, bias: usize, y0: usize, y1: usize, y2: usize, y3: usize): void {
   if (held == HELD_F32) floatFour<f32>(x0, x1, x2, x3, w, from, to, k, bias, y0, y1, y2, y3)
   else if (held == HELD_F16) floatFour<u16>(x0, x1, x2, x3, w, from, to, k, bias, y0, y1, y2, y3)
   else if (held == HELD_BF16) floatFour<i16>(x0, x1, x2, x3, w, from, to, k, bias, y0, y1, y2, y3)
-  else if (held == HELD_INT8_ROW) byteRowsFour(x0, x1, x2, x3, w, scales, from, to, blocksOf(k), bias, y0, y1, y2, y3)
+  else if (held == HELD_INT8_ROW) bytesFour(x0, x1, x2, x3, w, scales, from, to, blocksOf(k), bias, y0, y1, y2, y3)
   else if (held == HELD_INT8_BLOCK) blocksFour<i32>(x0, x1, x2, x3, w, scales, from, to, blocksOf(k), bias, y0, y1, y2, y3)
   else if (held == HELD_INT8_BLOCK16) blocksFour<i16>(x0, x1, x2, x3, w, scales, from, to, blocksOf(k), bias, y0, y1, y2, y3)
-  else if (held == HELD_INT4_BLOCK) blocksFour<i8>(x0, x1, x2, x3, w, scales, from, to, blocksOf(k), bias, y0, y1, y2, y3)
+  else if (held == HELD_INT4_BLOCK) nibblesFour(x0, x1, x2, x3, w, scales, from, to, blocksOf(k), bias, y0, y1, y2, y3)
 }
 
 // Words: held, x, xStride, w, scales, n, k, bias, y, yStride.
@@ -44,8 +52,8 @@ export function product(frame: usize, args: usize, part: u32, parts: u32): void 
   const bias = <usize>word(args, 7)
   const yStride = word(args, 9)
   const rows = frameRows(frame)
-  const end = share(word(args, 5), part + 1, parts)
-  const start = share(word(args, 5), part, parts)
+  const end = firstRow(word(args, 5), part + 1, parts)
+  const start = firstRow(word(args, 5), part, parts)
   if (rows == 1) return one(held, <usize>word(args, 1), w, scales, start, end, k, bias, <usize>word(args, 8))
   for (let from = start; from < end; from += ROW_TILE) {
     const to = min(from + ROW_TILE, end)
@@ -92,8 +100,8 @@ function oneExpert(frame: usize, args: usize, part: u32, parts: u32, expert: u32
   const bias = word(args, 7) ? <usize>word(args, 7) + ((<usize>expert * n) << 2) : 0
   const y = <usize>word(args, 8)
   const yStride = word(args, 9)
-  const from = share(n, part, parts)
-  const to = share(n, part + 1, parts)
+  const from = firstRow(n, part, parts)
+  const to = firstRow(n, part + 1, parts)
   let s0 = nextSlot(choice, 0, slots, expert)
   while (s0 < slots) {
     const s1 = nextSlot(choice, s0 + 1, slots, expert)

@@ -1,5 +1,5 @@
 // Activations as integers of 16 bits with one scale a row, for the integer products: x ≈ q · scale, |q| ≤ 32767.
-// A block: 32 q, then four lanes that together are -8 Σ q (nibbles are stored plus 8).
+// A block: 32 q; for nibbles as product-nibbles.ts takes them, then four lanes of -8 Σ q.
 import { BLOCK, BLOCK_BYTES, ORDER_NIBBLES } from '../opcodes'
 import { nearestIntegers } from './lanes'
 import { frameRows, share, word } from './memory'
@@ -24,21 +24,23 @@ function eight(x: usize, inverse: v128): v128 {
 // @ts-ignore: decorator
 @inline
 function storeBlock(q: usize, a: v128, b: v128, c: v128, d: v128, order: u32): void {
-  if (order == ORDER_NIBBLES) {
-    v128.store(q, v128.shuffle<i16>(a, b, 0, 2, 4, 6, 8, 10, 12, 14))
-    v128.store(q, v128.shuffle<i16>(c, d, 0, 2, 4, 6, 8, 10, 12, 14), 16)
-    v128.store(q, v128.shuffle<i16>(a, b, 1, 3, 5, 7, 9, 11, 13, 15), 32)
-    v128.store(q, v128.shuffle<i16>(c, d, 1, 3, 5, 7, 9, 11, 13, 15), 48)
-  } else {
+  if (order != ORDER_NIBBLES) {
     v128.store(q, a)
     v128.store(q, b, 16)
     v128.store(q, c, 32)
     v128.store(q, d, 48)
+    return
   }
+  v128.store(q, v128.shuffle<i16>(a, a, 0, 2, 4, 6, 1, 3, 5, 7))
+  v128.store(q, v128.shuffle<i16>(b, b, 0, 2, 4, 6, 1, 3, 5, 7), 16)
+  v128.store(q, v128.shuffle<i16>(c, c, 0, 2, 4, 6, 1, 3, 5, 7), 32)
+  v128.store(q, v128.shuffle<i16>(d, d, 0, 2, 4, 6, 1, 3, 5, 7), 48)
   const minusEight = i16x8.splat(-8)
   const ab = i32x4.add(i32x4.dot_i16x8_s(a, minusEight), i32x4.dot_i16x8_s(b, minusEight))
   const cd = i32x4.add(i32x4.dot_i16x8_s(c, minusEight), i32x4.dot_i16x8_s(d, minusEight))
-  v128.store(q, i32x4.add(ab, cd), 64)
+  let all = i32x4.add(ab, cd)
+  all = i32x4.add(all, v128.shuffle<i32>(all, all, 2, 3, 0, 1))
+  v128.store(q, i32x4.add(all, v128.shuffle<i32>(all, all, 1, 0, 3, 2)), 64)
 }
 
 // The last, incomplete block: its other elements are zeros.

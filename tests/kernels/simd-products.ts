@@ -2,7 +2,9 @@
 import * as code from '../../kernels/opcodes.ts'
 import { byteRow, dot, dotOfMagnitudes, nibbleRow } from '../../kernels/reference/product.ts'
 import { f16ToF32Array, bf16ToF32Array } from '../../core/quant/float16.ts'
-import { HELD_CODES, isInteger, rowBytes, scalesPerRow, type Held } from '../../core/simd/held-matrix.ts'
+import * as form from '../../core/simd/held-matrix.ts'
+import { HELD_CODES, isInteger, rowBytes, scalesPerRow, type Held, type HeldWeight } from '../../core/simd/held-matrix.ts'
+import { placeRows } from '../../core/simd/pack.ts'
 import { rowsWithoutCache, type KernelCaller, type Random } from './simd-call.ts'
 import { extreme, pick, uneven, whole } from './simd-inputs.ts'
 import { ALONE, differences, type Worst } from './simd-worst.ts'
@@ -11,10 +13,25 @@ const HELDS = ['f32', 'f16', 'bf16', 'int8-rows', 'int8-blocks', 'int8-blocks16'
 const WIDTHS = [1, 3, 16, 31, 32, 33, 48, 64, 96, 100, 256, 576] as const
 const LONG = 4096
 
-type Matrix = { readonly bytes: Uint8Array; readonly scales: Float32Array; readonly rows: readonly Float64Array[] }
+type Matrix = {
+  /** As kernels read them. */
+  readonly bytes: Uint8Array
+  readonly scales: Uint8Array
+  readonly rows: readonly Float64Array[]
+}
 
-/** A matrix in any form, and what it stands for. */
-function randomMatrix(random: Random, held: Held, n: number, k: number): Matrix {
+/** Rows as a device holds them. */
+function placed(held: Held, values: Uint8Array, scales: Float32Array, rows: number, columns: number, matrices: number): Omit<Matrix, 'rows'> {
+  const weight: HeldWeight = { held, sources: Array(matrices).fill({ tensor: '', shape: [] }), rows, columns }
+  const place = new Uint8Array(form.heldBytesOf(weight))
+  placeRows(place, weight, 0, { values, scales: scales.length > 0 ? scales : null })
+  const [elements, factors] = [form.elementBytes(held, rows / matrices, columns), form.scaleBytes(held, rows / matrices, columns)]
+  const scalesAt = form.scalesAt(weight)
+  return { bytes: place.slice(0, matrices * elements), scales: place.slice(scalesAt, scalesAt + matrices * factors) }
+}
+
+/** Matrices of together `n` rows in any form, and what they stand for. */
+function randomMatrix(random: Random, held: Held, n: number, k: number, matrices = 1): Matrix {
   const perRow = rowBytes(held, k)
   const bytes = Uint8Array.from({ length: n * perRow }, () => Math.floor(random() * 256))
   // Of a form's own bytes any are a weight, but for floats, whose exponents must be small.
@@ -42,7 +59,7 @@ function randomMatrix(random: Random, held: Held, n: number, k: number): Matrix 
         return nibbleRow(part, own, k)
     }
   })
-  return { bytes, scales, rows }
+  return { ...placed(held, bytes, scales, n, k, matrices), rows }
 }
 
 const quantizedStride = (k: number): number => Math.ceil(k / code.BLOCK) * code.BLOCK_BYTES + 16
@@ -75,7 +92,7 @@ export function productCall(caller: KernelCaller, random: Random, isExtreme: boo
   const bias = random() < 0.5 ? uneven(random, n) : null
   const [address, xStride] = input(caller, held, x, rows, k)
   const y = caller.buffer(4 * rows * n)
-  const matrix = { held: HELD_CODES[held], weight: caller.bytes(bytes), scales: isInteger(held) ? caller.floats(scales) : 0 }
+  const matrix = { held: HELD_CODES[held], weight: caller.bytes(bytes), scales: isInteger(held) ? caller.bytes(scales) : 0 }
   const words = { ...matrix, x: address, xStride, n, k, bias: bias ? caller.floats(bias) : 0, y, yStride: 4 * n }
   caller.call('product', words, rowsWithoutCache(rows))
   if (isExtreme) return
@@ -97,7 +114,7 @@ export function expertCall(caller: KernelCaller, random: Random, isExtreme: bool
   const [k, n, experts, tokens] = [pick(random, WIDTHS), whole(random, 1, 19), whole(random, 1, 6), whole(random, 1, 7)]
   const chosen = whole(random, 1, experts)
   const fromSlots = random() < 0.5
-  const { bytes, scales, rows: weights } = randomMatrix(random, held, n * experts, k)
+  const { bytes, scales, rows: weights } = randomMatrix(random, held, n * experts, k, experts)
   const rows = fromSlots ? tokens * chosen : tokens
   const x = isExtreme ? extreme(random, rows * k) : uneven(random, rows * k)
   const ids = Uint32Array.from({ length: tokens * chosen }, () => whole(random, 0, experts - 1))
@@ -109,7 +126,7 @@ export function expertCall(caller: KernelCaller, random: Random, isExtreme: bool
     x: address,
     xStride,
     weight: caller.bytes(bytes),
-    scales: isInteger(held) ? caller.floats(scales) : 0,
+    scales: isInteger(held) ? caller.bytes(scales) : 0,
     n,
     k,
     bias: bias ? caller.floats(bias) : 0,
@@ -119,8 +136,8 @@ export function expertCall(caller: KernelCaller, random: Random, isExtreme: bool
     chosen,
     experts,
     fromSlots: fromSlots ? 1 : 0,
-    matrixBytes: n * rowBytes(held, k),
-    scaleBytes: 4 * n * scalesPerRow(held, k),
+    matrixBytes: form.elementBytes(held, n, k),
+    scaleBytes: form.scaleBytes(held, n, k),
   }
   caller.call('expertProduct', words, rowsWithoutCache(tokens))
   if (isExtreme) return
