@@ -49,12 +49,13 @@ const floatBits = (value: number): number => {
 
 type Run = (frame: number, code: number, part: number, parts: number) => void
 
-export function createCaller(random: Random): KernelCaller {
-  const memory = new WebAssembly.Memory({ initial: MEMORY_BYTES / 65_536, maximum: 65_536 })
+/** @param first where buffers begin, so that addresses beyond 2 GiB can be tried too */
+export function createCaller(random: Random, first = FIRST_BUFFER): KernelCaller {
+  const memory = new WebAssembly.Memory({ initial: Math.ceil((first + MEMORY_BYTES) / 65_536), maximum: 65_536 })
   const module = new WebAssembly.Module(readFileSync(new URL('../../dist/kernels/kernels.wasm', import.meta.url)))
   const run = new WebAssembly.Instance(module, { env: { memory } }).exports['run'] as Run
   const [all, words] = [new Uint8Array(memory.buffer), new Uint32Array(memory.buffer)]
-  let end = FIRST_BUFFER
+  let end = first
   let guards: [number, number][] = []
 
   function buffer(bytes: number): number {
@@ -64,7 +65,7 @@ export function createCaller(random: Random): KernelCaller {
     all.fill(GUARD, last, last + GUARD_BYTES)
     guards.push([end, start], [last, last + GUARD_BYTES])
     end = 4 * Math.ceil((last + GUARD_BYTES) / 4)
-    if (end > MEMORY_BYTES) throw new Error('the call is larger than the memory of the test')
+    if (end > first + MEMORY_BYTES) throw new Error('the call is larger than the memory of the test')
     return start
   }
 
@@ -76,7 +77,7 @@ export function createCaller(random: Random): KernelCaller {
 
   return {
     reset: () => {
-      end = FIRST_BUFFER
+      end = first
       guards = []
     },
     buffer,

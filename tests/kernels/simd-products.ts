@@ -22,7 +22,7 @@ type Matrix = {
 
 /** Rows as a device holds them. */
 function placed(held: Held, values: Uint8Array, scales: Float32Array, rows: number, columns: number, matrices: number): Omit<Matrix, 'rows'> {
-  const weight: HeldWeight = { held, sources: Array(matrices).fill({ tensor: '', shape: [] }), rows, columns }
+  const weight: HeldWeight = { held, sources: Array.from({ length: matrices }, () => ({ tensor: '', shape: [] })), rows, columns }
   const place = new Uint8Array(form.heldBytesOf(weight))
   placeRows(place, weight, 0, { values, scales: scales.length > 0 ? scales : null })
   const [elements, factors] = [form.elementBytes(held, rows / matrices, columns), form.scaleBytes(held, rows / matrices, columns)]

@@ -29,3 +29,19 @@ test(`${CALLS} random kernel calls hold their bounds, end whatever they are fed,
   expect(worst['product f32']).toBeGreaterThan(0)
   expect(worst['rows alone']).toBe(0)
 })
+
+/** Untouched pages cost nothing, but not every system promises so many. */
+function canAddress(bytes: number): boolean {
+  try {
+    return new WebAssembly.Memory({ initial: bytes / 65_536, maximum: 65_536 }).buffer.byteLength === bytes
+  } catch {
+    return false
+  }
+}
+
+const BEYOND_2_GIB = 2 ** 31 + 2 ** 20
+test.skipIf(!canAddress(BEYOND_2_GIB + 2 ** 23))('kernels hold their bounds at addresses beyond 2 GiB', { timeout: 600_000 }, () => {
+  const { failures, worst } = sweep(400, 77, BEYOND_2_GIB)
+  expect(failures.slice(0, 10)).toEqual([])
+  expect(worst['attend']).toBeGreaterThan(0)
+})

@@ -36,11 +36,11 @@ export type SweepReport = {
   readonly failures: readonly string[]
 }
 
-/** Each call has a seed of its own: `sweep(1, seed)` repeats it. */
-export function sweep(calls: number, firstSeed: number): SweepReport {
+/** Each call has a seed of its own: `sweep(1, seed)` repeats it. @param firstAddress of all buffers */
+export function sweep(calls: number, firstSeed: number, firstAddress?: number): SweepReport {
   const worst: Record<string, number> = {}
   const failures: string[] = []
-  const caller = createCaller(seededRandom(firstSeed))
+  const caller = createCaller(seededRandom(firstSeed), firstAddress)
   for (let i = 0; i < calls; i++) {
     const seed = firstSeed + i
     const random = seededRandom(seed)
