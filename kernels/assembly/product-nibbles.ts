@@ -10,6 +10,15 @@ function dot(x: v128, w: v128, total: v128): v128 {
   return i32x4.add(total, i32x4.dot_i16x8_s(x, w))
 }
 
+// Eight products for each of four rows: sums in pairs, as each waits for the last.
+// @ts-ignore: decorator
+@inline
+function eight(x: usize, w0: v128, w1: v128, w2: v128, w3: v128, total: v128): v128 {
+  const first = dot(v128.load32_splat(x), w0, i32x4.dot_i16x8_s(v128.load32_splat(x, 4), w1))
+  const second = dot(v128.load32_splat(x, 8), w2, i32x4.dot_i16x8_s(v128.load32_splat(x, 12), w3))
+  return i32x4.add(total, i32x4.add(first, second))
+}
+
 // @ts-ignore: decorator
 @inline
 function scaled(total: v128, scales: v128, sum: v128): v128 {
@@ -84,26 +93,14 @@ export function nibblesFour(x0: usize, x1: usize, x2: usize, x3: usize, w: usize
       for (const half = at + 64; at < half; at += 16) {
         const v = v128.load(row)
         row += 16
-        let w0 = v128.and(v, low)
-        a = dot(v128.load32_splat(x0 + at), w0, a)
-        b = dot(v128.load32_splat(x1 + at), w0, b)
-        c = dot(v128.load32_splat(x2 + at), w0, c)
-        d = dot(v128.load32_splat(x3 + at), w0, d)
-        w0 = v128.and(i16x8.shr_u(v, 4), low)
-        a = dot(v128.load32_splat(x0 + at, 4), w0, a)
-        b = dot(v128.load32_splat(x1 + at, 4), w0, b)
-        c = dot(v128.load32_splat(x2 + at, 4), w0, c)
-        d = dot(v128.load32_splat(x3 + at, 4), w0, d)
-        w0 = v128.and(i16x8.shr_u(v, 8), low)
-        a = dot(v128.load32_splat(x0 + at, 8), w0, a)
-        b = dot(v128.load32_splat(x1 + at, 8), w0, b)
-        c = dot(v128.load32_splat(x2 + at, 8), w0, c)
-        d = dot(v128.load32_splat(x3 + at, 8), w0, d)
-        w0 = i16x8.shr_u(v, 12)
-        a = dot(v128.load32_splat(x0 + at, 12), w0, a)
-        b = dot(v128.load32_splat(x1 + at, 12), w0, b)
-        c = dot(v128.load32_splat(x2 + at, 12), w0, c)
-        d = dot(v128.load32_splat(x3 + at, 12), w0, d)
+        const w0 = v128.and(v, low)
+        const w1 = v128.and(i16x8.shr_u(v, 4), low)
+        const w2 = v128.and(i16x8.shr_u(v, 8), low)
+        const w3 = i16x8.shr_u(v, 12)
+        a = eight(x0 + at, w0, w1, w2, w3, a)
+        b = eight(x1 + at, w0, w1, w2, w3, b)
+        c = eight(x2 + at, w0, w1, w2, w3, c)
+        d = eight(x3 + at, w0, w1, w2, w3, d)
       }
       at += BLOCK_BYTES - 64
       const factors = v128.load(own)
