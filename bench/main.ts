@@ -9,6 +9,7 @@ import { benchKernels } from './kernels.ts'
 import { benchHops } from './hops.ts'
 import { benchJoin } from './join.ts'
 import { benchLoad } from './load.ts'
+import { benchLookup } from './lookup.ts'
 import { BENCH_MODELS, SINGLE_MODELS, type BenchModel } from './models.ts'
 import { benchPrefix } from './prefix.ts'
 import { renderTable, surroundings, type BenchReport } from './report.ts'
@@ -51,6 +52,7 @@ const USAGE = `npm run bench -- NAME [options]
   join       a tab joins while four answers run: whether they notice
   soak       tabs that come and go under constant load: what is left behind in the server and in the tabs that stay
   estimate   memory predicted for a shard against what a process grows by, on both CPU backends; with --backend webgpu in a page
+  lookup     tokens/s with guesses ahead and without, at 20 ms a hop, of an answer that quotes its prompt and of one that does not
   prefix     time to the first token of a second turn, from the KV caches of the first and computed whole
   load       a random checkpoint into one tab: memory, standstill, cut connections, reload
 
@@ -150,6 +152,14 @@ const BENCHES: Readonly<Record<string, (values: Values) => Promise<BenchReport>>
   prefill: (values) =>
     benchPrefill({
       models: modelsOf(values.model ?? ['smollm2-135m-random']),
+      tabs: wholeNumbers('tabs', values.tabs, 8),
+      rounds: wholeNumber('rounds', values.rounds, 1000),
+      ...deviceOf(values, 'simd', 'f32'),
+      say,
+    }),
+  lookup: (values) =>
+    benchLookup({
+      models: modelsOf(values.model),
       tabs: wholeNumbers('tabs', values.tabs, 8),
       rounds: wholeNumber('rounds', values.rounds, 1000),
       ...deviceOf(values, 'simd', 'f32'),

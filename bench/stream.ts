@@ -24,7 +24,9 @@ export type StreamOptions = {
   readonly onToken?: (index: number) => void
   /** Of answers that may share computed prompts; default: none. */
   readonly cacheScope?: string | null
-  /** Whether the ring may guess ahead; default: yes. */
+  /** An answer that is given instead of sampled, as far as it goes. */
+  readonly givenIds?: readonly number[]
+  /** Whether the ring may guess ahead; default: no, since answers of bench models repeat themselves as no text does. */
   readonly drafts?: boolean
 }
 
@@ -34,13 +36,13 @@ export async function runStream(
   model: ModelId,
   promptIds: readonly number[],
   maxTokens: number,
-  { started = performance.now(), onToken = () => undefined, cacheScope = null, drafts = true }: StreamOptions = {},
+  { started = performance.now(), onToken = () => undefined, cacheScope = null, drafts = false, givenIds = [] }: StreamOptions = {},
 ): Promise<TimedStream> {
   let cached = 0
   const ids: number[] = []
   const atMs: number[] = []
   const { signal } = new AbortController()
-  for await (const event of client.complete({ model, promptIds, sampling: GREEDY, stopIds: [], maxTokens, cacheScope, drafts, signal })) {
+  for await (const event of client.complete({ model, promptIds, sampling: GREEDY, stopIds: [], maxTokens, cacheScope, drafts, givenIds, signal })) {
     if (event.type !== 'token') continue
     if (event.index === 0) cached = event.cached
     ids.push(event.tokenId)

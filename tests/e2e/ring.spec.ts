@@ -98,6 +98,29 @@ test.describe('WASM tabs over WebRTC', () => {
     await expect.poll(() => sequencesIn(tabs), { timeout: 1_000, intervals: [50] }).toEqual([0, 0, 0])
   })
 
+  test('a second turn begins from the KV caches of the first on every tab, and answers as if it had not', async () => {
+    await cluster.place(3)
+    const clientOf = (apiKey: string) => new OpenAI({ baseURL: `${cluster.server.url}/v1`, apiKey, maxRetries: 0 })
+    const ask = async (apiKey: string, messages: OpenAI.ChatCompletionMessageParam[]) => {
+      const { choices, usage } = await clientOf(apiKey).chat.completions.create({ model: EMBER, messages, temperature: 0 })
+      return { text: choices[0]?.message.content ?? '', cached: usage?.prompt_tokens_details?.cached_tokens, prompt: usage?.prompt_tokens ?? 0 }
+    }
+    const [question = '', more = ''] = [2, 3].map((index) => SAMPLES[index]?.messages[0]?.content)
+    const first = await ask('mine', [{ role: 'user', content: question }])
+    const turns: OpenAI.ChatCompletionMessageParam[] = [
+      { role: 'user', content: question },
+      { role: 'assistant', content: first.text },
+      { role: 'user', content: more },
+    ]
+    const second = await ask('mine', turns)
+    // Keys share nothing: another one's is computed whole.
+    const whole = await ask('another', turns)
+    expect([first.cached, whole.cached]).toEqual([0, 0])
+    expect(second.cached).toBeGreaterThanOrEqual(first.prompt)
+    expect(second.text).toBe(whole.text)
+    expect(second.text).not.toBe('')
+  })
+
   test('the official client lists models, chats, streams, aborts and gets typed errors', async () => {
     const client = new OpenAI({ baseURL: `${cluster.server.url}/v1`, apiKey: 'none', maxRetries: 0 })
     expect((await client.models.list()).data.map((model) => model.id)).toContain('ember')
