@@ -153,10 +153,10 @@ export type ProgressFrame = Base & { readonly type: 'progress'; readonly process
  */
 export type ReleaseFrame = Base & { readonly type: 'release'; readonly keeps: boolean }
 /**
- * A new sequence begins with the first `position` tokens of `source`, which is over: its KV cache and outputs become those of the new
- * one, or with `copies` are copied. From shard to shard, ahead of the first activation.
+ * A new sequence begins with the first `position` tokens of `source`, which is over: its KV cache and outputs become those of the new one.
+ * From shard to shard, ahead of the first activation.
  */
-export type PrefixFrame = Base & { readonly type: 'prefix'; readonly source: SequenceId; readonly position: number; readonly copies: boolean }
+export type PrefixFrame = Base & { readonly type: 'prefix'; readonly source: SequenceId; readonly position: number }
 /** A shard cannot go on with the sequence; to the client. */
 export type FailureFrame = Base & { readonly type: 'failure'; readonly code: ErrorCode; readonly message: string }
 /** From the head to every other shard after a job that goes on: nothing from `position` on is valid; ask for what is missing before it. */
@@ -196,7 +196,6 @@ const FLAG_SAMPLE = 1
 const FLAG_DRAFTS = 2
 const FLAG_MORE = 1
 const FLAG_KEEPS = 1
-const FLAG_COPIES = 1
 const WANT_CODES = { activations: 1, tokens: 2, job: 3 } as const satisfies Record<AskWant, number>
 const isWant = (name: string): name is AskWant => Object.hasOwn(WANT_CODES, name)
 const gossipBodySchema = z.object({ origin: peerIdSchema, event: gossipEventSchema })
@@ -255,7 +254,7 @@ function fieldsOf(frame: RingFrame): HeaderFields {
     case 'release':
       return { ...plain, flags: frame.keeps ? FLAG_KEEPS : 0 }
     case 'prefix':
-      return { ...plain, flags: frame.copies ? FLAG_COPIES : 0, position: frame.position, payload: json({ source: frame.source }) }
+      return { ...plain, position: frame.position, payload: json({ source: frame.source }) }
     case 'resume':
       return { ...plain, position: frame.position, payload: json({ client: frame.client }) }
     case 'gossip':
@@ -397,7 +396,7 @@ export function decodeFrame(bytes: Uint8Array): RingFrame {
     case TYPE_CODES.release:
       return { ...base, type: 'release', keeps: (view.getUint8(2) & FLAG_KEEPS) !== 0 }
     case TYPE_CODES.prefix:
-      return { ...base, type: 'prefix', ...parseBody(prefixBodySchema, payload), position, copies: (view.getUint8(2) & FLAG_COPIES) !== 0 }
+      return { ...base, type: 'prefix', ...parseBody(prefixBodySchema, payload), position }
     case TYPE_CODES.resume:
       return { ...base, type: 'resume', position, client: parseBody(resumeBodySchema, payload).client }
     case TYPE_CODES.gossip:

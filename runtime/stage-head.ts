@@ -110,7 +110,7 @@ export function createHeadPart(
     const match = core.prefixes.longest(core.runner, placement.handoff, scope, ids)
     if (!match) return
     sequence.cached = core.adopt(sequence, match.name, Math.min(match.length, ids.length - 1))
-    const prefix = { type: 'prefix', source: match.name, position: sequence.cached, copies: false } as const
+    const prefix = { type: 'prefix', source: match.name, position: sequence.cached } as const
     if (place.next) post(place.next.peerId, { ...base(sequence.id), ...prefix })
   }
 
