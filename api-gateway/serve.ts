@@ -9,6 +9,8 @@ import { ClusterError, toWireError, type WireError } from '../protocol/errors.ts
 import type { Hello } from '../protocol/signaling.ts'
 import { sameSecret } from '../signal-server/admission.ts'
 import { sameOrigin } from '../signal-server/origin.ts'
+import type { SignalLog } from '../signal-server/peer-socket.ts'
+import { openRedisLog } from '../signal-server/redis-log.ts'
 import { createSignalServer } from '../signal-server/signal-server.ts'
 import { createAccess, type Access } from './access/access.ts'
 import { ACCESS_FILE, openAccessFile } from './access/access-file.ts'
@@ -130,7 +132,6 @@ async function awaitServing(peer: GatewayPeer, options: Options, devices: number
 
 export async function startServer(options: Options, hooks: ServeHooks): Promise<RunningServer> {
   const { log, logOf = () => log } = hooks
-  const signalLog = logOf('signal')
   const modelFolders = [path.join(ROOT, 'models'), options.modelsDir]
   const hub = hubOf(options)
   const models = createModelCatalog({
@@ -144,12 +145,15 @@ export async function startServer(options: Options, hooks: ServeHooks): Promise<
   const token = randomBytes(32).toString('hex')
   const { server, ca } = await openServer(options)
   const hosts = hostsOf(options)
+  const { redisUrl } = options
+  const signalLog: SignalLog = (level, message, fields) => logOf('signal')[level](fields, message)
   const signal = createSignalServer({
     httpServer: server,
     authorize: authorizer(access, token),
     // A page that rebinds its own name to this machine shows that name as origin and as host.
     allowOrigin: (origin, host) => isAllowedHost(host ?? undefined, hosts) && sameOrigin(origin, host),
-    log: (level, message, fields) => signalLog[level](fields, message),
+    log: signalLog,
+    ...(redisUrl === null ? {} : { openLog: (name, reader) => openRedisLog({ url: redisUrl, log: signalLog }, name, reader) }),
   })
   const port = await listen(server, options)
   const url = `${options.https ? 'https' : 'http'}://${ownAddress(options.host)}:${port}`

@@ -5,11 +5,13 @@ import type { PeerId } from '../protocol/ids.ts'
 import { helloSchema, type Hello } from '../protocol/signaling.ts'
 import { PROTOCOL_VERSION } from '../protocol/version.ts'
 
+const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
+
 /** Compares in time that tells nothing about where two secrets differ. */
-export const sameSecret = (a: string, b: string): boolean => {
-  const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
-  return timingSafeEqual(digest(a), digest(b))
-}
+export const sameSecret = (a: string, b: string): boolean => timingSafeEqual(digest(a), digest(b))
+
+/** What may be kept or sent of a peer's secret. */
+export const secretDigest = (secret: string): string => digest(secret).toString('hex')
 
 /** The hello that may join, or why not. */
 export type Admission = (raw: unknown) => Hello | WireError
@@ -17,7 +19,7 @@ export const isAdmitted = (outcome: Hello | WireError): outcome is Hello => 'ver
 
 type AdmissionOptions = {
   readonly authorize: (hello: Hello) => WireError | null
-  /** Secret of the connected peer with this id. */
+  /** Digest of the secret of the connected peer with this id. */
   readonly holder: (id: PeerId) => string | null
 }
 
@@ -38,8 +40,9 @@ export function createAdmission({ authorize, holder }: AdmissionOptions): Admiss
     const hello = parsed.data
     const refusal = authorize(hello)
     if (refusal) return refusal
-    const secret = holder(hello.id)
-    if (secret !== null && !sameSecret(secret, hello.secret)) return { code: 'peer_id_taken', message: `another peer is connected as ${hello.id}` }
+    const known = holder(hello.id)
+    if (known !== null && !sameSecret(known, secretDigest(hello.secret)))
+      return { code: 'peer_id_taken', message: `another peer is connected as ${hello.id}` }
     return hello
   }
 }

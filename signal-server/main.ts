@@ -3,12 +3,15 @@ import { createServer } from 'node:http'
 import { parseArgs } from 'node:util'
 import { sameSecret } from './admission.ts'
 import { sameOrigin } from './origin.ts'
+import type { SignalLog } from './peer-socket.ts'
+import { openRedisLog } from './redis-log.ts'
 import { createSignalServer } from './signal-server.ts'
 
 const USAGE = `Ringlet signal server
   --port N            port to listen on (default 8090; 0 = any)
   --host ADDRESS      address to listen on (default 127.0.0.1)
   --join-token TOKEN  what peers must present to join (default: none)
+  --redis-url URL     Redis that several signal servers of one cluster share (default: REDIS_URL, else alone)
   --allow-origin URL  origin of pages that may connect, repeatable (default: the server's own)`
 
 const print = (line: string): void => void process.stdout.write(`${line}\n`)
@@ -19,6 +22,7 @@ function readArguments() {
       port: { type: 'string', default: '8090' },
       host: { type: 'string', default: '127.0.0.1' },
       'join-token': { type: 'string' },
+      'redis-url': { type: 'string' },
       'allow-origin': { type: 'string', multiple: true, default: [] },
       help: { type: 'boolean', default: false },
     },
@@ -28,8 +32,15 @@ function readArguments() {
   return { ...values, port }
 }
 
-function serve({ port, host, 'join-token': token, 'allow-origin': origins }: ReturnType<typeof readArguments>): void {
+function serve({
+  port,
+  host,
+  'join-token': token,
+  'allow-origin': origins,
+  'redis-url': url = process.env['REDIS_URL'],
+}: ReturnType<typeof readArguments>): void {
   const httpServer = createServer((_, response) => void response.writeHead(404).end())
+  const log: SignalLog = (level, message, fields) => print(JSON.stringify({ level, message, ...fields }))
   const server = createSignalServer({
     httpServer,
     authorize: (hello) =>
@@ -37,7 +48,8 @@ function serve({ port, host, 'join-token': token, 'allow-origin': origins }: Ret
         ? null
         : { code: 'invalid_join_token', message: 'this cluster asks for a join token; ask its owner for one' },
     allowOrigin: (origin, name) => sameOrigin(origin, name) || (origin !== null && origins.includes(origin)),
-    log: (level, message, fields) => print(JSON.stringify({ level, message, ...fields })),
+    log,
+    ...(url ? { openLog: (name, reader) => openRedisLog({ url, log }, name, reader) } : {}),
   })
   httpServer.once('error', (error) => {
     process.stderr.write(`cannot listen on ${host}:${port}: ${error.message}\n`)

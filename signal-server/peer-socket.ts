@@ -8,7 +8,6 @@ import { LINK_HIGH_WATER_BYTES, MAX_MESSAGE_BYTES } from '../protocol/limits.ts'
 import {
   negotiationSchema,
   selfUpdateSchema,
-  type ClusterEvent,
   type Hello,
   type HelloReply,
   type PeerToServer,
@@ -17,7 +16,9 @@ import {
 } from '../protocol/signaling.ts'
 import { isAdmitted, type Admission } from './admission.ts'
 import { createRelayGate, type RelayGate } from './relay-gate.ts'
-import { isRefusal, type Roster } from './roster.ts'
+import type { ChangeLog, Reply } from './change-log.ts'
+import { isRefusal } from './roster.ts'
+import { joinOf, type Change, type SharedRoster } from './shared-roster.ts'
 import { createTokenBucket } from './token-bucket.ts'
 
 /** Negotiating with a ring of 20 peers takes some 300 events at once. */
@@ -37,12 +38,14 @@ type PeerSocket = Socket<Inbound, ServerToPeer>
 
 export type SignalLog = (level: 'info' | 'warn', message: string, fields: Readonly<Record<string, unknown>>) => void
 
-export type Member = { readonly socket: PeerSocket; readonly secret: string; readonly gate: RelayGate }
+/** A peer that is connected to this server, with what it said last of itself. */
+export type Member = { readonly socket: PeerSocket; readonly hello: Hello; readonly gate: RelayGate }
 
 export type PeerSocketContext = {
-  /** Names this run of the server. */
+  /** Names this run of this server among those of its cluster. */
   readonly server: string
-  readonly roster: Roster
+  readonly roster: SharedRoster
+  readonly changes: ChangeLog
   /** Peers that have said hello. */
   readonly members: Map<PeerId, Member>
   readonly admission: Admission
@@ -50,15 +53,27 @@ export type PeerSocketContext = {
   readonly log: SignalLog
   readonly helloTimeoutMs: number
   readonly now: () => number
-  readonly tell: (events: readonly ClusterEvent[]) => void
   readonly countRefusal: () => void
+}
+
+/** To a peer of this server. */
+export function passOn(member: Member | undefined, from: PeerId, to: PeerId, slice: Uint8Array, reply: Reply): void {
+  if (!member) return reply({ code: 'link_closed', message: `no peer ${to} is connected` })
+  member.gate.pass(slice.length, reply)
+  member.socket.emit('relay', from, slice)
+}
+
+/** A peer is connected elsewhere by now: this socket of it ends. */
+export function replace(socket: PeerSocket): void {
+  socket.emit('refused', { code: 'peer_id_taken', message: 'this peer has connected again from elsewhere' })
+  socket.disconnect(true)
 }
 
 const isFunction = (value: unknown): value is (...args: readonly unknown[]) => void => typeof value === 'function'
 const bytesSchema = z.instanceof(Uint8Array)
 
 export function connectPeer(socket: PeerSocket, context: PeerSocketContext): void {
-  const { roster, members, admission, iceServers, log, helloTimeoutMs, now, tell, countRefusal } = context
+  const { server, roster, changes, members, admission, iceServers, log, helloTimeoutMs, now, countRefusal } = context
   const mayControl = createTokenBucket({ ...CONTROL_RATE, now })
   const mayRelay = createTokenBucket({ ...RELAY_RATE, now })
   let self: PeerId | null = null
@@ -81,26 +96,24 @@ export function connectPeer(socket: PeerSocket, context: PeerSocketContext): voi
   const welcome = (hello: Hello, reply: (reply: HelloReply) => void): void => {
     const before = members.get(hello.id)
     self = hello.id
-    if (before?.socket !== socket) {
+    if (before?.socket !== socket) before?.gate.close()
+    const gate = before?.socket === socket ? before.gate : createRelayGate(socket)
+    members.set(hello.id, { socket, hello, gate })
+    changes.commit(joinOf(hello, server, socket.id), (outcome) => {
+      if (isRefusal(outcome)) return dismiss(outcome)
+      // Behind the welcome, so that the first a peer hears is the whole roster.
       void socket.join(MEMBERS_ROOM)
-      members.set(hello.id, { socket, secret: hello.secret, gate: createRelayGate(socket) })
-      before?.gate.close()
-    }
-    const events = roster.join(hello)
-    reply({
-      ok: true,
-      server: context.server,
-      peers: [...roster.peers()],
-      wishes: [...roster.wishes()],
-      placements: [...roster.placements()],
-      iceServers: [...iceServers],
+      reply({
+        ok: true,
+        server: roster.name(),
+        peers: [...roster.peers()],
+        wishes: [...roster.wishes()],
+        placements: [...roster.placements()],
+        iceServers: [...iceServers],
+      })
+      log('info', 'peer joined', { peer: hello.id, role: hello.role })
     })
-    tell(events)
-    log('info', 'peer joined', { peer: hello.id, role: hello.role })
-    if (before && before.socket !== socket) {
-      before.socket.emit('refused', { code: 'peer_id_taken', message: 'this peer has connected again from elsewhere' })
-      before.socket.disconnect(true)
-    }
+    if (before && before.socket !== socket) replace(before.socket)
   }
 
   const onHello = (raw: unknown, rawReply: unknown): void => {
@@ -134,7 +147,16 @@ export function connectPeer(socket: PeerSocket, context: PeerSocketContext): voi
       handle(self, parsed.data)
     })
   }
-  const settle = (outcome: readonly ClusterEvent[] | WireError): void => (isRefusal(outcome) ? refuse(outcome) : tell(outcome))
+  const commit = (change: Change): void =>
+    changes.commit(change, (outcome) => {
+      if (isRefusal(outcome)) refuse(outcome)
+    })
+
+  const relay = (from: PeerId, to: PeerId, slice: Uint8Array, reply: Reply): void => {
+    const owner = roster.ownerOf(to)
+    if (owner && owner.server !== server) changes.relay(owner.server, from, to, slice, reply)
+    else passOn(members.get(to), from, to, slice, reply)
+  }
 
   const onRelay = (rawTo: unknown, rawSlice: unknown, rawReply: unknown): void => {
     if (self === null) return dismiss({ code: 'invalid_value', message: 'relay before hello' })
@@ -146,14 +168,11 @@ export function connectPeer(socket: PeerSocket, context: PeerSocketContext): voi
     if (length > MAX_MESSAGE_BYTES)
       return rawReply({ code: 'frame_too_large', message: `a relayed message of ${length} bytes; at most ${MAX_MESSAGE_BYTES}` })
     if (!mayRelay() || unacknowledged > MAX_UNACKNOWLEDGED_BYTES) return dismiss({ code: 'queue_full', message: 'relayed faster than acknowledged' })
-    const member = members.get(to.data)
-    if (!member) return rawReply({ code: 'link_closed', message: `no peer ${to.data} is connected` })
     unacknowledged += length
-    member.gate.pass(length, (error) => {
+    relay(self, to.data, slice.data, (error) => {
       unacknowledged -= length
       rawReply(error)
     })
-    member.socket.emit('relay', self, slice.data)
   }
 
   const depart = (): void => {
@@ -163,7 +182,7 @@ export function connectPeer(socket: PeerSocket, context: PeerSocketContext): voi
     if (id === null || members.get(id)?.socket !== socket) return
     members.get(id)?.gate.close()
     members.delete(id)
-    tell(roster.leave(id))
+    changes.commit({ type: 'leave', id, socket: socket.id })
     log('info', 'peer left', { peer: id })
   }
 
@@ -172,15 +191,18 @@ export function connectPeer(socket: PeerSocket, context: PeerSocketContext): voi
     if (typeof event !== 'string' || !known.has(event)) refuse({ code: 'invalid_value', message: `there is no event ${String(event).slice(0, 40)}` })
   })
   socket.on('hello', onHello)
-  on('update', selfUpdateSchema, (id, update) => tell(roster.update(id, update)))
+  on('update', selfUpdateSchema, (id, update) => commit({ type: 'update', id, update }))
   on('negotiate', negotiationSchema, (id, negotiation) => {
-    const other = members.get(negotiation.peerId)
-    if (!other) return refuse({ code: 'link_closed', message: `no peer ${negotiation.peerId} is connected` })
-    other.socket.emit('negotiate', { ...negotiation, peerId: id })
+    const to = negotiation.peerId
+    const owner = roster.ownerOf(to)
+    if (!owner) return refuse({ code: 'link_closed', message: `no peer ${to} is connected` })
+    const sent = { ...negotiation, peerId: id }
+    if (owner.server === server) members.get(to)?.socket.emit('negotiate', sent)
+    else changes.negotiate(owner.server, to, sent)
   })
-  on('announce', placementSchema, (id, placement) => settle(roster.announce(id, placement)))
-  on('wish', wishSchema, (_, wish) => settle(roster.wish(wish)))
-  on('unwish', modelIdSchema, (_, model) => tell(roster.unwish(model)))
+  on('announce', placementSchema, (id, placement) => commit({ type: 'announce', id, placement }))
+  on('wish', wishSchema, (_, wish) => commit({ type: 'wish', wish }))
+  on('unwish', modelIdSchema, (_, model) => commit({ type: 'unwish', model }))
   socket.on('relay', onRelay)
   socket.on('leave', () => {
     depart()

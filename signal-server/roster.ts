@@ -8,13 +8,16 @@ import type { ClusterEvent, Hello, SelfUpdate } from '../protocol/signaling.ts'
 /** Wishes and placements are kept for everyone who ever asked: bounded, so that nobody fills the memory. */
 const MAX_MODELS = 256
 
-type Outcome = readonly ClusterEvent[] | WireError
+/** The events to tell, or why nothing changes. */
+export type Outcome = readonly ClusterEvent[] | WireError
 const refusal = (message: string): WireError => ({ code: 'invalid_value', message })
 export const isRefusal = (outcome: Outcome): outcome is WireError => 'code' in outcome
 
+type Joining = Pick<Hello, 'id' | 'name' | 'role' | 'capabilities'>
+
 export type Roster = {
   /** Adds a peer, or renews one that is here. Its place in the order of arrival is kept while its role is. */
-  readonly join: (hello: Hello) => readonly ClusterEvent[]
+  readonly join: (hello: Joining) => readonly ClusterEvent[]
   readonly update: (id: PeerId, update: SelfUpdate) => readonly ClusterEvent[]
   readonly leave: (id: PeerId) => readonly ClusterEvent[]
   readonly wish: (wish: Wish) => Outcome
@@ -23,27 +26,38 @@ export type Roster = {
   readonly peers: () => readonly PeerEntry[]
   readonly wishes: () => readonly Wish[]
   readonly placements: () => readonly Placement[]
+  /** How many have arrived so far: the next place in the order. */
+  readonly arrivals: () => number
 }
 
-export function createRoster(): Roster {
-  const peers = new Map<PeerId, PeerEntry>()
-  const wishes = new Map<ModelId, Wish>()
-  const placements = new Map<ModelId, Placement>()
-  let arrivals = 0
+type Before = {
+  readonly arrivals: number
+  readonly peers: readonly PeerEntry[]
+  readonly wishes: readonly Wish[]
+  readonly placements: readonly Placement[]
+}
+const NOBODY: Before = { arrivals: 0, peers: [], wishes: [], placements: [] }
+
+/** @param before what another server that applied the same changes has */
+export function createRoster(before: Before = NOBODY): Roster {
+  const peers = new Map<PeerId, PeerEntry>(before.peers.map((peer) => [peer.id, peer]))
+  const wishes = new Map<ModelId, Wish>(before.wishes.map((wish) => [wish.model, wish]))
+  const placements = new Map<ModelId, Placement>(before.placements.map((placement) => [placement.model, placement]))
+  let { arrivals } = before
 
   return {
     join: (hello) => {
-      const before = peers.get(hello.id)
-      const joined = before?.role === hello.role ? before.joined : arrivals++
+      const known = peers.get(hello.id)
+      const joined = known?.role === hello.role ? known.joined : arrivals++
       const { id, name, role, capabilities } = hello
-      const peer: PeerEntry = { id, name, role, joined, capabilities, status: before?.status ?? IDLE_STATUS }
+      const peer: PeerEntry = { id, name, role, joined, capabilities, status: known?.status ?? IDLE_STATUS }
       peers.set(id, peer)
       return [{ type: 'peer-joined', peer }]
     },
     update: (id, { status, capabilities }) => {
-      const before = peers.get(id)
-      if (!before || isDeepStrictEqual([before.status, before.capabilities], [status, capabilities])) return []
-      peers.set(id, { ...before, status, capabilities })
+      const known = peers.get(id)
+      if (!known || isDeepStrictEqual([known.status, known.capabilities], [status, capabilities])) return []
+      peers.set(id, { ...known, status, capabilities })
       return [{ type: 'peer-updated', id, status, capabilities }]
     },
     leave: (id) => (peers.delete(id) ? [{ type: 'peer-left', id }] : []),
@@ -72,5 +86,6 @@ export function createRoster(): Roster {
     peers: () => [...peers.values()],
     wishes: () => [...wishes.values()],
     placements: () => [...placements.values()],
+    arrivals: () => arrivals,
   }
 }

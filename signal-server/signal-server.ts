@@ -7,12 +7,14 @@ import type { IncomingHttpHeaders, Server as HttpServer } from 'node:http'
 import { Server } from 'socket.io'
 import type { PeerEntry, Placement, Wish } from '../protocol/cluster.ts'
 import type { WireError } from '../protocol/errors.ts'
-import type { PeerId } from '../protocol/ids.ts'
+import type { ModelId, PeerId } from '../protocol/ids.ts'
 import type { ClusterEvent, Hello, ServerToPeer, Welcome } from '../protocol/signaling.ts'
 import { createAdmission, type Admission } from './admission.ts'
 import { sameOrigin, type AllowOrigin } from './origin.ts'
-import { MEMBERS_ROOM, connectPeer, type Inbound, type Member, type SignalLog } from './peer-socket.ts'
-import { createRoster } from './roster.ts'
+import { localLog, type ChangeLog, type LogReader } from './change-log.ts'
+import { MEMBERS_ROOM, connectPeer, passOn, replace, type Inbound, type Member, type SignalLog } from './peer-socket.ts'
+import { isRefusal } from './roster.ts'
+import { createSharedRoster, joinOf, type Change, type SharedRoster, type Snapshot } from './shared-roster.ts'
 
 /** Largest event from a peer: a placement of a thousand shards with its explanation fits; a frame never travels in one piece. */
 const MAX_EVENT_BYTES = 512 * 1024
@@ -28,8 +30,19 @@ export type SignalServerOptions = {
   readonly allowOrigin?: AllowOrigin
   /** A socket that has not said hello in this time is closed. Default 5000. */
   readonly helloTimeoutMs?: number
+  /** The log that this server shares with others; default: it is alone. */
+  readonly openLog?: (server: string, reader: SharedReader) => ChangeLog
   /** Milliseconds, monotonic; for tests of rates. */
   readonly now?: () => number
+}
+
+/** What a shared log needs of a server beside its reader: to give its state to a server that starts, and to take one over. */
+export type SharedReader = LogReader & {
+  readonly roster: SharedRoster
+  /** Takes over the state of the others, and tells this server's peers what is different. */
+  readonly restore: (snapshot: Snapshot) => void
+  /** States every peer of this server that the roster does not have here. */
+  readonly missing: () => readonly Change[]
 }
 
 export type SignalServer = {
@@ -42,6 +55,63 @@ export type SignalServer = {
   readonly close: () => void
 }
 
+type ReaderOptions = {
+  readonly server: string
+  readonly roster: SharedRoster
+  readonly members: Map<PeerId, Member>
+  readonly io: Server<Inbound, ServerToPeer>
+}
+
+function createReader({ server, roster, members, io }: ReaderOptions): Omit<SharedReader, 'roster'> {
+  const tell = (events: readonly ClusterEvent[]): void => {
+    for (const event of events) io.to(MEMBERS_ROOM).emit('cluster', event)
+  }
+  /** A peer of this server that has joined through another one. */
+  const dropReplaced = (id: PeerId): void => {
+    const member = members.get(id)
+    if (!member || roster.ownerOf(id)?.server === server) return
+    members.delete(id)
+    member.gate.close()
+    replace(member.socket)
+  }
+  return {
+    apply: (change, settled) => {
+      const outcome = roster.apply(change)
+      settled?.(outcome)
+      if (!isRefusal(outcome)) tell(outcome)
+      if (change.type === 'join') dropReplaced(change.hello.id)
+    },
+    negotiate: (to, negotiation) => members.get(to)?.socket.emit('negotiate', negotiation),
+    relay: (from, to, slice, reply) => passOn(members.get(to), from, to, slice, reply),
+    restore: (snapshot) => {
+      const before = roster.snapshot()
+      roster.restore(snapshot)
+      tell(differences(before, snapshot))
+      for (const id of [...members.keys()]) if (roster.ownerOf(id) !== null) dropReplaced(id)
+    },
+    missing: () =>
+      [...members.values()]
+        .filter(({ hello, socket }) => roster.ownerOf(hello.id)?.socket !== socket.id)
+        .map(({ hello, socket }) => joinOf(hello, server, socket.id)),
+  }
+}
+
+/** What a peer that knew `before` has to hear to know `now`. */
+function differences(before: Snapshot, now: Snapshot): readonly ClusterEvent[] {
+  const gone = <T>(old: readonly T[], current: readonly T[]): readonly T[] => old.filter((one) => !current.includes(one))
+  const models = ({ wishes, placements }: Snapshot): readonly ModelId[] => [...new Set([...wishes, ...placements].map(({ model }) => model))]
+  return [
+    ...gone(
+      before.peers.map(({ id }) => id),
+      now.peers.map(({ id }) => id),
+    ).map((id) => ({ type: 'peer-left', id }) as const),
+    ...now.peers.map((peer) => ({ type: 'peer-joined', peer }) as const),
+    ...gone(models(before), models(now)).map((model) => ({ type: 'wish-dropped', model }) as const),
+    ...now.wishes.map((wish) => ({ type: 'wish-set', wish }) as const),
+    ...now.placements.map((placement) => ({ type: 'placement', placement }) as const),
+  ]
+}
+
 export function createSignalServer(options: SignalServerOptions): SignalServer {
   const {
     httpServer,
@@ -51,6 +121,7 @@ export function createSignalServer(options: SignalServerOptions): SignalServer {
     allowOrigin = sameOrigin,
     helloTimeoutMs = 5_000,
     now = () => performance.now(),
+    openLog,
   } = options
   const isAllowed = (request: { readonly headers: IncomingHttpHeaders }): boolean =>
     allowOrigin(request.headers.origin ?? null, request.headers.host ?? null)
@@ -62,18 +133,16 @@ export function createSignalServer(options: SignalServerOptions): SignalServer {
     cors: (request: { readonly headers: IncomingHttpHeaders }, decide: (error: null, cors: { origin: boolean }) => void): void =>
       decide(null, { origin: isAllowed(request) }),
   })
-  const roster = createRoster()
   const server = randomBytes(8).toString('hex')
+  const roster = createSharedRoster(server)
   const members = new Map<PeerId, Member>()
-  const admission: Admission = createAdmission({ authorize, holder: (id) => members.get(id)?.secret ?? null })
-
   let refusals = 0
   const countRefusal = (): void => void (refusals += 1)
-  const tell = (events: readonly ClusterEvent[]): void => {
-    for (const event of events) io.to(MEMBERS_ROOM).emit('cluster', event)
-  }
+  const admission: Admission = createAdmission({ authorize, holder: (id) => roster.ownerOf(id)?.secretDigest ?? null })
+  const reader = createReader({ server, roster, members, io })
+  const changes = openLog ? openLog(server, { ...reader, roster }) : localLog(reader)
   io.on('connection', (socket) =>
-    connectPeer(socket, { server, roster, members, admission, iceServers, log, helloTimeoutMs, now, tell, countRefusal }),
+    connectPeer(socket, { server, roster, changes, members, admission, iceServers, log, helloTimeoutMs, now, countRefusal }),
   )
   return {
     peers: roster.peers,
@@ -84,6 +153,7 @@ export function createSignalServer(options: SignalServerOptions): SignalServer {
       // Not `disconnectSockets`: a peer told to go stays away, one whose connection broke comes back.
       io.engine.close()
       members.clear()
+      changes.close()
     },
   }
 }

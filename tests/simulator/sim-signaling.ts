@@ -8,7 +8,7 @@ import { modelIdSchema, placementSchema, wishSchema } from '../../protocol/clust
 import type { WireError } from '../../protocol/errors.ts'
 import type { PeerId } from '../../protocol/ids.ts'
 import { negotiationSchema, selfUpdateSchema, type ClusterEvent } from '../../protocol/signaling.ts'
-import { createAdmission, isAdmitted } from '../../signal-server/admission.ts'
+import { createAdmission, isAdmitted, secretDigest } from '../../signal-server/admission.ts'
 import { createRoster, isRefusal, type Roster } from '../../signal-server/roster.ts'
 import type { DeviceClock } from './virtual-time.ts'
 
@@ -41,7 +41,11 @@ export function createSimSignaling(time: Clock, random: () => number, delayMs: n
   const connections = new Set<Connection>()
   const open = new Set<() => void>()
   const members = new Map<PeerId, Connection>()
-  const admission = createAdmission({ authorize: () => null, holder: (id) => members.get(id)?.secret() ?? null })
+  const secretDigestOf = (id: PeerId): string | null => {
+    const secret = members.get(id)?.secret() ?? null
+    return secret === null ? null : secretDigest(secret)
+  }
+  const admission = createAdmission({ authorize: () => null, holder: secretDigestOf })
   const tell = (events: readonly ClusterEvent[]): void => {
     for (const event of events) for (const member of members.values()) member.push('cluster', event)
   }

@@ -1,0 +1,43 @@
+/** A real Redis on a port of its own, in memory only. */
+import { spawn, spawnSync } from 'node:child_process'
+import { createServer } from 'node:net'
+import { once } from 'node:events'
+
+export const hasRedis = (): boolean => spawnSync('redis-server', ['--version']).status === 0
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  return typeof address === 'object' && address ? address.port : 0
+}
+
+export type TestRedis = { readonly url: string; readonly stop: () => Promise<void>; readonly start: () => Promise<void> }
+
+export async function startRedis(): Promise<TestRedis> {
+  const port = await freePort()
+  let child: ReturnType<typeof spawn> | null = null
+  const start = async (): Promise<void> => {
+    const started = spawn('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    child = started
+    await new Promise<void>((resolve, reject) => {
+      started.once('exit', (code) => reject(new Error(`redis-server ended with ${code}`)))
+      started.stdout.on('data', (chunk: Buffer) => {
+        if (chunk.toString().includes('Ready to accept connections')) resolve()
+      })
+    })
+  }
+  const stop = async (): Promise<void> => {
+    if (!child) return
+    const ended = once(child, 'exit')
+    child.kill()
+    child = null
+    await ended
+  }
+  await start()
+  return { url: `redis://127.0.0.1:${port}`, start, stop }
+}
