@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { ANSWER, CHAT, endless, errorOf, says, USER } from '../tests/harness/chat.ts'
 import { eventually, readEvents, startGateway } from '../tests/harness/gateway.ts'
 import { ClusterError } from '../protocol/errors.ts'
+import { createRunningJobs } from './jobs/running-jobs.ts'
 
 test('an error in mid-stream is an event, then [DONE], and no finish reason', async () => {
   await using gateway = await startGateway({ ...says(ANSWER), failure: { index: 3, error: new ClusterError('ring_broken', 'device left') } })
@@ -88,4 +89,30 @@ test('cancel by id ends that stream with a typed error and only that one; unknow
   release()
   expect(await second.rest()).toContain('"finish_reason":"stop"')
   expect((await gateway.post(`/v1/cancel/${first.id}`, {})).status).toBe(404)
+})
+
+test('a server that stops finishes what runs, refuses what comes, and ends with a typed error what takes too long', async () => {
+  let release: () => void = () => undefined
+  const held = new Promise<void>((resolve) => (release = resolve))
+  const running = createRunningJobs()
+  await using gateway = await startGateway({ ...says(ANSWER), beforeToken: (index) => (index === 1 ? held : Promise.resolve()) }, { running })
+  const first = await gateway.post(CHAT, { model: 'ember', messages: USER, stream: true })
+  await eventually(() => running.size() === 1, 1000)
+  const drained = running.drain(60_000)
+  const refused = await gateway.post(CHAT, { model: 'ember', messages: USER })
+  expect([refused.status, refused.headers.get('retry-after') !== null, await errorOf(refused)]).toEqual([
+    503,
+    true,
+    expect.objectContaining({ code: 'shutting_down' }),
+  ])
+  expect([(await fetch(`${gateway.url}/ready`)).status, (await fetch(`${gateway.url}/health`)).status]).toEqual([503, 200])
+  release()
+  await drained
+  expect(JSON.stringify(await readEvents(first))).toContain('"finish_reason":"stop"')
+
+  const stubborn = createRunningJobs()
+  await using other = await startGateway(endless(), { running: stubborn })
+  const stream = await other.post(CHAT, { model: 'ember', messages: USER, stream: true })
+  await stubborn.drain(0)
+  expect((await readEvents(stream)).slice(-2)).toEqual([{ error: expect.objectContaining({ code: 'shutting_down' }) }, '[DONE]'])
 })

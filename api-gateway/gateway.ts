@@ -11,7 +11,7 @@ import { fromHttpError, sendErrorOf } from './http/error-response.ts'
 import { jsonBody } from './http/json-body.ts'
 import { checkHost, checkOrigin, type HostPolicy } from './http/origins.ts'
 import { identifyAndLog } from './http/request-log.ts'
-import { createRunningJobs } from './jobs/running-jobs.ts'
+import type { RunningJobs } from './jobs/running-jobs.ts'
 import type { Log } from './log.ts'
 import { createMetrics } from './metrics.ts'
 import { createTraces } from './traces.ts'
@@ -43,6 +43,7 @@ export type GatewayOptions = {
   readonly uploads: Uploads
   /** Answers may begin from what earlier ones with the same API key computed. */
   readonly keepsPrefixes: boolean
+  readonly running: RunningJobs
   /** What /ready asks about. */
   readonly defaultModel: ModelId | null
   readonly access: Access
@@ -141,7 +142,7 @@ const answerErrors =
   }
 
 export function createGateway(options: GatewayOptions): Express {
-  const { backend, models, log } = options
+  const { backend, models, log, running } = options
   const metrics = createMetrics(backend)
   const traces = createTraces({ view: backend.view, now: () => performance.now(), date: () => new Date() })
   const app = express()
@@ -149,7 +150,7 @@ export function createGateway(options: GatewayOptions): Express {
   app.set('etag', false)
   app.set('query parser', 'simple')
   app.use(identifyAndLog(log), isolate, checkHost(options.hosts), checkOrigin(options.origins))
-  app.use(healthRoutes(backend, options.defaultModel))
+  app.use(healthRoutes(backend, options.defaultModel, running.isDraining))
   app.use(authorize(options.access))
   const limits = createRateLimits()
   app.post(
@@ -163,7 +164,7 @@ export function createGateway(options: GatewayOptions): Express {
     backend,
     models,
     encoder: options.encoder,
-    running: createRunningJobs(),
+    running,
     metrics,
     limits,
     traces,

@@ -33,12 +33,23 @@ async function openDevices(options: Options, { url, joinToken }: RunningServer):
   return launchDevices({ count, url, backend, executablePath, joinToken: joinToken(), threads: 1, say })
 }
 
-function stopOnSignal(server: RunningServer, devices: HeadlessDevices | null): void {
-  const stop = (): void => {
-    void Promise.allSettled([devices?.close(), server.close()]).then(() => process.exit(0))
+/** Answers first, then devices and sockets. */
+function stopOnSignal(server: RunningServer, devices: HeadlessDevices | null, graceSeconds: number): void {
+  let isStopping = false
+  const close = async (): Promise<void> => {
+    await Promise.allSettled([devices?.close(), server.close()])
+    process.exit(0)
   }
-  process.once('SIGINT', stop)
-  process.once('SIGTERM', stop)
+  const stop = async (): Promise<void> => {
+    // Whoever asks twice does not want to wait.
+    if (isStopping) return close()
+    isStopping = true
+    if (server.answering() > 0) say(`Finishing ${server.answering()} running; once more to stop at once`)
+    await server.drain(graceSeconds * 1000)
+    await close()
+  }
+  process.on('SIGINT', () => void stop())
+  process.on('SIGTERM', () => void stop())
 }
 
 async function main(): Promise<void> {
@@ -46,7 +57,7 @@ async function main(): Promise<void> {
   const logOf = createLogs(options.debug)
   const server = await startServer(options, { log: logOf('gateway'), logOf })
   const devices = await openDevices(options, server)
-  stopOnSignal(server, devices)
+  stopOnSignal(server, devices, options.graceSeconds)
   invite(options, server)
   if (options.devices === 0 && options.localDevice === 'off') say('No device yet: open the link above on one.')
   else {

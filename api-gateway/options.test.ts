@@ -30,6 +30,7 @@ test('gives every option its documented default', () => {
     https: false,
     apiKeys: [],
     joinToken: null,
+    graceSeconds: 30,
     localDevice: 'withdraw',
     hfEndpoint: 'https://huggingface.co',
     hfToken: null,
@@ -42,7 +43,7 @@ test('gives every option its documented default', () => {
 
 test('reads every option from the command line', () => {
   const options = parse(
-    '--port 9000 --host 0.0.0.0 --models-dir /m --model org/name --devices 3 --max-devices 2 --backend wasm --placement memory-weighted --quality small --prefix-cache off --https --api-key a --api-key b,c --join-token t --local-device=stay'.split(
+    '--port 9000 --host 0.0.0.0 --models-dir /m --model org/name --devices 3 --max-devices 2 --backend wasm --placement memory-weighted --quality small --prefix-cache off --https --api-key a --api-key b,c --join-token t --grace 5 --local-device=stay'.split(
       ' ',
     ),
   )
@@ -54,6 +55,7 @@ test('reads every option from the command line', () => {
     https: true,
     apiKeys: ['a', 'b', 'c'],
     joinToken: 't',
+    graceSeconds: 5,
     localDevice: 'stay',
   })
 })

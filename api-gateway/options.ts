@@ -33,6 +33,8 @@ export type Options = {
   readonly apiKeys: readonly string[]
   /** Token that devices must carry to join; null = none needed. */
   readonly joinToken: string | null
+  /** Seconds that running answers get to finish when the server is stopped. */
+  readonly graceSeconds: number
   readonly localDevice: 'off' | 'withdraw' | 'stay'
   /** Base URL of the hub that model ids refer to. */
   readonly hfEndpoint: string
@@ -167,6 +169,7 @@ export function parseOptions(
       .map((key) => key.trim())
       .filter((key) => key !== ''),
     joinToken: last('join-token') || null,
+    graceSeconds: integer('grace', last('grace'), 0, 3600),
     localDevice: choice('local-device', last('local-device'), ['off', 'withdraw', 'stay']),
     hfEndpoint: url('HF_ENDPOINT', env['HF_ENDPOINT'] || 'https://huggingface.co'),
     hfToken: env['HF_TOKEN'] || null,

@@ -20,6 +20,7 @@ import { createGateway, HTTP_LIMITS, type GatewayOptions } from './gateway.ts'
 import { farOpener, type Hub } from './hub-access.ts'
 import { isAllowedHost, type HostPolicy } from './http/origins.ts'
 import { createHubModels } from './hub-models.ts'
+import { createRunningJobs } from './jobs/running-jobs.ts'
 import { startLocalDevice, type LocalDevice } from './local-device.ts'
 import type { Log, LogArea } from './log.ts'
 import { createModelCards } from './model-cards.ts'
@@ -51,6 +52,9 @@ export type RunningServer = {
   readonly joinToken: () => string | null
   /** Resolves once the default model is served by at least so many devices, or is known not to fit; the reason then. */
   readonly serving: (devices: number) => Promise<string | null>
+  readonly answering: () => number
+  /** Takes no request any more, and resolves when the answers that run are finished, or ended with an error after so many milliseconds. */
+  readonly drain: (withinMs: number) => Promise<void>
   /** Ends streams, devices and sockets. May be called twice. */
   readonly close: () => Promise<void>
 }
@@ -163,10 +167,11 @@ export async function startServer(options: Options, hooks: ServeHooks): Promise<
   const defaults = { strategy: options.placement, quality: options.quality, maxDevices: options.maxDevices }
   const backend = wishingBackend(peer.client, peer.network, wishes, models, defaults)
   const fits = createModelFits()
+  const running = createRunningJobs()
   const uploads = createUploads(options.modelsDir, async (model) => (await models.filesOf(model)) !== null)
   const isRemovable = ({ files }: ModelEntry): boolean => files?.folder.startsWith(options.modelsDir + path.sep) ?? false
   const cards = createModelCards({ models, fits, view: peer.network.view, isRemovable })
-  server.on('request', createGateway({ ...gatewaySettings(options, hooks), access, backend, models, encoder, wishes, cards, uploads }))
+  server.on('request', createGateway({ ...gatewaySettings(options, hooks), access, backend, running, models, encoder, wishes, cards, uploads }))
   // Headless devices that join one by one would re-form the ring each time: the first placement waits for all of them.
   await wishes.set(id, { ...defaults, minDevices: Math.max(1, Math.min(options.devices, options.maxDevices)) })
   const local = openLocalDevice(options, { url, token, ca }, modelFolders, logOf('device'))
@@ -180,6 +185,8 @@ export async function startServer(options: Options, hooks: ServeHooks): Promise<
       if (problem === null && options.devices > 1) await wishes.set(id, { ...defaults, minDevices: 1 })
       return problem
     },
+    answering: running.size,
+    drain: running.drain,
     close: once(async () => {
       await local?.close()
       await encoder.close()
@@ -197,7 +204,7 @@ const hostsOf = ({ host }: Options): HostPolicy => ({ isLoopbackOnly: isLoopback
 function gatewaySettings(
   options: Options,
   { log, onModelBytes }: ServeHooks,
-): Omit<GatewayOptions, 'access' | 'backend' | 'models' | 'encoder' | 'wishes' | 'cards' | 'uploads'> {
+): Omit<GatewayOptions, 'access' | 'running' | 'backend' | 'models' | 'encoder' | 'wishes' | 'cards' | 'uploads'> {
   return {
     keepsPrefixes: options.keepsPrefixes,
     defaultModel: options.model,

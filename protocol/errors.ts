@@ -29,6 +29,7 @@ export const ERRORS = {
   protocol_version_mismatch: { status: 400, type: 'invalid_request_error', retry: 'none' },
   peer_id_taken: { status: 409, type: 'invalid_request_error', retry: 'none' },
   rate_limited: { status: 429, type: 'rate_limit_error', retry: 'later' },
+  shutting_down: { status: 503, type: 'server_error', retry: 'later' },
   queue_full: { status: 429, type: 'rate_limit_error', retry: 'later' },
   internal: { status: 500, type: 'server_error', retry: 'none' },
   no_ring: { status: 503, type: 'server_error', retry: 'never' },

@@ -6,7 +6,7 @@ import { promptTokensOf, type JobEvent, type TextJob, type TokenCounts } from '.
 
 /** Anthropic's status for a server that cannot take the request now; its SDKs know it. */
 const OVERLOADED = 529
-const OVERLOADED_CODES: readonly ErrorCode[] = ['queue_full', 'no_ring', 'not_enough_memory', 'ring_reforming']
+const OVERLOADED_CODES: readonly ErrorCode[] = ['queue_full', 'no_ring', 'not_enough_memory', 'ring_reforming', 'shutting_down']
 const TYPES: Readonly<Record<number, string>> = {
   400: 'invalid_request_error',
   401: 'authentication_error',

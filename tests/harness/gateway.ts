@@ -6,6 +6,7 @@ import { Writable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { pino } from 'pino'
 import { createGateway, HTTP_LIMITS, type GatewayOptions } from '../../api-gateway/gateway.ts'
+import { createRunningJobs } from '../../api-gateway/jobs/running-jobs.ts'
 import { createModelCatalog } from '../../api-gateway/model-catalog.ts'
 import { createUploads } from '../../api-gateway/uploads.ts'
 import type { PlacementWishes } from '../../api-gateway/routes/cluster.ts'
@@ -52,6 +53,7 @@ export async function startGateway(
     cards: { list: async () => [], card: () => Promise.reject(new Error('this gateway has no cards')) },
     uploads: createUploads(path.join(tmpdir(), 'ringlet-no-uploads'), async () => false),
     keepsPrefixes: true,
+    running: createRunningJobs(),
     defaultModel: modelId('ember'),
     access: memoryAccess(apiKeys),
     hosts: { isLoopbackOnly: true, names: [] },
