@@ -60,7 +60,7 @@ export function openRedisLog({ url, log, prefix = 'ringlet' }: RedisLogOptions, 
   let wasLive = false
   let missed: Extract<LogMessage, { kind: 'change' }>[] = []
   /** What was committed before this server had the state. */
-  let held: (() => void)[] = []
+  const held: (() => void)[] = []
   let tickets = 0
   let stateTimer: NodeJS.Timeout | undefined
   let isClosed = false
@@ -180,8 +180,7 @@ export function openRedisLog({ url, log, prefix = 'ringlet' }: RedisLogOptions, 
   })
   const start = async (): Promise<void> => {
     await Promise.all([client.connect(), subscriber.connect()])
-    const listen = async <T>(channel: string, decode: (message: Buffer) => T): Promise<void> =>
-      subscriber.subscribe(channel, (message: Buffer) => void decode(message), true)
+    const listen = async (channel: string, read: (message: Buffer) => void): Promise<void> => subscriber.subscribe(channel, read, true)
     await listen(logChannel, (message) => {
       const decoded = decodeMessage(logMessageSchema, message)
       if (decoded) onLog(decoded.header)

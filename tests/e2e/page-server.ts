@@ -25,10 +25,37 @@ const HEADERS = {
   'Cross-Origin-Embedder-Policy': 'require-corp',
 }
 
+const entry = (kind: 'key' | 'invite', name: string, expires: string | null): object => ({
+  id: name.length.toString(16).padStart(12, '0'),
+  kind,
+  name,
+  scopes: ['inference', 'cluster', 'metrics', 'access'],
+  limits: { requestsPerMinute: null, tokensPerMinute: null },
+  created: '2030-01-01T00:00:00.000Z',
+  expires,
+  expired: false,
+})
+
 /** What pages ask of the gateway. */
 const API = new Map<string, unknown>([
   ['/v1/catalog', FIXTURE_CATALOG],
   ['/v1/catalog/uploads', { data: [{ model: 'org/half', files: [{ name: 'model.safetensors', received: 45_000_000, size: 900_000_000 }] }] }],
+  [
+    '/v1/keys',
+    {
+      data: [
+        entry('key', 'owner', null),
+        {
+          ...entry('key', 'editor on my laptop', '2031-05-01T00:00:00.000Z'),
+          scopes: ['inference'],
+          limits: { requestsPerMinute: 60, tokensPerMinute: 20000 },
+        },
+      ],
+    },
+  ],
+  ['/v1/invites', { data: [{ ...entry('invite', '<img src=x onerror=alert(1)>', '2020-01-01T00:00:00.000Z'), scopes: [], expired: true }] }],
+  ['POST /v1/keys', { ...entry('key', 'editor', null), secret: 'rk_the-secret-of-this-key' }],
+  ['POST /v1/invites', { ...entry('invite', 'Mum', null), secret: 'rj_x', path: '/contribute?token=rj_x' }],
 ])
 
 export type PageServer = { readonly url: string; readonly close: () => Promise<void> }
@@ -41,7 +68,7 @@ export async function startPageServer(): Promise<PageServer> {
   await build({ ...config, plugins: [], configFile: false, logLevel: 'error' })
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://localhost')
-    const answer = API.get(pathname)
+    const answer = API.get(request.method === 'GET' ? pathname : `${request.method} ${pathname}`)
     if (answer !== undefined) {
       response.writeHead(200, { ...HEADERS, 'Content-Type': 'application/json' })
       response.end(JSON.stringify(answer))

@@ -84,7 +84,7 @@ function mutate(value: unknown, random: Random): unknown {
 }
 
 /** The text torn: cut, a byte turned, a piece twice. */
-function tear(text: string, random: Random): Uint8Array {
+function tear(text: string, random: Random): Uint8Array<ArrayBuffer> {
   const bytes = new TextEncoder().encode(text)
   const at = Math.floor(random() * bytes.length)
   const fate = random()

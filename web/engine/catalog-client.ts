@@ -2,8 +2,9 @@
 import { z } from 'zod'
 import { catalogSchema, modelCardSchema, uploadListSchema, uploadSchema, type ModelCard, type Upload } from '../../protocol/catalog.ts'
 import type { Quality, WishState } from '../../protocol/cluster.ts'
-import { ClusterError, isErrorCode, type ErrorCode } from '../../protocol/errors.ts'
+import { ClusterError } from '../../protocol/errors.ts'
 import type { ModelId } from '../../protocol/ids.ts'
+import { jsonRequest, type ServerCall } from './server-call.ts'
 
 /** Every call @throws {ClusterError} as the server answers, source_unavailable when it does not. */
 export type CatalogClient = {
@@ -23,35 +24,11 @@ export type CatalogClient = {
   readonly discardUpload: (model: ModelId) => Promise<void>
 }
 
-const errorSchema = z.object({
-  error: z.object({ message: z.string(), code: z.custom<ErrorCode>(isErrorCode), missing_bytes: z.number().optional() }),
-})
 const anySchema = z.unknown()
 
-async function errorOf(response: Response): Promise<ClusterError> {
-  const parsed = errorSchema.safeParse(await response.json().catch(() => null))
-  if (!parsed.success) return new ClusterError('source_unavailable', `the server answered with status ${response.status}`)
-  const { code, message, missing_bytes: missingBytes } = parsed.data.error
-  return new ClusterError(code, message, missingBytes === undefined ? {} : { detail: { missingBytes } })
-}
-
-/** @param key sent with every call where the page has one: a server with API keys asks for it */
-export function createCatalogClient(fetcher: typeof fetch, key: string | null): CatalogClient {
-  const headers = key === null ? {} : { authorization: `Bearer ${key}` }
-
-  async function call<T>(schema: z.ZodType<T>, path: string, init: RequestInit = {}): Promise<T> {
-    const response = await fetcher(path, { ...init, headers: { ...headers, ...init.headers } }).catch((cause: unknown) => {
-      if (init.signal?.aborted) throw new ClusterError('cancelled', 'it was stopped', { cause })
-      throw new ClusterError('source_unavailable', 'the server could not be reached', { cause })
-    })
-    if (!response.ok) throw await errorOf(response)
-    const parsed = schema.safeParse(await response.json().catch(() => null))
-    if (parsed.success) return parsed.data
-    throw new ClusterError('source_unavailable', 'the server answered in a way that this page does not know; reload it')
-  }
+export function createCatalogClient(call: ServerCall): CatalogClient {
   const send = async (method: string, path: string, body?: unknown): Promise<void> => {
-    const json = body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }
-    await call(anySchema, path, { method, ...json })
+    await call(anySchema, path, jsonRequest(method, body))
   }
   /** A name may have a slash, which stays one. */
   const pathOf = (model: ModelId): string => model.split('/').map(encodeURIComponent).join('/')

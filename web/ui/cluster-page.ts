@@ -72,11 +72,11 @@ export class ClusterPage extends LitElement {
     redrawOn(this, (redraw) => this.engine?.onChange(redraw) ?? (() => undefined))
   }
 
-  /** Where another device joins; a token in this page's own address is part of the invitation. */
+  /** Where another device joins; a join token in this page's own address is part of the invitation, a key is not to be handed on. */
   private joinUrl(): string {
     const url = new URL('/contribute', location.origin)
     const token = new URLSearchParams(location.search).get('token')
-    if (token !== null) url.searchParams.set('token', token)
+    if (token !== null && !token.startsWith('rk_')) url.searchParams.set('token', token)
     return url.href
   }
 
@@ -121,6 +121,7 @@ export class ClusterPage extends LitElement {
         <div class="stack">${(placements.length > 0 ? placements : [null]).map((placement) => this.picture(view, placement, self))}</div>
         <div class="stack">
           <join-card .url=${this.joinUrl()}></join-card>
+          <p class="small"><a href="/keys">Keys and invitations</a></p>
           ${placements.map((placement) => this.explanation(placement))}
         </div>
       </div>

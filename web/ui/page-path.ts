@@ -1,9 +1,10 @@
-/** The pages and their URLs. */
+/** The pages and their URLs; without a label: not in the navigation. */
 export const PAGES = [
   { page: 'chat', path: '/', label: 'Chat', title: 'Chat' },
   { page: 'contribute', path: '/contribute', label: 'Lend', title: 'Lend this device' },
   { page: 'cluster', path: '/cluster', label: 'Cluster', title: 'Cluster' },
   { page: 'models', path: '/models', label: 'Models', title: 'Models' },
+  { page: 'keys', path: '/keys', label: null, title: 'Keys and invitations' },
 ] as const
 export type Page = (typeof PAGES)[number]['page']
 

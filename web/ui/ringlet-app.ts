@@ -1,5 +1,6 @@
 import { LitElement, css, html, nothing } from 'lit'
 import type { PageEngine } from '../engine/page-engine.ts'
+import type { AccessClient } from '../engine/access-client.ts'
 import type { CatalogSession } from './catalog-session.ts'
 import type { TraceClient } from '../engine/trace-client.ts'
 import './chat-page.ts'
@@ -7,6 +8,7 @@ import type { ChatSession } from './chat-session.ts'
 import './cluster-page.ts'
 import './contribute-page.ts'
 import { phraseError } from './error-phrase.ts'
+import './keys-page.ts'
 import './models-page.ts'
 import { PAGES, pageAt, type Page } from './page-path.ts'
 import { redrawOn } from './redraw-on.ts'
@@ -21,6 +23,13 @@ function withInvitation(address: string): string {
   return url.href
 }
 
+/** A server that is closed from now on asks this page for the key too, also after a reload. */
+function showKey(key: string): void {
+  const url = new URL(location.href)
+  url.searchParams.set('token', key)
+  history.replaceState(null, '', url)
+}
+
 /**
  * The frame around the pages: name, navigation, connection. Moving between pages loads nothing anew, so a device that
  * lends goes on lending and an answer goes on being written.
@@ -29,6 +38,7 @@ function withInvitation(address: string): string {
  * @property session - the conversation
  * @property catalog - what is known of models
  * @property traces - where the time of requests went
+ * @property access - keys and invitations
  */
 export class RingletApp extends LitElement {
   static override properties = {
@@ -36,12 +46,14 @@ export class RingletApp extends LitElement {
     session: { attribute: false },
     catalog: { attribute: false },
     traces: { attribute: false },
+    access: { attribute: false },
     page: { state: true },
   }
   declare engine: PageEngine | null
   declare session: ChatSession | null
   declare catalog: CatalogSession | null
   declare traces: TraceClient | null
+  declare access: AccessClient | null
   declare private page: Page
 
   static override styles = [
@@ -148,6 +160,7 @@ export class RingletApp extends LitElement {
     this.session = null
     this.catalog = null
     this.traces = null
+    this.access = null
     this.page = pageAt(location.pathname)
     redrawOn(this, (redraw) => this.engine?.onChange(redraw) ?? (() => undefined))
   }
@@ -210,6 +223,8 @@ export class RingletApp extends LitElement {
         return html`<cluster-page .engine=${this.engine} .traces=${this.traces}></cluster-page>`
       case 'models':
         return html`<models-page .engine=${this.engine} .catalog=${this.catalog}></models-page>`
+      case 'keys':
+        return html`<keys-page .client=${this.access} @first-key=${(event: CustomEvent<string>) => showKey(event.detail)}></keys-page>`
     }
   }
 
@@ -224,7 +239,7 @@ export class RingletApp extends LitElement {
           <a class="name" href="/" aria-label="Ringlet"><ring-mark></ring-mark><span>Ringlet</span></a>
           <nav aria-label="Pages">
             <ul>
-              ${PAGES.map(
+              ${PAGES.filter(({ label }) => label !== null).map(
                 ({ page, path, label }) =>
                   html`<li>
                     <a href=${path} aria-current=${page === this.page ? 'page' : nothing}

@@ -1,7 +1,9 @@
 /** Puts the app on the page. The one place that knows the browser's storage and clock. */
 import type { PageEngine } from '../engine/page-engine.ts'
+import { createAccessClient } from '../engine/access-client.ts'
 import { createCatalogClient } from '../engine/catalog-client.ts'
 import { createTraceClient } from '../engine/trace-client.ts'
+import { createServerCall } from '../engine/server-call.ts'
 import { createCatalogSession } from './catalog-session.ts'
 import { createChatSession } from './chat-session.ts'
 import './ringlet-app.ts'
@@ -11,9 +13,12 @@ export function startApp(engine: PageEngine): void {
   const app = document.createElement('ringlet-app')
   app.engine = engine
   app.session = createChatSession(engine, localStorage, () => performance.now())
-  const key = new URLSearchParams(location.search).get('token')
-  const client = createCatalogClient((input, init) => fetch(input, init), key)
-  app.catalog = createCatalogSession(engine, client, () => performance.now())
-  app.traces = createTraceClient((input, init) => fetch(input, init), key)
+  const call = createServerCall(
+    (input, init) => fetch(input, init),
+    () => new URLSearchParams(location.search).get('token'),
+  )
+  app.catalog = createCatalogSession(engine, createCatalogClient(call), () => performance.now())
+  app.traces = createTraceClient(call)
+  app.access = createAccessClient(call)
   document.body.append(app)
 }
