@@ -122,6 +122,8 @@ export const shardReportSchema = z.object({
   heldBytes: bytes,
   /** Once ready. */
   quantization: quantizationSchema.optional(),
+  /** Sequences whose KV caches the device has memory for beside each other; once ready. */
+  room: count.optional(),
   error: z.object({ code: errorCodeSchema, message: sentence }).optional(),
 })
 export type ShardReport = z.infer<typeof shardReportSchema>

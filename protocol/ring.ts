@@ -147,6 +147,14 @@ export type TokenFrame = Base & {
 }
 /** Prefill so far, from the head to the client. */
 export type ProgressFrame = Base & { readonly type: 'progress'; readonly processed: number; readonly total: number }
+/** From the head to a client whose job waits until there is room for its KV caches. */
+export type WaitingFrame = Base & {
+  readonly type: 'waiting'
+  /** In the line: 1 is next. */
+  readonly position: number
+  /** Milliseconds until it begins, as expected; null when nothing is known. */
+  readonly etaMs: number | null
+}
 /**
  * The sequence is over: drop its queued frames. Sent to every shard, by the client to cancel, by the tail at the end. With `keeps` its KV
  * cache may stay for a later sequence that begins alike; without it goes, and so does what was kept of it.
@@ -158,7 +166,13 @@ export type ReleaseFrame = Base & { readonly type: 'release'; readonly keeps: bo
  */
 export type PrefixFrame = Base & { readonly type: 'prefix'; readonly source: SequenceId; readonly position: number }
 /** A shard cannot go on with the sequence; to the client. */
-export type FailureFrame = Base & { readonly type: 'failure'; readonly code: ErrorCode; readonly message: string }
+export type FailureFrame = Base & {
+  readonly type: 'failure'
+  readonly code: ErrorCode
+  readonly message: string
+  /** After which another try makes sense, where that is known. */
+  readonly retryAfterSeconds?: number
+}
 /** From the head to every other shard after a job that goes on: nothing from `position` on is valid; ask for what is missing before it. */
 export type ResumeFrame = Base & { readonly type: 'resume'; readonly client: PeerId; readonly position: number }
 /**
@@ -176,7 +190,17 @@ export type AskWant = 'activations' | 'tokens' | 'job'
 /** What signaling would tell, from peer to peer while there is no signal server. Passed on once to every linked peer. */
 export type GossipFrame = Base & { readonly type: 'gossip'; readonly origin: PeerId; readonly number: number; readonly event: GossipEvent }
 export type RingFrame =
-  JobFrame | ActivationFrame | TokenFrame | ProgressFrame | ReleaseFrame | FailureFrame | ResumeFrame | AskFrame | GossipFrame | PrefixFrame
+  | JobFrame
+  | ActivationFrame
+  | TokenFrame
+  | ProgressFrame
+  | WaitingFrame
+  | ReleaseFrame
+  | FailureFrame
+  | ResumeFrame
+  | AskFrame
+  | GossipFrame
+  | PrefixFrame
 
 const TYPE_CODES = {
   job: 1,
@@ -189,12 +213,15 @@ const TYPE_CODES = {
   ask: 8,
   gossip: 9,
   prefix: 10,
+  waiting: 11,
 } as const satisfies Record<RingFrame['type'], number>
 const NUMBER_CODES = { f16: 1, f32: 2 } as const
 const ELEMENT_BYTES = { f16: 2, f32: 4 } as const
 const FLAG_SAMPLE = 1
 const FLAG_DRAFTS = 2
 const FLAG_MORE = 1
+/** 0 stands for an unknown time. */
+const MOST_ETA_MS = 2 ** 32 - 1
 const FLAG_KEEPS = 1
 const WANT_CODES = { activations: 1, tokens: 2, job: 3 } as const satisfies Record<AskWant, number>
 const isWant = (name: string): name is AskWant => Object.hasOwn(WANT_CODES, name)
@@ -207,7 +234,11 @@ const prefixBodySchema = z.object({
 })
 const resumeBodySchema = z.object({ client: peerIdSchema })
 const tokenBodySchema = z.object({ finish: finishReasonSchema.nullable(), hops: hopsBodySchema, logprobs: tokenLogprobsSchema.nullable() })
-const failureBodySchema = z.object({ code: z.custom<ErrorCode>(isErrorCode, 'not an error code'), message: z.string().max(2000) })
+const failureBodySchema = z.object({
+  code: z.custom<ErrorCode>(isErrorCode, 'not an error code'),
+  message: z.string().max(2000),
+  retryAfterSeconds: z.number().min(0).max(3600).exactOptional(),
+})
 const EMPTY = new Uint8Array(0)
 const json = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value))
 
@@ -251,6 +282,8 @@ function fieldsOf(frame: RingFrame): HeaderFields {
       }
     case 'progress':
       return { ...plain, position: frame.processed, count: frame.total }
+    case 'waiting':
+      return { ...plain, position: frame.position, count: frame.etaMs === null ? 0 : Math.min(MOST_ETA_MS, Math.max(1, Math.round(frame.etaMs))) }
     case 'release':
       return { ...plain, flags: frame.keeps ? FLAG_KEEPS : 0 }
     case 'prefix':
@@ -261,8 +294,10 @@ function fieldsOf(frame: RingFrame): HeaderFields {
       return { ...plain, position: frame.number, payload: json({ origin: frame.origin, event: frame.event }) }
     case 'ask':
       return { ...plain, flags: WANT_CODES[frame.want], position: frame.from, count: frame.branch }
-    case 'failure':
-      return { ...plain, payload: json({ code: frame.code, message: frame.message.slice(0, 2000) }) }
+    case 'failure': {
+      const { code, message, retryAfterSeconds } = frame
+      return { ...plain, payload: json({ code, message: message.slice(0, 2000), retryAfterSeconds }) }
+    }
   }
 }
 
@@ -393,6 +428,8 @@ export function decodeFrame(bytes: Uint8Array): RingFrame {
       return decodeToken(base, view, payload)
     case TYPE_CODES.progress:
       return { ...base, type: 'progress', processed: position, total: count }
+    case TYPE_CODES.waiting:
+      return { ...base, type: 'waiting', position, etaMs: count === 0 ? null : count }
     case TYPE_CODES.release:
       return { ...base, type: 'release', keeps: (view.getUint8(2) & FLAG_KEEPS) !== 0 }
     case TYPE_CODES.prefix:

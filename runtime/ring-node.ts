@@ -33,6 +33,9 @@ const MOST_LAP_REPORTS = 16
 const WATCH_MS = 250
 /** What shards sent on is kept up to this many bytes in all. */
 const LOG_BYTES = 64 * 2 ** 20
+const MOST_WAITING = 512
+/** Stands for as many sequences as come. */
+const MOST_ROOM = 100_000
 const MODES: Record<WishState, HoldMode> = { serve: 'serve', prefetch: 'prefetch', paused: 'paused', forget: 'paused' }
 
 export type RingNodeOptions = {
@@ -51,6 +54,8 @@ export type RingNodeOptions = {
   readonly newDrafter?: () => Drafter
   /** What its shards sent on is kept up to this many bytes in all. */
   readonly logBytes?: number
+  /** Questions that wait at a head for room beside those that run. Default: 512, as with Ollama. */
+  readonly mostWaiting?: number
   /** Monotonic milliseconds. */
   readonly now: () => number
   readonly log: (message: string, fields: Record<string, unknown>) => void
@@ -123,6 +128,8 @@ export function createRingNode(options: RingNodeOptions): RingNode {
         newCache,
         send: network.send,
         inherit,
+        room: () => roomOn(placement),
+        mostWaiting: options.mostWaiting ?? MOST_WAITING,
         now,
         onChange: onSequences,
         log,
@@ -133,8 +140,29 @@ export function createRingNode(options: RingNodeOptions): RingNode {
     },
   })
 
+  /** Sequences whose KV caches fit beside all that is loaded; what is kept of ended ones makes room. */
+  function roomOf(runner: ShardRunner): number {
+    const bytes = runner.newCacheBytes(Number.MAX_SAFE_INTEGER)
+    const budget = options.memoryBytes() - sumOf(({ heldBytes }) => heldBytes)
+    return bytes === 0 ? MOST_ROOM : Math.min(MOST_ROOM, Math.max(1, Math.floor(budget / bytes)))
+  }
+
+  /** What every shard of a ring has room for, as far as its devices have said. */
+  function roomOn({ epoch, shards }: Placement): number {
+    const { peers } = network.view()
+    const rooms = shards.map(({ peerId }) => {
+      const own = peerId === network.self ? stages.get(epoch) : undefined
+      if (own) return roomOf(own.runner)
+      return peers.get(peerId)?.status.shards.find((report) => report.epoch === epoch)?.room ?? MOST_ROOM
+    })
+    return Math.min(...rooms)
+  }
+
   function status(): Omit<PeerStatus, 'links'> {
-    const shards = [...store.reports()]
+    const shards = [...store.reports()].map((report) => {
+      const runner = report.state === 'ready' ? stages.get(report.epoch)?.runner : undefined
+      return runner ? { ...report, room: roomOf(runner) } : report
+    })
     const sequences = [...stages.values()].reduce((sum, stage) => sum + stage.openSequences(), 0)
     const layerMs = [...stages.values()].map((stage) => stage.layerMs()).findLast((ms) => ms !== null) ?? null
     const laps = [...stages.values()].flatMap((stage) => stage.laps() ?? []).slice(-MOST_LAP_REPORTS)

@@ -38,6 +38,10 @@ export type StageOptions = {
   readonly send: (to: PeerId, frame: Uint8Array) => Promise<void>
   /** Takes a sequence over from an older placement in which this device holds the same range, KV cache and all; null when there is none. */
   readonly inherit: (id: SequenceId) => Sequence | null
+  /** Sequences whose KV caches fit on every shard of the ring beside each other. */
+  readonly room: () => number
+  /** Jobs that may wait at the head. */
+  readonly mostWaiting: number
   /** Monotonic milliseconds. */
   readonly now: () => number
   readonly onChange: () => void
@@ -62,6 +66,8 @@ export type StageCore = StageOptions & {
   readonly rewind: (sequence: Sequence, position: number) => void
   /** Drafts from `since` on did not hold: what comes next is of another branch. */
   readonly giveUpDrafts: (sequence: Sequence, drafts: Pick<Drafts, 'branch' | 'since'>) => void
+  /** Called when a sequence has gone from here. */
+  readonly onFreed: (listener: () => void) => void
   /** @param keeps its KV cache stays for sequences that begin alike */
   readonly forget: (id: SequenceId, keeps?: boolean) => void
   /** A new sequence begins with up to `position` tokens of one that was kept. Returns how many it has of them. */
@@ -93,6 +99,7 @@ export function createStageCore(options: StageOptions): StageCore {
   const sequences = new Map<SequenceId, Sequence>()
   const tombstones = new Set<SequenceId>()
   const laps = createLapClock()
+  let onFreed = (): void => undefined
 
   const base = (id: SequenceId): { sequence: SequenceId; epoch: number } => ({ sequence: id, epoch: placement.epoch })
   const isHere = (sequence: Sequence): boolean => sequences.get(sequence.id) === sequence
@@ -110,6 +117,7 @@ export function createStageCore(options: StageOptions): StageCore {
     const sequence = sequences.get(id)
     if (!sequence) return
     sequences.delete(id)
+    queueMicrotask(onFreed)
     sequence.constraint?.then((constraint) => constraint.close()).catch(() => undefined)
     scheduler.drop(sequence.cache)
     if (keeps && sequence.length > 0 && sequence.inherited === null) {
@@ -202,6 +210,9 @@ export function createStageCore(options: StageOptions): StageCore {
       rewind(sequence, branch === sequence.draftBranch + 1 ? since : Math.min(since, sequence.sure))
       sequence.draftBranch = branch
       sequence.draftsSince = since
+    },
+    onFreed: (listener) => {
+      onFreed = listener
     },
     forget,
     adopt: prefix.adopt,

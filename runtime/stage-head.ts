@@ -4,6 +4,7 @@ import type { LapReport } from '../protocol/cluster.ts'
 import { ClusterError } from '../protocol/errors.ts'
 import type { PeerId, SequenceId } from '../protocol/ids.ts'
 import type { Job, TokenFrame } from '../protocol/ring.ts'
+import { createHeadAdmission, type HeadAdmission } from './head-admission.ts'
 import type { HopsSoFar } from './pass-lane.ts'
 import { createPrefillChunks } from './prefill-chunks.ts'
 import type { StageCore } from './stage-core.ts'
@@ -18,6 +19,7 @@ const MOST_STREAMS = 2
 
 export type HeadPart = {
   readonly onJob: (id: SequenceId, job: Job) => void
+  readonly admission: HeadAdmission
   /** A token that the tail sampled: the next lap. */
   readonly onToken: (token: Pick<TokenFrame, 'sequence' | 'index' | 'tokenId' | 'more' | 'hops'>) => void
   readonly onAskForJob: (from: PeerId, sequence: Sequence) => void
@@ -114,7 +116,7 @@ export function createHeadPart(
     if (place.next) post(place.next.peerId, { ...base(sequence.id), ...prefix })
   }
 
-  function onJob(id: SequenceId, job: Job): void {
+  function begins(id: SequenceId, job: Job): void {
     const sequence = core.sequenceOf(id)
     if (!sequence || (sequence.job && sequence.inherited === null)) return
     const total = job.promptIds.length + job.acceptedIds.length
@@ -162,9 +164,11 @@ export function createHeadPart(
     run(sequence, [tokenId, ...drafts], position, { reach: position + 1 + drafts.length, sample: true, drafts })
   }
 
+  const admission = createHeadAdmission(core, begins)
   return {
     laps: laps.report,
-    onJob,
+    admission,
+    onJob: admission.offer,
     onPassed,
     onProgress: (sequence, processed) => {
       const { job, answerIds } = sequence

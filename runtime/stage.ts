@@ -150,6 +150,7 @@ export function createStage(options: StageOptions): Stage {
   }
 
   function onAsk(from: PeerId, frame: AskFrame): void {
+    if (head.admission.isWaiting(frame.sequence)) return
     const sequence = sequences.get(frame.sequence) ?? (place.shard.first ? null : core.sequenceOf(frame.sequence))
     if (!sequence) return unknown(from, frame.sequence)
     if (frame.want === 'job') return head.onAskForJob(from, sequence)
@@ -201,6 +202,7 @@ export function createStage(options: StageOptions): Stage {
       case 'prefix':
         return onPrefix(from, frame)
       case 'release':
+        head.admission.drop(frame.sequence)
         if (!frame.keeps) options.prefixes.drop(frame.sequence)
         return core.forget(frame.sequence, frame.keeps)
       case 'failure':
@@ -210,12 +212,14 @@ export function createStage(options: StageOptions): Stage {
         if (sequence && place.shard.first && from === place.tail.peerId) head.onProgress(sequence, frame.processed)
         return
       }
+      case 'waiting':
       case 'gossip':
         return
     }
   }
 
   function watch(): boolean {
+    head.admission.look()
     let isOverdue = false
     for (const sequence of [...sequences.values()]) {
       const silentMs = now() - sequence.touchedAt
@@ -238,6 +242,7 @@ export function createStage(options: StageOptions): Stage {
     },
     watch,
     retain: (isHere) => {
+      head.admission.retain(isHere)
       for (const { id, client } of [...sequences.values()]) {
         if (client === null || isHere(client)) continue
         core.forget(id)
@@ -252,6 +257,7 @@ export function createStage(options: StageOptions): Stage {
     layerMs: core.layerMs,
     laps: head.laps,
     retire: (reason) => {
+      head.admission.refuseAll(reason)
       for (const { id, client } of sequences.values())
         if (client) post(client, { ...base(id), type: 'failure', code: reason.code, message: reason.message })
     },
@@ -259,6 +265,7 @@ export function createStage(options: StageOptions): Stage {
       for (const id of [...sequences.keys()]) core.forget(id)
     },
     close: (reason) => {
+      head.admission.refuseAll(reason)
       for (const id of [...sequences.keys()]) core.fail(id, reason)
     },
   }

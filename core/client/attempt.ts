@@ -10,7 +10,13 @@ import type { Network } from '../cluster/network.ts'
 import { eventQueue, type EventQueue } from './event-queue.ts'
 
 export type CompletionEvent =
-  | { readonly type: 'progress'; readonly processed: number; readonly total: number }
+  | {
+      readonly type: 'progress'
+      readonly processed: number
+      readonly total: number
+      /** While it waits for room: its place in the line, 1 is next, and milliseconds until it begins, as expected. */
+      readonly queue?: { readonly position: number; readonly etaMs: number | null }
+    }
   | {
       readonly type: 'token'
       readonly index: number
@@ -109,11 +115,16 @@ export async function* runAttempt(attempt: Attempt, job: Job, options: AttemptOp
     const { from, frame } = wake
     if (frame.type === 'failure' && placement.shards.some((shard) => shard.peerId === from)) {
       if (frame.code === 'ring_reforming') throw new RingReplaced(frame.message)
-      throw new ClusterError(frame.code, frame.message)
+      const { retryAfterSeconds } = frame
+      throw new ClusterError(frame.code, frame.message, retryAfterSeconds === undefined ? {} : { detail: { retryAfterSeconds } })
     }
     if (frame.type === 'progress' && from === head.peerId) {
       heardAt = actedAt = now()
       yield { type: 'progress', processed: frame.processed, total: frame.total }
+    }
+    if (frame.type === 'waiting' && from === head.peerId) {
+      heardAt = actedAt = now()
+      yield { type: 'progress', processed: 0, total: job.promptIds.length, queue: { position: frame.position, etaMs: frame.etaMs } }
     }
     if (frame.type !== 'token' || from !== tail.peerId) continue
     if (frame.index > nextIndex) post(tail.peerId, { ...base, type: 'ask', want: 'tokens', from: nextIndex, branch: 0 }).catch(() => undefined)

@@ -72,8 +72,8 @@ const MOST_PATHS = 8
 /** Another try on the same ring waits this long, doubling up to the most. */
 const RETRY_MS = { first: 100, most: 2_000 }
 
-/** Whether the same request may succeed on another try. */
-const isPassing = ({ code }: ClusterError): boolean => ERRORS[code].retry === 'later'
+/** Whether the same request may succeed on another try at once: who is told that too many wait already is to come back later. */
+const isPassing = ({ code }: ClusterError): boolean => ERRORS[code].retry === 'later' && code !== 'queue_full'
 
 export function createRingClient(options: RingClientOptions): RingClient {
   const { network, timer, now } = options

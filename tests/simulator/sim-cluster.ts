@@ -59,6 +59,10 @@ export type SimOptions = {
   readonly restartAt?: number
   /** Sequences that one pass of a device may have. Default: any number. */
   readonly maxSegments?: number
+  /** What a KV cache takes when it is opened. Default: nothing. */
+  readonly newCacheBytes?: number
+  /** Questions that may wait at a head. */
+  readonly mostWaiting?: number
   /** One layer over one token. Default 2. */
   readonly layerMs?: number
   /** Of KV caches of a device: a byte for each token and layer; and of what it sent on. Default: more than any run takes. */
@@ -174,6 +178,7 @@ export function createSimCluster(options: SimOptions): SimCluster {
       load: offer.watch(load, async (request) => neededBytes(request)),
       fetch: shards.fetch,
       sizing: async () => sizing,
+      ...(options.mostWaiting === undefined ? {} : { mostWaiting: options.mostWaiting }),
       memoryBytes: () => memoryBytes + (options.cacheBytes ?? 2 ** 30),
       ...(options.logBytes === undefined ? {} : { logBytes: options.logBytes }),
       ...(options.constraints ? { constraints: options.constraints } : {}),

@@ -73,10 +73,12 @@ export type ToyLimits = {
   readonly restartAt?: number | null
   /** Runs that one pass may have. */
   readonly maxSegments?: number
+  /** What a KV cache takes when it is opened, as far as admission knows. */
+  readonly newCacheBytes?: number
 }
 const AT_ONCE: ToyPace = { load: () => Promise.resolve(), run: () => Promise.resolve() }
 
-export function toyShards(pace: ToyPace = AT_ONCE, { restartAt = null, maxSegments = Infinity }: ToyLimits = {}): ToyShards {
+export function toyShards(pace: ToyPace = AT_ONCE, { restartAt = null, maxSegments = Infinity, newCacheBytes = 0 }: ToyLimits = {}): ToyShards {
   const runners: (ShardRunner & { readonly disposed: () => boolean })[] = []
   let finishFetch = (): void => undefined
   let stopped = 0
@@ -101,7 +103,7 @@ export function toyShards(pace: ToyPace = AT_ONCE, { restartAt = null, maxSegmen
     load: async ({ shard, onProgress }) => {
       onProgress({ phase: 'downloading', loadedBytes: 1, totalBytes: 1 })
       await pace.load(shard.endLayer - shard.startLayer)
-      const runner = toyRunner(shard.startLayer, shard.endLayer, pace, { restartAt, maxSegments })
+      const runner = toyRunner(shard.startLayer, shard.endLayer, pace, { restartAt, maxSegments, newCacheBytes })
       runners.push(runner)
       return runner
     },
@@ -115,7 +117,7 @@ function toyRunner(
   startLayer: number,
   endLayer: number,
   pace: ToyPace,
-  { restartAt, maxSegments }: Required<ToyLimits>,
+  { restartAt, maxSegments, newCacheBytes }: Required<ToyLimits>,
 ): ShardRunner & { readonly disposed: () => boolean } {
   const sequences = new Map<SequenceId, number[][][]>()
   /** Sequences that have run from their start since they outgrew `restartAt`. */
@@ -179,7 +181,7 @@ function toyRunner(
       return caches ? { tokens: caches[0]?.length ?? 0, bytes: bytesOf(caches) } : null
     },
     cachesBytes: () => [...sequences.values()].reduce((sum, caches) => sum + bytesOf(caches), 0),
-    newCacheBytes: () => 0,
+    newCacheBytes: () => newCacheBytes,
     release: (sequence) => void sequences.delete(sequence),
     openSequences: () => sequences.size,
     dispose: async () => {
