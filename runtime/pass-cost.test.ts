@@ -1,16 +1,18 @@
 import { expect, test } from 'vitest'
 import { createPassCost } from './pass-cost.ts'
 
-test('what a pass takes is known by its size, and between sizes by what a row adds', () => {
+test('what a pass takes is known by its size, between sizes by a straight line, and beyond as if no row were free', () => {
   const cost = createPassCost()
-  expect([cost.of(4), cost.rowsIn(10)]).toEqual([null, null])
+  expect([cost.of(4), cost.rowsIn(10, 1), cost.msPerRow()]).toEqual([null, null, null])
   for (let i = 0; i < 20; i++) {
     cost.add(1, 10)
     cost.add(65, 74)
   }
-  expect(cost.of(1)).toBe(10)
-  expect(cost.of(33)).toBeCloseTo(42, 6)
-  expect(cost.rowsIn(16)).toBe(16)
+  expect([cost.of(1), cost.of(33)].map((ms) => ms?.toFixed(6))).toEqual(['10.000000', '42.000000'])
+  expect(cost.of(130)).toBeCloseTo(148, 6)
+  expect(cost.rowsIn(16, 1)).toBe(16)
+  expect(cost.rowsIn(64.1, 1)).toBe(64)
+  expect(cost.msPerRow()).toBeCloseTo(74 / 65, 6)
 })
 
 test('steps go together as far as that is faster: two that take longer than one after the other do not', () => {

@@ -4,51 +4,51 @@ export type PassCost = {
   readonly add: (rows: number, ms: number) => void
   /** Milliseconds that a pass over so many rows is expected to take; null before the first one. */
   readonly of: (rows: number) => number | null
-  /** Rows that add at most so many milliseconds to a pass; null before the first one. */
-  readonly rowsIn: (ms: number) => number | null
+  /** Rows that add at most so many milliseconds to a pass of `beside` rows; null before the first one. */
+  readonly rowsIn: (ms: number, beside: number) => number | null
+  /** Milliseconds a row in the largest passes; null before the first one. */
+  readonly msPerRow: () => number | null
   /** Of `most` single rows that wait, how many give the most tokens a millisecond together. Sizes that never ran are tried. */
   readonly bestBatch: (most: number) => number
 }
 
-/** Passes of up to so many rows stand for those of single tokens, larger ones for chunks. */
-const SMALL_ROWS = 4
-/** Sizes whose times are kept one by one: beyond, kernels take rows as in a chunk. */
-const MOST_KEPT = 32
+const MOST_ROWS = 256
 const WEIGHT = 0.15
 
-type Mean = { rows: number; ms: number } | null
-
-const smoothed = (mean: Mean, rows: number, ms: number): Mean =>
-  mean === null ? { rows, ms } : { rows: mean.rows + WEIGHT * (rows - mean.rows), ms: mean.ms + WEIGHT * (ms - mean.ms) }
-
 export function createPassCost(): PassCost {
-  let small: Mean = null
-  let large: Mean = null
   const bySize = new Map<number, number>()
 
-  /** Milliseconds that a row adds. */
-  const slope = (): number | null => {
-    if (small && large && large.rows > small.rows) return Math.max(0.01 * (small.ms / small.rows), (large.ms - small.ms) / (large.rows - small.rows))
-    const known = large ?? small
-    return known && known.ms / known.rows
+  /** Between sizes that ran on a straight line; beyond the largest as if each of its rows cost the same, since none may be free any more. */
+  function of(rows: number): number | null {
+    let [below, above]: (readonly [number, number] | null)[] = [null, null]
+    for (const entry of bySize) {
+      if (entry[0] <= rows && (!below || entry[0] > below[0])) below = entry
+      if (entry[0] >= rows && (!above || entry[0] < above[0])) above = entry
+    }
+    if (!below) return above ? above[1] : null
+    if (!above) return (below[1] * rows) / below[0]
+    return above[0] === below[0] ? below[1] : below[1] + ((above[1] - below[1]) * (rows - below[0])) / (above[0] - below[0])
   }
+
   return {
     add: (rows, ms) => {
-      if (rows <= SMALL_ROWS) small = smoothed(small, rows, ms)
-      else large = smoothed(large, rows, ms)
-      if (rows <= MOST_KEPT) bySize.set(rows, (bySize.get(rows) ?? ms) + WEIGHT * (ms - (bySize.get(rows) ?? ms)))
+      if (rows <= MOST_ROWS) bySize.set(rows, (bySize.get(rows) ?? ms) + WEIGHT * (ms - (bySize.get(rows) ?? ms)))
     },
-    of: (rows) => {
-      const [nearest, perRow] = [rows <= SMALL_ROWS ? (small ?? large) : (large ?? small), slope()]
-      return bySize.get(rows) ?? (nearest && perRow !== null ? Math.max(0, nearest.ms + (rows - nearest.rows) * perRow) : null)
+    of,
+    rowsIn: (ms, beside) => {
+      const base = beside === 0 ? 0 : of(beside)
+      if (base === null || bySize.size === 0) return null
+      let rows = 0
+      while (rows < MOST_ROWS && (of(beside + rows + 1) ?? 0) - base <= ms) rows++
+      return rows
     },
-    rowsIn: (ms) => {
-      const perRow = slope()
-      return perRow === null ? null : Math.floor(ms / perRow)
+    msPerRow: () => {
+      const largest = Math.max(0, ...bySize.keys())
+      return largest === 0 ? null : (bySize.get(largest) ?? 0) / largest
     },
     bestBatch: (most) => {
       let best = most
-      for (let size = Math.min(most, MOST_KEPT); size >= 1; size--) {
+      for (let size = most; size >= 1; size--) {
         const [own, other] = [bySize.get(size), bySize.get(best)]
         if (other === undefined) break
         if (own !== undefined && own / size < other / best) best = size

@@ -47,7 +47,10 @@ export type PassLane = {
   readonly enqueue: (sequence: Sequence, pass: Pass, want: ShardWant, done: PassDone) => void
   /** Milliseconds one layer takes for one token by itself, smoothed; null before the first. */
   readonly layerMs: () => number | null
+  /** Rows that add at most so many milliseconds to a pass with its share of steps; null before anything ran. */
   readonly rowsIn: (ms: number) => number | null
+  /** Milliseconds a row in the largest passes; null before anything ran. */
+  readonly msPerRow: () => number | null
 }
 
 type Deliver = (index: number, output: ShardOutput | ClusterError) => Promise<void>
@@ -69,11 +72,9 @@ export function createPassLane(options: PassLaneOptions): PassLane {
   let layerMs: number | null = null
 
   /** As many streams stand at each shard of a ring that is never idle: more together would leave the others without work. */
-  const batch = (waiting: number): number => {
-    const share = Math.ceil(options.openSequences() / stages)
-    return Math.min(waiting, runner.maxSegments, cost.bestBatch(Math.max(1, Math.min(waiting, share))))
-  }
-  const lane = scheduler.lane<Queued>({ run: (all) => outbox.together(() => run(all)), batch, passMs: cost.of })
+  const share = (): number => Math.max(1, Math.ceil(options.openSequences() / stages))
+  const batch = (waiting: number): number => cost.bestBatch(Math.min(waiting, runner.maxSegments, share()))
+  const lane = scheduler.lane<Queued>({ run: (all) => outbox.together(() => run(all)), batch, passMs: cost.of, stages })
 
   const isLive = ({ sequence, branch }: Queued): boolean => isHere(sequence) && sequence.branch === branch
 
@@ -155,6 +156,7 @@ export function createPassLane(options: PassLaneOptions): PassLane {
       lane.enqueue(sequence.cache, isStep ? 'decode' : 'prefill', pass.count, item)
     },
     layerMs: () => layerMs,
-    rowsIn: cost.rowsIn,
+    rowsIn: (ms) => cost.rowsIn(ms, share()),
+    msPerRow: cost.msPerRow,
   }
 }

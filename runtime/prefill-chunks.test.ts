@@ -2,19 +2,19 @@ import { expect, test } from 'vitest'
 import { createPrefillChunks, type PrefillChunksOptions } from './prefill-chunks.ts'
 
 const chunksOf = (options: Partial<PrefillChunksOptions>) =>
-  createPrefillChunks({ stages: 2, rowBytes: 2304, rowsIn: (ms) => Math.floor(ms), lapMs: () => null, ...options })
+  createPrefillChunks({ stages: 2, rowBytes: 2304, rowsIn: (ms) => Math.floor(ms), msPerRow: () => 1, lapMs: () => null, ...options })
 
 test('of one device, and of short prompts, chunks are of 128 tokens', () => {
   expect(chunksOf({ stages: 1 }).tokens(4000)).toBe(128)
   expect(chunksOf({}).tokens(200)).toBe(128)
-  expect(chunksOf({ rowsIn: () => null }).tokens(4000)).toBe(128)
+  expect(chunksOf({ msPerRow: () => null }).tokens(4000)).toBe(128)
 })
 
 test('chunks of a long prompt are shorter the more shards they fill and the faster a row is not', () => {
   expect(chunksOf({}).tokens(1000)).toBe(60)
   expect(chunksOf({ stages: 3 }).tokens(1000)).toBe(44)
-  expect(chunksOf({ rowsIn: (ms) => Math.floor(ms / 10) }).tokens(1000)).toBe(32)
-  expect(chunksOf({ rowsIn: (ms) => 10 * ms }).tokens(1000)).toBe(128)
+  expect(chunksOf({ msPerRow: () => 10 }).tokens(1000)).toBe(32)
+  expect(chunksOf({ msPerRow: () => 0.1 }).tokens(1000)).toBe(128)
 })
 
 test('while others decode a chunk takes its part of one lap, four tokens at least', () => {

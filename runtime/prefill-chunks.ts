@@ -11,8 +11,10 @@ export type PrefillChunksOptions = {
   readonly stages: number
   /** Bytes of one token between two shards. */
   readonly rowBytes: number
-  /** Rows that take at most so many milliseconds here; null before anything ran. */
+  /** Rows that add at most so many milliseconds to a pass of steps here; null before anything ran. */
   readonly rowsIn: (ms: number) => number | null
+  /** Milliseconds a row takes in a large pass; null before anything ran. */
+  readonly msPerRow: () => number | null
   /** A lap of the streams that decode meanwhile; null where none does. */
   readonly lapMs: () => number | null
 }
@@ -32,16 +34,16 @@ const WINDOW_BYTES = 8 * 2 ** 20
 
 const wholeSteps = (tokens: number, least: number): number => Math.min(MOST_CHUNK_TOKENS, Math.max(least, STEP * Math.floor(tokens / STEP)))
 
-export function createPrefillChunks({ stages, rowBytes, rowsIn, lapMs }: PrefillChunksOptions): PrefillChunks {
+export function createPrefillChunks({ stages, rowBytes, rowsIn, msPerRow, lapMs }: PrefillChunksOptions): PrefillChunks {
   return {
     tokens: (total) => {
       const lap = lapMs()
       // On its way a chunk may keep a step waiting at every shard: all of that together stays below one more lap.
       if (lap !== null) return wholeSteps(rowsIn(lap / (stages + 1)) ?? STEP, STEP)
-      const perSecond = rowsIn(1000)
-      if (stages === 1 || total < PIPELINED_FROM_TOKENS || perSecond === null || perSecond === 0) return MOST_CHUNK_TOKENS
+      const rowMs = msPerRow()
+      if (stages === 1 || total < PIPELINED_FROM_TOKENS || rowMs === null) return MOST_CHUNK_TOKENS
       // C chunks over N shards take (C + N - 1) times one of them: least where what filling the ring costs equals the handling of all.
-      return wholeSteps(Math.sqrt((total * HANDLING_MS * perSecond) / 1000 / (stages - 1)), LEAST_PIPELINED_TOKENS)
+      return wholeSteps(Math.sqrt((total * HANDLING_MS) / rowMs / (stages - 1)), LEAST_PIPELINED_TOKENS)
     },
     window: (chunk) => Math.max((stages + 1) * chunk, Math.min(WINDOW_CHUNKS * chunk, Math.floor(WINDOW_BYTES / rowBytes))),
   }

@@ -24,6 +24,7 @@ async function gated(options: Partial<LaneOptions<string>> = {}) {
       },
       batch: (waiting) => waiting,
       passMs: () => PASS_MS,
+      stages: 1,
       ...options,
     })
   const lane = makeLane()

@@ -29,6 +29,8 @@ export type LaneOptions<Item> = {
   readonly batch: (waiting: number) => number
   /** Milliseconds that a pass over so many rows is expected to take; null when unknown. */
   readonly passMs: (rows: number) => number | null
+  /** Shards of the ring: a step waits for chunks at each of them. */
+  readonly stages: number
 }
 
 export type Lane<Item> = {
@@ -47,7 +49,7 @@ export type SchedulerOptions = {
   readonly timer: (delayMs: number, callback: () => void) => () => void
 }
 
-type Line = { readonly run: (entries: readonly Entry[]) => Promise<void> } & Pick<LaneOptions<never>, 'batch' | 'passMs'>
+type Line = { readonly run: (entries: readonly Entry[]) => Promise<void> } & Pick<LaneOptions<never>, 'batch' | 'passMs' | 'stages'>
 type Entry = { readonly sequence: SequenceId; readonly rows: number; readonly line: Line }
 type Pass = { readonly steps: readonly Entry[]; readonly chunks: readonly Entry[] }
 
@@ -131,7 +133,8 @@ export function createScheduler({ now, turn: eventTurn, timer }: SchedulerOption
     }
     if (chunks.length === 0 || !keepsWaiting) return
     const rows = steps.reduce((sum, step) => sum + step.rows, 0)
-    allowance.spend(rows > 0 ? Math.max(0, ms - (first.line.passMs(rows) ?? 0)) : ms)
+    const added = rows > 0 ? Math.max(0, ms - (first.line.passMs(rows) ?? 0)) : ms
+    allowance.spend(added * first.line.stages)
   }
 
   const pump = async (): Promise<void> => {
@@ -177,13 +180,13 @@ export function createScheduler({ now, turn: eventTurn, timer }: SchedulerOption
   }
 
   return {
-    lane: <Item>({ run, batch, passMs }: LaneOptions<Item>): Lane<Item> => {
+    lane: <Item>({ run, batch, passMs, stages }: LaneOptions<Item>): Lane<Item> => {
       const items = new WeakMap<Entry, Item>()
       const itemOf = (entry: Entry): readonly Item[] => {
         const item = items.get(entry)
         return item === undefined ? [] : [item]
       }
-      const line: Line = { run: (entries) => run(entries.flatMap(itemOf)), batch, passMs }
+      const line: Line = { run: (entries) => run(entries.flatMap(itemOf)), batch, passMs, stages }
       return {
         enqueue: (sequence, kind, rows, item) => {
           const entry = { sequence, rows, line }
@@ -192,7 +195,7 @@ export function createScheduler({ now, turn: eventTurn, timer }: SchedulerOption
         },
       }
     },
-    enqueue: (sequence, task) => add({ sequence, rows: 0, line: { run: task, batch: () => 1, passMs: () => 0 } }, 'decode'),
+    enqueue: (sequence, task) => add({ sequence, rows: 0, line: { run: task, batch: () => 1, passMs: () => 0, stages: 1 } }, 'decode'),
     drop: (sequence) => {
       decode = decode.filter((entry) => entry.sequence !== sequence)
       prefill = prefill.filter((entry) => entry.sequence !== sequence)
