@@ -88,7 +88,7 @@ test('count_tokens counts the prompt and nothing else', async () => {
 test.each([
   ['no max_tokens', { model: 'ember', messages: HELLO }, /max_tokens/],
   ['a temperature of 2', { model: 'ember', max_tokens: 1, messages: HELLO, temperature: 2 }, /temperature/],
-  ['tools', { model: 'ember', max_tokens: 1, messages: HELLO, tools: [{ name: 'f', input_schema: {} }] }, /tools/],
+  ['tools', { model: 'ember', max_tokens: 1, messages: HELLO, tools: [{ type: 'web_search_20250305', name: 'f' }] }, /tools/],
   ['an image', { model: 'ember', max_tokens: 1, messages: [{ role: 'user', content: [{ type: 'image' }] }] }, /messages\[0\]\.content\[0\]/],
   ['a system role among the turns', { model: 'ember', max_tokens: 1, messages: [{ role: 'system', content: 'x' }] }, /messages\[0\]\.role/],
   ['thinking', { model: 'ember', max_tokens: 1, messages: HELLO, thinking: { type: 'enabled', budget_tokens: 9 } }, /thinking/],

@@ -3,6 +3,7 @@ import { CHAT, errorOf, says, USER } from '../tests/harness/chat.ts'
 import { startGateway } from '../tests/harness/gateway.ts'
 import { ClusterError } from '../protocol/errors.ts'
 
+const TOOL = { type: 'function', function: { name: 'f' } }
 const BAD_FIELDS: readonly [param: string, fields: object][] = [
   ['messages', { messages: null }],
   ['messages', { messages: 'hi' }],
@@ -31,6 +32,18 @@ const BAD_FIELDS: readonly [param: string, fields: object][] = [
   ['stop', { stop: ['a', 'b', 'c', 'd', 'e'] }],
   ['stream_options', { stream_options: { include_usage: true } }],
   ['stream', { stream: 'yes' }],
+  ['tools[0].function', { tools: [{ type: 'function' }] }],
+  ['tools', { tools: [TOOL, TOOL] }],
+  ['tool_choice', { tool_choice: 'required' }],
+  ['tool_choice', { tools: [TOOL], tool_choice: {} }],
+  ['tool_choice', { tools: [TOOL], tool_choice: { type: 'function', function: { name: 'other' } } }],
+  ['top_logprobs', { logprobs: true, top_logprobs: 21 }],
+  ['top_logprobs', { top_logprobs: 2 }],
+  ['response_format.type', { response_format: { type: 'yaml' } }],
+  ['response_format.json_schema', { response_format: { type: 'json_schema' } }],
+  ['response_format.json_schema.name', { response_format: { type: 'json_schema', json_schema: { name: 'n'.repeat(65), schema: {} } } }],
+  ['response_format.json_schema.schema.type', { response_format: { type: 'json_schema', json_schema: { name: 'n', schema: { type: 'text' } } } }],
+  ['messages[0].tool_call_id', { messages: [{ role: 'tool', content: 'x' }] }],
 ]
 test.each(BAD_FIELDS)('a bad %s is 400 invalid_value: %j', async (param, fields) => {
   await using gateway = await startGateway()
@@ -41,11 +54,7 @@ test.each(BAD_FIELDS)('a bad %s is 400 invalid_value: %j', async (param, fields)
 })
 
 const UNSUPPORTED: readonly [param: string, fields: object][] = [
-  ['tools', { tools: [{ type: 'function', function: { name: 'f' } }] }],
-  ['tool_choice', { tool_choice: 'required' }],
-  ['response_format', { response_format: { type: 'json_object' } }],
-  ['logprobs', { logprobs: true }],
-  ['top_logprobs', { top_logprobs: 2 }],
+  ['tools[0].type', { tools: [{ type: 'code_interpreter' }] }],
   ['modalities', { modalities: ['text', 'audio'] }],
   ['audio', { audio: { voice: 'x' } }],
   ['prediction', { prediction: { type: 'content', content: 'x' } }],
@@ -54,8 +63,7 @@ const UNSUPPORTED: readonly [param: string, fields: object][] = [
   ['grammar', { grammar: 'root ::= "a"' }],
   ['stop_token_ids', { stop_token_ids: [5] }],
   ['messages[0].content[0]', { messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'http://x/y.png' } }] }] }],
-  ['messages[0].tool_calls', { messages: [{ role: 'assistant', content: null, tool_calls: [{}] }, ...USER] }],
-  ['messages[0].role', { messages: [{ role: 'tool', content: 'x', tool_call_id: '1' }] }],
+  ['messages[0].role', { messages: [{ role: 'function', content: 'x', name: 'f' }] }],
 ]
 test.each(UNSUPPORTED)('%s is refused by name, not ignored: %j', async (param, fields) => {
   await using gateway = await startGateway()

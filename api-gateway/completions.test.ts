@@ -64,7 +64,7 @@ test.each([
   [{ prompt: ['a', 1] }, 'invalid_value', 'prompt'],
   [{ prompt: 'a', suffix: 'b' }, 'unsupported_field', 'suffix'],
   [{ prompt: 'a', best_of: 2 }, 'unsupported_field', 'best_of'],
-  [{ prompt: 'a', logprobs: 0 }, 'unsupported_field', 'logprobs'],
+  [{ prompt: 'a', logprobs: 21 }, 'invalid_value', 'logprobs'],
 ])('%j is 400 %s naming %s', async (fields, code, param) => {
   await using gateway = await startGateway()
   const response = await gateway.post(PATH, { model: 'ember', ...fields })

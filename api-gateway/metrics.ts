@@ -75,7 +75,8 @@ export function createMetrics(backend: CompletionBackend): Metrics {
       return {
         event: (event) => {
           if (event.type === 'finish') metrics.finished.inc({ finish: event.reason })
-          if (event.type !== 'text') return
+          // One of these without text comes for each token.
+          if (event.type !== 'text' || event.text !== '') return
           const now = performance.now()
           const last = lastToken.get(event.choice)
           if (last === undefined && event.choice % job.choicesPerPrompt === 0) metrics.cachedTokens.inc(event.cached)

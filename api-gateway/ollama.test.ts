@@ -103,8 +103,8 @@ test('tags, show, ps, pull and version describe what is here', async () => {
 })
 
 test.each([
-  ['format', '/api/chat', { messages: HELLO, format: 'json' }],
-  ['tools', '/api/chat', { messages: HELLO, tools: [{ type: 'function' }] }],
+  ['format', '/api/chat', { messages: HELLO, format: { type: 'array', uniqueItems: true } }],
+  ['tools', '/api/chat', { messages: HELLO, tools: [{ type: 'retrieval' }] }],
   ['messages\\[0\\]\\.images', '/api/chat', { messages: [{ role: 'user', content: 'x', images: ['aGk='] }] }],
   ['think', '/api/chat', { messages: HELLO, think: true }],
   ['template', '/api/generate', { prompt: 'x', template: '{{ .Prompt }}' }],

@@ -1,11 +1,11 @@
 /** Finished answers of the Responses dialect, so that a later request can go on from one. In memory, oldest dropped first. */
-import type { ChatTurn } from '../core/text/chat-template.ts'
+import type { ToolTurn } from '../core/text/tool-turns.ts'
 
 export type StoredResponse = {
   /** Whose it is: only requests with the same key find it. */
   readonly owner: string
   /** The conversation with its answer, without instructions: those do not carry over. */
-  readonly turns: readonly ChatTurn[]
+  readonly turns: readonly ToolTurn[]
   readonly body: object
 }
 export type ResponseStore = {

@@ -108,12 +108,12 @@ test('an answer that was not kept, was deleted, or belongs to another key is not
 })
 
 test.each([
-  ['tools', { tools: [{ type: 'function', name: 'f' }] }],
-  ['text.format', { text: { format: { type: 'json_object' } } }],
+  ['tools[0].type', { tools: [{ type: 'web_search' }] }],
+  ['text.format.schema.not', { text: { format: { type: 'json_schema', name: 'a', schema: { not: {} } } } }],
   ['background', { background: true }],
-  ['reasoning', { reasoning: { effort: 'high' } }],
+  ['reasoning.effort', { reasoning: { effort: 'high' } }],
   ['input[0].content[0]', { input: [{ role: 'user', content: [{ type: 'input_image' }] }] }],
-  ['input[0].type', { input: [{ type: 'function_call_output', call_id: 'x', output: 'y' }] }],
+  ['input[0].type', { input: [{ type: 'image_generation_call', id: 'x' }] }],
   ['temperature', { temperature: 3 }],
   ['input', { input: [] }],
 ])('%s is refused by name', async (param, fields) => {

@@ -1,21 +1,17 @@
 /** POST /api/chat and /api/generate: Ollama's dialect, translated to a job. */
 import { z } from 'zod'
-import type { ChatTurn } from '../../core/text/chat-template.ts'
 import type { TextModel } from '../../core/text/text-model.ts'
+import type { ToolTurn } from '../../core/text/tool-turns.ts'
 import { ClusterError } from '../../protocol/errors.ts'
 import type { ModelId } from '../../protocol/ids.ts'
+import type { AnswerWish, PlannedPrompt } from '../jobs/answer-plan.ts'
 import type { TextJob } from '../jobs/text-job.ts'
 import { isEmptyList, isFalse, never, parseFields, refuseUnsupported, samplingFields, samplingOf } from './openai-fields.ts'
+import { choiceOf, functionsOf, toolsSchema } from './tool-fields.ts'
 
 const isEmptyText = (value: unknown): boolean => value === ''
 /** What Ollama defines, Ringlet does not do, and would change the answer. */
-const UNSUPPORTED = {
-  format: isEmptyText,
-  tools: isEmptyList,
-  think: isFalse,
-  logprobs: isFalse,
-  top_logprobs: (value: unknown) => value === 0,
-} as const
+const UNSUPPORTED = { logprobs: isFalse, top_logprobs: (value: unknown) => value === 0 } as const
 const UNSUPPORTED_TO_GENERATE = { ...UNSUPPORTED, template: isEmptyText, context: isEmptyList, suffix: isEmptyText, images: isEmptyList } as const
 const UNSUPPORTED_OPTIONS = {
   mirostat: (value: unknown) => value === 0,
@@ -45,14 +41,22 @@ const sharedFields = {
   stream: z.boolean().nullish(),
   options: optionsSchema.nullish(),
   keep_alive: z.union([z.number(), z.string()]).nullish(),
+  /** `json`, or a JSON schema. */
+  format: z.union([z.enum(['json', '']), z.looseObject({})], 'expected "json" or a JSON schema').nullish(),
+  think: z.union([z.boolean(), z.enum(['low', 'medium', 'high'])]).nullish(),
 } as const
 const messageSchema = z.looseObject({
   role: z.enum(['system', 'user', 'assistant', 'tool']),
   content: z.string().nullish(),
   images: z.array(z.unknown()).nullish(),
-  tool_calls: z.array(z.unknown()).nullish(),
+  thinking: z.string().nullish(),
+  tool_name: z.string().nullish(),
+  tool_call_id: z.string().nullish(),
+  tool_calls: z
+    .array(z.looseObject({ id: z.string().nullish(), function: z.looseObject({ name: z.string(), arguments: z.looseObject({}).nullish() }) }))
+    .nullish(),
 })
-const chatSchema = z.looseObject({ ...sharedFields, messages: z.array(messageSchema).nullish() })
+const chatSchema = z.looseObject({ ...sharedFields, messages: z.array(messageSchema).nullish(), tools: toolsSchema.nullish() })
 const generateSchema = z.looseObject({
   ...sharedFields,
   prompt: z.string().nullish(),
@@ -63,7 +67,7 @@ const generateSchema = z.looseObject({
 type Options = z.infer<typeof optionsSchema>
 /** `turns` without an element, and an empty `text`, ask for the model to be loaded and nothing else. */
 export type OllamaPrompt =
-  { readonly type: 'chat'; readonly turns: readonly ChatTurn[]; readonly continueFinal: boolean } | { readonly type: 'text'; readonly text: string }
+  { readonly type: 'chat'; readonly turns: readonly ToolTurn[]; readonly continueFinal: boolean } | { readonly type: 'text'; readonly text: string }
 export type OllamaRequest = {
   readonly endpoint: 'chat' | 'generate'
   readonly model: unknown
@@ -72,6 +76,9 @@ export type OllamaRequest = {
   readonly options: Options
   /** Asked to be given up when idle at once: with an empty prompt the model is unloaded. */
   readonly unloads: boolean
+  readonly wish: AnswerWish
+  /** Whether to reason; null where the request does not say. */
+  readonly thinks: boolean | null
 }
 
 /** Ollama's clients add a tag where a person named none. */
@@ -85,19 +92,39 @@ function optionsOf(options: Options | null | undefined): Options {
   return options ?? {}
 }
 
-function turnOf({ role, content, images, tool_calls }: z.infer<typeof messageSchema>, index: number): ChatTurn {
-  const refuse = (field: string, why: string): never => {
-    const param = `messages[${index}].${field}`
-    throw new ClusterError('unsupported_field', `${param}: ${why}`, { detail: { param } })
+function turnOf({ role, content, images, thinking, tool_calls, tool_call_id, tool_name }: z.infer<typeof messageSchema>, index: number): ToolTurn {
+  const param = `messages[${index}].images`
+  if (images && images.length > 0) throw new ClusterError('unsupported_field', `${param}: this server reads text only`, { detail: { param } })
+  const calls = (tool_calls ?? []).map(({ id, function: { name, arguments: input } }, at) => ({
+    id: id ?? `call${index}x${at}`.padEnd(9, '0').slice(0, 9),
+    name,
+    arguments: JSON.stringify(input ?? {}),
+  }))
+  return {
+    role,
+    content: content ?? '',
+    ...(thinking ? { reasoning_content: thinking } : {}),
+    ...(calls.length === 0 ? {} : { calls }),
+    ...(role === 'tool' ? { callId: tool_call_id ?? tool_name ?? 'call' } : {}),
   }
-  if (images && images.length > 0) refuse('images', 'this server reads text only')
-  if ((tool_calls && tool_calls.length > 0) || role === 'tool') refuse(role === 'tool' ? 'role' : 'tool_calls', 'tools are not supported here')
-  return { role, content: content ?? '' }
+}
+
+type Shared = Pick<z.infer<typeof chatSchema>, 'format' | 'think' | 'tools'>
+const ANY_OBJECT = { type: 'object' } as const
+
+function wishOf({ format, think, tools }: Shared): Pick<OllamaRequest, 'wish' | 'thinks'> {
+  const offered = functionsOf(tools)
+  const json = format === 'json' ? ANY_OBJECT : format ? format : null
+  return {
+    wish: { tools: offered, choice: choiceOf(undefined, offered), parallel: true, json: json === null ? null : { schema: json, param: 'format' } },
+    thinks: think === undefined || think === null ? null : think !== false,
+  }
 }
 
 /** @throws {ClusterError} invalid_value, unsupported_field */
 export function parseOllamaChat(body: Readonly<Record<string, unknown>>): OllamaRequest {
-  const { model, stream, options, keep_alive, messages } = parseFields(chatSchema, body)
+  const fields = parseFields(chatSchema, body)
+  const { model, stream, options, keep_alive, messages } = fields
   refuseUnsupported(body, UNSUPPORTED)
   const turns = (messages ?? []).map(turnOf)
   return {
@@ -107,12 +134,14 @@ export function parseOllamaChat(body: Readonly<Record<string, unknown>>): Ollama
     prompt: { type: 'chat', turns, continueFinal: turns.at(-1)?.role === 'assistant' },
     options: optionsOf(options),
     unloads: isZero(keep_alive),
+    ...wishOf(fields),
   }
 }
 
 /** @throws {ClusterError} invalid_value, unsupported_field */
 export function parseOllamaGenerate(body: Readonly<Record<string, unknown>>): OllamaRequest {
-  const { model, stream, options, keep_alive, prompt, system, raw } = parseFields(generateSchema, body)
+  const fields = parseFields(generateSchema, body)
+  const { model, stream, options, keep_alive, prompt, system, raw } = fields
   refuseUnsupported(body, UNSUPPORTED_TO_GENERATE)
   if (raw && system)
     throw new ClusterError('invalid_value', 'system: raw takes the prompt as it is; leave system out', { detail: { param: 'system' } })
@@ -126,13 +155,14 @@ export function parseOllamaGenerate(body: Readonly<Record<string, unknown>>): Ol
     prompt: raw ? { type: 'text', text } : { type: 'chat', turns, continueFinal: false },
     options: optionsOf(options),
     unloads: isZero(keep_alive),
+    ...wishOf({ format: fields.format, think: fields.think, tools: null }),
   }
 }
 
 export const asksForLoading = ({ prompt }: OllamaRequest): boolean => (prompt.type === 'chat' ? prompt.turns.length === 0 : prompt.text === '')
 
 /** @throws {ClusterError} context_length_exceeded when the prompt leaves no room in the request's own `num_ctx` */
-export function ollamaJob({ prompt, options }: OllamaRequest, model: ModelId, text: TextModel, promptIds: readonly number[]): TextJob {
+export function ollamaJob({ prompt, options }: OllamaRequest, model: ModelId, text: TextModel, { promptIds, ...plan }: PlannedPrompt): TextJob {
   const { num_predict, num_ctx, repeat_penalty, stop, ...sampling } = options
   const room = num_ctx ? num_ctx - promptIds.length : Number.POSITIVE_INFINITY
   if (room < 1)
@@ -150,5 +180,7 @@ export function ollamaJob({ prompt, options }: OllamaRequest, model: ModelId, te
     stops: typeof stop === 'string' ? [stop] : (stop ?? []),
     maxTokens: Number.isFinite(most) ? most : null,
     continuesText: prompt.type === 'text' || prompt.continueFinal,
+    topLogprobs: null,
+    ...plan,
   }
 }

@@ -1,22 +1,44 @@
 /** Bodies and chunks of chat completions. */
 import { randomBytes } from 'node:crypto'
 import { openAiErrorBody } from '../http/error-response.ts'
-import type { ChoiceResult, StreamWriter } from '../jobs/serve-job.ts'
-import { choiceCount, usageOf, type TextJob, type TokenCounts, type Usage } from '../jobs/text-job.ts'
+import type { ChoiceResult } from '../jobs/choice-result.ts'
+import type { StreamWriter } from '../jobs/serve-job.ts'
+import { choiceCount, usageOf, type JobEvent, type TextJob, type TokenCounts, type TokenInfo, type Usage } from '../jobs/text-job.ts'
 import type { ChatRequest } from './openai-chat.ts'
 
 /** What every body and chunk of one answer has in common. */
 export type Envelope = { readonly id: string; readonly created: number; readonly model: string; readonly system_fingerprint: string }
 
+/** The `content` of OpenAI's logprobs, in every dialect of theirs. */
+export const logprobsContent = (tokens: readonly TokenInfo[]): readonly object[] =>
+  tokens.map(({ token, bytes, logprob, top }) => ({
+    token,
+    logprob,
+    bytes,
+    top_logprobs: top.map((other) => ({ token: other.token, logprob: other.logprob, bytes: other.bytes })),
+  }))
+const logprobsOf = (job: TextJob, tokens: readonly TokenInfo[]): object | null =>
+  job.topLogprobs === null ? null : { content: logprobsContent(tokens), refusal: null }
+
+const messageOf = ({ text, reasoning, calls }: ChoiceResult): object => ({
+  role: 'assistant',
+  content: text === '' && calls.length > 0 ? null : text,
+  refusal: null,
+  ...(reasoning === '' ? {} : { reasoning_content: reasoning }),
+  ...(calls.length === 0
+    ? {}
+    : { tool_calls: calls.map(({ id, name, arguments: text }) => ({ id, type: 'function', function: { name, arguments: text } })) }),
+})
+
 export function chatBody(envelope: Envelope, job: TextJob, results: readonly ChoiceResult[]): object {
   return {
     ...envelope,
     object: 'chat.completion',
-    choices: results.map(({ text, reason }, index) => ({
+    choices: results.map((result, index) => ({
       index,
-      message: { role: 'assistant', content: text, refusal: null },
-      finish_reason: reason,
-      logprobs: null,
+      message: messageOf(result),
+      finish_reason: result.reason,
+      logprobs: logprobsOf(job, result.logprobs),
     })),
     usage: usageOf(job, results),
   }
@@ -29,10 +51,31 @@ const padding = (content: string): string =>
     .toString('base64url')
     .slice(0, PADDED_TO - (content.length % PADDED_TO))
 
+/** What an event adds to the message, and how long that is; null for nothing. */
+function deltaOf(event: JobEvent): { readonly delta: object; readonly shown: string } | null {
+  switch (event.type) {
+    case 'text':
+      return event.text === '' ? null : { delta: { content: event.text }, shown: event.text }
+    case 'reasoning':
+      return { delta: { reasoning_content: event.text }, shown: event.text }
+    case 'call': {
+      const call = { index: event.index, id: event.id, type: 'function', function: { name: event.name, arguments: '' } }
+      return { delta: { tool_calls: [call] }, shown: event.name }
+    }
+    case 'arguments':
+      return { delta: { tool_calls: [{ index: event.index, function: { arguments: event.text } }] }, shown: event.text }
+    case 'finish':
+    case 'progress':
+      return null
+  }
+}
+
 /** Writes one stream: per choice a role, texts, a finish; then usage if asked, then the mark of the end. */
 export function chatStreamWriter(envelope: Envelope, job: TextJob, { streaming }: ChatRequest): StreamWriter {
   const opened = new Set<number>()
   const counts: TokenCounts[] = []
+  /** Of tokens whose text has not gone out yet, by choice. */
+  const waiting = new Map<number, TokenInfo[]>()
   const usage = (): Usage => usageOf(job, counts)
   const chunk = (choices: readonly object[], extra: object = {}): object => ({
     ...envelope,
@@ -41,23 +84,23 @@ export function chatStreamWriter(envelope: Envelope, job: TextJob, { streaming }
     ...(streaming.everyChunk ? { usage: usage() } : streaming.includeUsage ? { usage: null } : {}),
     ...extra,
   })
-  const delta = (index: number, content: object, finish: string | null = null): object => ({
-    index,
-    delta: content,
-    finish_reason: finish,
-    logprobs: null,
-  })
+  const choiceOf = (index: number, delta: object, finish: string | null = null): object => {
+    const tokens = waiting.get(index) ?? []
+    waiting.delete(index)
+    return { index, delta, finish_reason: finish, logprobs: tokens.length === 0 ? null : logprobsOf(job, tokens) }
+  }
   return {
     event: (stream, event) => {
       if (event.type === 'progress') return
       counts[event.choice] = event
       if (!opened.has(event.choice)) {
         opened.add(event.choice)
-        stream.event(chunk([delta(event.choice, { role: 'assistant', content: null })]))
+        stream.event(chunk([choiceOf(event.choice, { role: 'assistant', content: null })]))
       }
-      if (event.type === 'finish') stream.event(chunk([delta(event.choice, {}, event.reason)]))
-      else if (event.text !== '')
-        stream.event(chunk([delta(event.choice, { content: event.text })], streaming.obfuscate ? { obfuscation: padding(event.text) } : {}))
+      if (event.type === 'text' && event.logprobs) waiting.set(event.choice, [...(waiting.get(event.choice) ?? []), event.logprobs])
+      const added = deltaOf(event)
+      if (added) stream.event(chunk([choiceOf(event.choice, added.delta)], streaming.obfuscate ? { obfuscation: padding(added.shown) } : {}))
+      if (event.type === 'finish') stream.event(chunk([choiceOf(event.choice, {}, event.reason)]))
     },
     finish: (stream) => {
       if (streaming.includeUsage && opened.size === choiceCount(job)) stream.event({ ...chunk([]), usage: usage() })

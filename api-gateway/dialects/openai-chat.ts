@@ -1,7 +1,7 @@
 /** POST /v1/chat/completions: OpenAI's chat dialect, translated to a job and back. */
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
-import type { ChatTurn, TemplateVariables } from '../../core/text/chat-template.ts'
+import type { TemplateVariables } from '../../core/text/chat-template.ts'
 import type { TextModel } from '../../core/text/text-model.ts'
 import { ClusterError } from '../../protocol/errors.ts'
 import {
@@ -17,18 +17,16 @@ import {
   stopsOf,
   streamOptionsOf,
 } from './openai-fields.ts'
+import type { ToolTurn } from '../../core/text/tool-turns.ts'
+import type { AnswerWish, PlannedPrompt } from '../jobs/answer-plan.ts'
 import type { TextJob } from '../jobs/text-job.ts'
+import { choiceOf, formatSchema, functionsOf, jsonRuleOf, toolsSchema } from './tool-fields.ts'
 import type { ModelId } from '../../protocol/ids.ts'
 
 const UNSUPPORTED = {
   ...FOREIGN_FIELDS,
-  tools: isEmptyList,
-  tool_choice: (value: unknown) => value === 'none',
   functions: isEmptyList,
   function_call: (value: unknown) => value === 'none',
-  response_format: (value: unknown) => typeof value === 'object' && value !== null && 'type' in value && value.type === 'text',
-  logprobs: isFalse,
-  top_logprobs: never,
   modalities: (value: unknown) => JSON.stringify(value) === '["text"]',
   audio: never,
   prediction: never,
@@ -46,10 +44,14 @@ const contentSchema = z.union([
   z.string(),
   z.array(z.looseObject({ type: z.string(), text: z.string().optional() }), 'expected text or a list of parts'),
 ])
+const callSchema = z.looseObject({ id: z.string(), function: z.looseObject({ name: z.string(), arguments: z.string() }) })
 const messageSchema = z.looseObject({
   role: z.enum(['system', 'developer', 'user', 'assistant', 'tool', 'function']),
   content: contentSchema.nullish(),
   name: z.string().optional(),
+  tool_call_id: z.string().nullish(),
+  tool_calls: z.array(callSchema).nullish(),
+  reasoning_content: z.string().nullish(),
 })
 type Message = z.infer<typeof messageSchema>
 const bodySchema = z.looseObject({
@@ -60,11 +62,18 @@ const bodySchema = z.looseObject({
   metadata: z.looseObject({}).nullish(),
   reasoning_effort: z.string().nullish(),
   enable_thinking: z.boolean().nullish(),
+  tools: toolsSchema.nullish(),
+  tool_choice: z.unknown().optional(),
+  parallel_tool_calls: z.boolean().nullish(),
+  response_format: formatSchema.nullish(),
+  logprobs: z.boolean().nullish(),
+  top_logprobs: z.number().int().min(0).max(20).nullish(),
   chat_template_kwargs: z.record(z.string(), z.unknown()).nullish(),
 })
 
 export type ChatRequest = z.infer<typeof bodySchema> & {
-  readonly turns: readonly ChatTurn[]
+  readonly turns: readonly ToolTurn[]
+  readonly wish: AnswerWish
   readonly continueFinal: boolean
   readonly streaming: ReturnType<typeof streamOptionsOf>
 }
@@ -86,16 +95,17 @@ function textOf(content: Message['content'], at: string): string {
     .join('')
 }
 
-function turnOf(message: Message, index: number): ChatTurn {
+function turnOf(message: Message, index: number): ToolTurn {
   const at = `messages[${index}]`
-  for (const field of ['tool_calls', 'function_call', 'audio', 'refusal']) {
+  for (const field of ['function_call', 'audio', 'refusal']) {
     const value = message[field]
     if (value === undefined || value === null || isEmptyList(value)) continue
     throw new ClusterError('unsupported_field', `${at}.${field} is not supported here; leave it out`, { detail: { param: `${at}.${field}` } })
   }
-  if (message.role === 'tool' || message.role === 'function') {
-    throw new ClusterError('unsupported_field', `${at}.role: results of tools are not supported here`, { detail: { param: `${at}.role` } })
-  }
+  if (message.role === 'function')
+    throw new ClusterError('unsupported_field', `${at}.role: results of tools have the role tool here`, { detail: { param: `${at}.role` } })
+  if (message.role === 'tool' && !message.tool_call_id)
+    throw new ClusterError('invalid_value', `${at}.tool_call_id: expected the id of the call`, { detail: { param: `${at}.tool_call_id` } })
   const isEmpty = message.content === null || message.content === undefined
   if (isEmpty && message.role !== 'assistant')
     throw new ClusterError('invalid_value', `${at}.content: expected text`, { detail: { param: `${at}.content` } })
@@ -103,6 +113,11 @@ function turnOf(message: Message, index: number): ChatTurn {
     role: message.role === 'developer' ? 'system' : message.role,
     content: textOf(message.content, at),
     ...(message.name === undefined ? {} : { name: message.name }),
+    ...(message.tool_call_id ? { callId: message.tool_call_id } : {}),
+    ...(message.reasoning_content ? { reasoning_content: message.reasoning_content } : {}),
+    ...(message.tool_calls
+      ? { calls: message.tool_calls.map(({ id, function: { name, arguments: text } }) => ({ id, name, arguments: text })) }
+      : {}),
   }
 }
 
@@ -131,10 +146,19 @@ export function parseChatRequest(body: Readonly<Record<string, unknown>>): ChatR
   const fields = parseFields(bodySchema, body)
   refuseUnsupported(body, UNSUPPORTED)
   const turns = fields.messages.map(turnOf)
-  return { ...fields, turns, continueFinal: continuesFinal(turns), streaming: streamOptionsOf(fields) }
+  if (fields.top_logprobs && !fields.logprobs)
+    throw new ClusterError('invalid_value', 'top_logprobs is only for logprobs: true', { detail: { param: 'top_logprobs' } })
+  const tools = functionsOf(fields.tools)
+  const wish = {
+    tools,
+    choice: choiceOf(fields.tool_choice, tools),
+    parallel: fields.parallel_tool_calls ?? true,
+    json: jsonRuleOf(fields.response_format, 'response_format', true),
+  }
+  return { ...fields, turns, wish, continueFinal: continuesFinal(turns), streaming: streamOptionsOf(fields) }
 }
 
-export function chatJob(request: ChatRequest, model: ModelId, text: TextModel, promptIds: readonly number[]): TextJob {
+export function chatJob(request: ChatRequest, model: ModelId, text: TextModel, { promptIds, ...plan }: PlannedPrompt): TextJob {
   return {
     model,
     text,
@@ -144,6 +168,8 @@ export function chatJob(request: ChatRequest, model: ModelId, text: TextModel, p
     stops: stopsOf(request.stop),
     maxTokens: request.max_completion_tokens ?? request.max_tokens ?? null,
     continuesText: request.continueFinal,
+    topLogprobs: request.logprobs ? (request.top_logprobs ?? 0) : null,
+    ...plan,
   }
 }
 

@@ -1,12 +1,16 @@
 /** POST /v1/completions: OpenAI's text dialect, translated to a job and back. */
 import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
+import { answerGrammar } from '../../core/constrain/tool-grammar.ts'
 import type { TextModel } from '../../core/text/text-model.ts'
 import { ClusterError } from '../../protocol/errors.ts'
 import type { ModelId } from '../../protocol/ids.ts'
 import { openAiErrorBody } from '../http/error-response.ts'
-import type { ChoiceResult, StreamWriter } from '../jobs/serve-job.ts'
-import { choiceCount, usageOf, type TextJob, type TokenCounts, type Usage } from '../jobs/text-job.ts'
+import { PLAIN_ANSWER } from '../jobs/answer-plan.ts'
+import type { ChoiceResult } from '../jobs/choice-result.ts'
+import type { StreamWriter } from '../jobs/serve-job.ts'
+import { choiceCount, usageOf, type TextJob, type TokenCounts, type TokenInfo, type Usage } from '../jobs/text-job.ts'
+import { formatSchema, jsonRuleOf } from './tool-fields.ts'
 import type { Envelope } from './openai-chat-answer.ts'
 import {
   FOREIGN_FIELDS,
@@ -26,8 +30,6 @@ const UNSUPPORTED = {
   ...FOREIGN_FIELDS,
   suffix: (value: unknown) => value === '',
   best_of: (value: unknown) => value === 1,
-  logprobs: never,
-  response_format: (value: unknown) => typeof value === 'object' && value !== null && 'type' in value && value.type === 'text',
   echo: () => true,
   prompt_embeds: never,
   top_logprobs: never,
@@ -43,6 +45,8 @@ const bodySchema = z.looseObject({
     'expected a text, token ids, or a list of either, not empty',
   ),
   echo: z.boolean().nullish(),
+  logprobs: z.number().int().min(0).max(20).nullish(),
+  response_format: formatSchema.nullish(),
 })
 export type CompletionRequest = z.infer<typeof bodySchema> & { readonly streaming: ReturnType<typeof streamOptionsOf> }
 
@@ -50,6 +54,14 @@ export type CompletionRequest = z.infer<typeof bodySchema> & { readonly streamin
 export function parseCompletionRequest(body: Readonly<Record<string, unknown>>): CompletionRequest {
   const fields = parseFields(bodySchema, body)
   refuseUnsupported(body, UNSUPPORTED)
+  if (fields.echo && fields.logprobs !== null && fields.logprobs !== undefined)
+    throw new ClusterError(
+      'unsupported_field',
+      'logprobs: together with echo, log probabilities of the prompt are asked for, which are not given here',
+      {
+        detail: { param: 'logprobs' },
+      },
+    )
   return { ...fields, streaming: streamOptionsOf(fields) }
 }
 
@@ -77,6 +89,9 @@ export function completionJob(request: CompletionRequest, model: ModelId, text: 
     stops: stopsOf(request.stop),
     maxTokens: request.max_tokens ?? DEFAULT_MAX_TOKENS,
     continuesText: true,
+    topLogprobs: request.logprobs ?? null,
+    ...PLAIN_ANSWER,
+    grammar: answerGrammar({ calls: null, json: jsonRuleOf(request.response_format, 'response_format', true), after: null }),
   }
 }
 
@@ -91,19 +106,41 @@ export function echoes(request: CompletionRequest, job: TextJob): readonly strin
   })
 }
 
-const choiceOf = (index: number, text: string, finish: string | null): object => ({ index, text, logprobs: null, finish_reason: finish })
+/** OpenAI's older form: lists side by side, and the likeliest tokens as a dictionary. @param offset characters of the choice before the first token */
+function logprobsOf(tokens: readonly TokenInfo[], offset: number): object {
+  let at = offset
+  return {
+    tokens: tokens.map(({ token }) => token),
+    token_logprobs: tokens.map(({ logprob }) => logprob),
+    top_logprobs: tokens.map(({ token, logprob, top }) => Object.fromEntries([...top, { token, logprob }].map((one) => [one.token, one.logprob]))),
+    text_offset: tokens.map(({ token }) => (at += token.length) - token.length),
+  }
+}
+
+const choiceOf = (index: number, text: string, finish: string | null, logprobs: object | null = null): object => ({
+  index,
+  text,
+  logprobs,
+  finish_reason: finish,
+})
 
 export function completionBody(envelope: Envelope, job: TextJob, before: readonly string[], results: readonly ChoiceResult[]): object {
   return {
     ...envelope,
     object: 'text_completion',
-    choices: results.map(({ text, reason }, index) => choiceOf(index, (before[index] ?? '') + text, reason)),
+    choices: results.map(({ text, reason, logprobs }, index) => {
+      const echo = before[index] ?? ''
+      return choiceOf(index, echo + text, reason, job.topLogprobs === null ? null : logprobsOf(logprobs, echo.length))
+    }),
     usage: usageOf(job, results),
   }
 }
 
 export function completionStreamWriter(envelope: Envelope, job: TextJob, before: readonly string[], { streaming }: CompletionRequest): StreamWriter {
   const counts: TokenCounts[] = []
+  /** Characters of each choice so far, for its log probabilities; and of tokens whose text has not gone out yet. */
+  const offsets: number[] = []
+  const waiting = new Map<number, TokenInfo[]>()
   const usage = (): Usage => usageOf(job, counts)
   const chunk = (choices: readonly object[]): object => ({
     ...envelope,
@@ -113,13 +150,20 @@ export function completionStreamWriter(envelope: Envelope, job: TextJob, before:
   })
   return {
     event: (stream, event) => {
-      if (event.type === 'progress') return
-      const isFirst = counts[event.choice] === undefined
-      counts[event.choice] = event
-      const echo = isFirst ? (before[event.choice] ?? '') : ''
-      if (echo !== '') stream.event(chunk([choiceOf(event.choice, echo, null)]))
-      if (event.type === 'finish') stream.event(chunk([choiceOf(event.choice, '', event.reason)]))
-      else if (event.text !== '') stream.event(chunk([choiceOf(event.choice, event.text, null)]))
+      if (event.type !== 'text' && event.type !== 'finish') return
+      const { choice } = event
+      const isFirst = counts[choice] === undefined
+      counts[choice] = event
+      const echo = isFirst ? (before[choice] ?? '') : ''
+      if (echo !== '') stream.event(chunk([choiceOf(choice, echo, null)]))
+      if (isFirst) offsets[choice] = echo.length
+      if (event.type === 'text' && event.logprobs) waiting.set(choice, [...(waiting.get(choice) ?? []), event.logprobs])
+      if (event.type === 'text' && event.text === '') return
+      const tokens = waiting.get(choice) ?? []
+      waiting.delete(choice)
+      const logprobs = tokens.length === 0 ? null : logprobsOf(tokens, offsets[choice] ?? 0)
+      offsets[choice] = (offsets[choice] ?? 0) + tokens.reduce((length, { token }) => length + token.length, 0)
+      stream.event(chunk([choiceOf(choice, event.type === 'text' ? event.text : '', event.type === 'finish' ? event.reason : null, logprobs)]))
     },
     finish: (stream) => {
       if (streaming.includeUsage) stream.event({ ...chunk([]), usage: usage() })

@@ -1,15 +1,15 @@
 /** Bodies and events of the Responses dialect. */
-import { randomUUID } from 'node:crypto'
 import { ERRORS, type ClusterError } from '../../protocol/errors.ts'
 import type { EventStream } from '../http/event-stream.ts'
-import type { ChoiceResult, StreamWriter } from '../jobs/serve-job.ts'
-import { promptTokensOf, type JobEvent, type TextJob, type TokenCounts } from '../jobs/text-job.ts'
+import { createChoiceCollector, type ChoiceResult } from '../jobs/choice-result.ts'
+import type { StreamWriter } from '../jobs/serve-job.ts'
+import { promptTokensOf, type TextJob, type TokenCounts } from '../jobs/text-job.ts'
+import { createOutputItems, itemsOf } from './responses-items.ts'
 import type { ResponsesRequest } from './responses.ts'
 
 /** What an answer says of itself, whatever its state. */
 export type ResponseFrame = {
   readonly id: string
-  readonly messageId: string
   readonly createdAt: number
   readonly job: TextJob
   readonly request: ResponsesRequest
@@ -18,7 +18,6 @@ type Status = 'in_progress' | 'completed' | 'incomplete' | 'failed'
 
 export const newFrame = (id: string, job: TextJob, request: ResponsesRequest): ResponseFrame => ({
   id,
-  messageId: `msg_${randomUUID().replaceAll('-', '')}`,
   createdAt: Math.floor(Date.now() / 1000),
   job,
   request,
@@ -34,15 +33,6 @@ const usageOf = (job: TextJob, { tokens: output, cached }: TokenCounts): object 
     total_tokens: input + output,
   }
 }
-
-const partOf = (text: string): object => ({ type: 'output_text', text, annotations: [], logprobs: [] })
-const itemOf = ({ messageId }: ResponseFrame, status: Status, content: readonly object[]): object => ({
-  type: 'message',
-  id: messageId,
-  status,
-  role: 'assistant',
-  content,
-})
 
 function bodyOf(
   frame: ResponseFrame,
@@ -64,12 +54,13 @@ function bodyOf(
     output: rest.output ?? [],
     parallel_tool_calls: request.parallel_tool_calls ?? true,
     previous_response_id: request.previous_response_id ?? null,
-    reasoning: { effort: null, summary: null },
+    reasoning: { effort: request.reasoning?.effort ?? null, summary: null },
     store: request.store ?? true,
     temperature: job.sampling.temperature,
-    text: { format: { type: 'text' } },
-    tool_choice: 'auto',
-    tools: [],
+    text: { format: request.text?.format ?? { type: 'text' } },
+    tool_choice: request.tool_choice ?? 'auto',
+    tools: request.tools ?? [],
+    top_logprobs: job.topLogprobs ?? 0,
     top_p: job.sampling.topP,
     truncation: 'disabled',
     usage: rest.usage ?? null,
@@ -78,47 +69,38 @@ function bodyOf(
   }
 }
 
-type Ended = Pick<ChoiceResult, 'text' | 'reason' | 'tokens' | 'cached'>
-const statusOf = ({ reason }: Pick<Ended, 'reason'>): Status => (reason === 'length' ? 'incomplete' : 'completed')
+const statusOf = ({ reason }: Pick<ChoiceResult, 'reason'>): 'completed' | 'incomplete' => (reason === 'length' ? 'incomplete' : 'completed')
 
-export const responseBody = (frame: ResponseFrame, result: Ended): object => {
+export const responseBody = (frame: ResponseFrame, result: ChoiceResult, output?: readonly object[]): object => {
   const status = statusOf(result)
-  return bodyOf(frame, status, { output: [itemOf(frame, status, [partOf(result.text)])], usage: usageOf(frame.job, result) })
+  return bodyOf(frame, status, { output: output ?? itemsOf(frame.job, result, status), usage: usageOf(frame.job, result) })
 }
 
-/** @param onEnd is given the finished answer before its last event goes out, so that a client can refer to it at once */
-export function responseStreamWriter(frame: ResponseFrame, onEnd: (result: Ended) => void): StreamWriter {
+/** @param onEnd is given the finished answer and its body before the last event goes out, so that a client can refer to it at once */
+export function responseStreamWriter(frame: ResponseFrame, onEnd: (result: ChoiceResult, body: object) => void): StreamWriter {
   let sequence = 0
-  let text = ''
-  let end: Extract<JobEvent, { type: 'finish' }> | null = null
-  const place = { item_id: frame.messageId, output_index: 0, content_index: 0 }
+  const items = createOutputItems(frame.job)
+  const collector = createChoiceCollector()
   const send = (stream: EventStream, type: string, fields: object): void => stream.event({ type, sequence_number: sequence++, ...fields }, type)
   const open = (stream: EventStream): void => {
     if (sequence > 0) return
     send(stream, 'response.created', { response: bodyOf(frame, 'in_progress', {}) })
     send(stream, 'response.in_progress', { response: bodyOf(frame, 'in_progress', {}) })
-    send(stream, 'response.output_item.added', { output_index: 0, item: itemOf(frame, 'in_progress', []) })
-    send(stream, 'response.content_part.added', { ...place, part: partOf('') })
   }
   return {
     event: (stream, event) => {
       if (event.type === 'progress') return
       open(stream)
-      if (event.type === 'finish') end = event
-      else if (event.text !== '') {
-        text += event.text
-        send(stream, 'response.output_text.delta', { ...place, delta: event.text, logprobs: [] })
-      }
+      collector.add(event)
+      items.add(event, (type, fields) => send(stream, type, fields))
     },
     finish: (stream) => {
-      if (end === null) throw new Error('a job that ended without a finish')
-      const result = { text, reason: end.reason, tokens: end.tokens, cached: end.cached }
-      const status = statusOf(end)
-      send(stream, 'response.output_text.done', { ...place, text, logprobs: [] })
-      send(stream, 'response.content_part.done', { ...place, part: partOf(text) })
-      send(stream, 'response.output_item.done', { output_index: 0, item: itemOf(frame, status, [partOf(text)]) })
-      onEnd(result)
-      send(stream, `response.${status}`, { response: responseBody(frame, result) })
+      const result = collector.result()
+      const status = statusOf(result)
+      items.end(status, (type, fields) => send(stream, type, fields))
+      const body = responseBody(frame, result, items.bodies())
+      onEnd(result, body)
+      send(stream, `response.${status}`, { response: body })
       stream.event('[DONE]')
     },
     error: (stream, error) => {

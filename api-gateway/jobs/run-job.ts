@@ -1,9 +1,9 @@
 import { eventQueue } from '../../core/client/event-queue.ts'
-import { createStopScanner } from '../../core/text/stop-strings.ts'
 import { ClusterError, toClusterError } from '../../protocol/errors.ts'
 import type { Sampling } from '../../protocol/ring.ts'
 import { NO_TRACE, type ChoiceTrace, type JobTrace } from '../traces.ts'
 import type { CompletionBackend } from '../completion-backend.ts'
+import { createChoiceReader } from './read-choice.ts'
 import { choiceCount, type JobEvent, type TextJob } from './text-job.ts'
 
 /** Tokens that prompt and answer may have together, as the model and its placement allow. */
@@ -46,15 +46,15 @@ async function* runChoice(
 ): AsyncGenerator<JobEvent, void, undefined> {
   const promptIds = job.prompts[Math.floor(choice / job.choicesPerPrompt)] ?? []
   const room = contextLength(job, backend) - promptIds.length
-  const detokenizer = job.text.newDetokenizer({ continues: job.continuesText })
-  const scanner = createStopScanner(job.stops)
-  let [tokens, cached] = [0, 0]
+  const reader = createChoiceReader(job, choice)
   const completion = backend.complete({
     model: job.model,
     promptIds,
     sampling: seedOf(job.sampling, choice % job.choicesPerPrompt),
     stopIds: job.text.eosIds,
     maxTokens: Math.min(job.maxTokens ?? room, room),
+    ...(job.grammar ? { grammar: job.grammar } : {}),
+    ...(job.topLogprobs === null ? {} : { topLogprobs: job.topLogprobs }),
     cacheScope,
     signal,
     onRing: trace.ring,
@@ -65,17 +65,10 @@ async function* runChoice(
       yield { ...event, choice }
       continue
     }
-    tokens++
-    if (event.index === 0) cached = event.cached
-    // The token that ends an answer is a mark, not a text, even where its tokenizer does not call it special.
-    const piece = event.finish === 'stop' ? '' : detokenizer.push(event.tokenId)
-    const { text, hit } = scanner.push(event.finish === null ? piece : piece + detokenizer.end())
-    if (hit !== null || event.finish === null) yield { type: 'text', choice, text, tokens, cached }
-    else yield { type: 'text', choice, text: text + scanner.end(), tokens, cached }
-    if (hit !== null || event.finish !== null) {
-      trace.end(hit === null ? (event.finish ?? 'stop') : 'stop')
-      yield { type: 'finish', choice, reason: hit === null ? (event.finish ?? 'stop') : 'stop', stop: hit, tokens, cached }
-      return
+    for (const one of reader.push(event)) {
+      if (one.type === 'finish') trace.end(one.reason === 'tool_calls' ? 'stop' : one.reason)
+      yield one
+      if (one.type === 'finish') return
     }
   }
   throw new ClusterError(signal.aborted ? 'cancelled' : 'ring_broken', 'the answer ended without a reason')

@@ -9,6 +9,7 @@ import type { RateLimits } from '../http/rate-limit.ts'
 import { requestIdOf } from '../http/request-log.ts'
 import type { Traces } from '../traces.ts'
 import type { Metrics } from '../metrics.ts'
+import { createChoiceCollector, type ChoiceResult } from './choice-result.ts'
 import { runJob } from './run-job.ts'
 import type { RunningJobs } from './running-jobs.ts'
 import { choiceCount, promptTokensOf, type JobEvent, type TextJob } from './text-job.ts'
@@ -62,8 +63,6 @@ async function* observed(id: string, job: TextJob, response: Response, context: 
   }
 }
 
-export type ChoiceResult = Pick<Extract<JobEvent, { type: 'finish' }>, 'reason' | 'stop' | 'tokens' | 'cached'> & { readonly text: string }
-
 /** All choices when they are done. @param onEvent sees each event as it comes @throws {ClusterError} */
 export async function collectJob(
   id: string,
@@ -72,14 +71,12 @@ export async function collectJob(
   context: JobContext,
   onEvent?: (event: JobEvent) => void,
 ): Promise<readonly ChoiceResult[]> {
-  const texts = Array.from({ length: choiceCount(job) }, () => '')
-  const ends: (Omit<ChoiceResult, 'text'> | undefined)[] = texts.map(() => undefined)
+  const choices = Array.from({ length: choiceCount(job) }, createChoiceCollector)
   for await (const event of observed(id, job, response, context)) {
     onEvent?.(event)
-    if (event.type === 'text') texts[event.choice] += event.text
-    if (event.type === 'finish') ends[event.choice] = { reason: event.reason, stop: event.stop, tokens: event.tokens, cached: event.cached }
+    choices[event.choice]?.add(event)
   }
-  return texts.map((text, choice) => ({ text, ...(ends[choice] ?? { reason: 'length', stop: null, tokens: 0, cached: 0 }) }))
+  return choices.map((choice) => choice.result())
 }
 
 /** As `collectJob`, of a job with one choice. */

@@ -2,8 +2,9 @@
 import type { TextModel } from '../../core/text/text-model.ts'
 import type { ModelId } from '../../protocol/ids.ts'
 import type { FinishReason, Sampling } from '../../protocol/ring.ts'
+import type { AnswerPlan } from './answer-plan.ts'
 
-export type TextJob = {
+export type TextJob = AnswerPlan & {
   readonly model: ModelId
   readonly text: TextModel
   /** Token ids of each prompt. Choices are numbered prompt by prompt: `choice = prompt * choicesPerPrompt + k`. */
@@ -16,14 +17,26 @@ export type TextJob = {
   readonly maxTokens: number | null
   /** The answer goes on after the prompt's text, so a first space belongs to it. */
   readonly continuesText: boolean
+  /** Likeliest tokens told with each token and its log probability; null = none of it. */
+  readonly topLogprobs: number | null
 }
+
+/** A token, how likely it was, and the likeliest in its place. */
+export type TokenInfo = NamedToken & { readonly top: readonly NamedToken[] }
+type NamedToken = { readonly id: number; readonly token: string; readonly bytes: readonly number[]; readonly logprob: number }
+/** `tool_calls`: it stopped by itself, and has calls. */
+export type AnswerEnd = FinishReason | 'tool_calls'
 
 export type JobEvent =
   | { readonly type: 'progress'; readonly choice: number; readonly processed: number; readonly total: number }
-  /** `text` may be empty: a token that completes no character. */
-  | ({ readonly type: 'text'; readonly choice: number; readonly text: string } & TokenCounts)
+  /** One for each token, with empty text, and one for each text that is shown. */
+  | ({ readonly type: 'text'; readonly choice: number; readonly text: string; readonly logprobs: TokenInfo | null } & TokenCounts)
+  | ({ readonly type: 'reasoning'; readonly choice: number; readonly text: string } & TokenCounts)
+  /** A call begins; `index` counts the calls of the choice. */
+  | ({ readonly type: 'call'; readonly choice: number; readonly index: number; readonly id: string; readonly name: string } & TokenCounts)
+  | ({ readonly type: 'arguments'; readonly choice: number; readonly index: number; readonly text: string } & TokenCounts)
   /** `stop`: the stop text that ended it, which is no part of the answer. */
-  | ({ readonly type: 'finish'; readonly choice: number; readonly reason: FinishReason; readonly stop: string | null } & TokenCounts)
+  | ({ readonly type: 'finish'; readonly choice: number; readonly reason: AnswerEnd; readonly stop: string | null } & TokenCounts)
 
 /** Of one choice so far. */
 export type TokenCounts = {

@@ -14,6 +14,7 @@ import {
   parseCompletionRequest,
   promptsOf,
 } from '../dialects/openai-completions.ts'
+import { planChat } from '../jobs/answer-plan.ts'
 import { checkContext } from '../jobs/run-job.ts'
 import { collectJob, streamJob, type JobContext } from '../jobs/serve-job.ts'
 import type { ModelCatalog, ModelEntry } from '../model-catalog.ts'
@@ -44,8 +45,8 @@ export function completionRoutes(options: CompletionRoutesOptions): Router {
     const entry = await models.find(fields.model)
     const text = await models.text(entry)
     const variables = templateVariables(fields, text)
-    const promptIds = await encoder.chat(entry, text, fields.turns, { continueFinal: fields.continueFinal, variables })
-    const job = chatJob(fields, entry.id, text, promptIds)
+    const planned = await planChat(encoder, { entry, text }, fields.turns, fields.wish, { continueFinal: fields.continueFinal, variables })
+    const job = chatJob(fields, entry.id, text, planned)
     checkContext(job, backend)
     const envelope = envelopeOf(newChatId(), entry, backend)
     if (fields.stream) return streamJob(envelope.id, job, response, options, chatStreamWriter(envelope, job, fields))

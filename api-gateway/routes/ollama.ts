@@ -2,12 +2,15 @@
 import { randomUUID } from 'node:crypto'
 import { Router, type Request, type Response } from 'express'
 import { z } from 'zod'
+import { answerGrammar } from '../../core/constrain/tool-grammar.ts'
 import { toClusterError } from '../../protocol/errors.ts'
 import { parseFields } from '../dialects/openai-fields.ts'
 import { asksForLoading, ollamaJob, parseOllamaChat, parseOllamaGenerate, type OllamaRequest } from '../dialects/ollama.ts'
 import { emptyAnswer, ollamaBody, ollamaErrorBody, ollamaStreamWriter, startStopwatch } from '../dialects/ollama-answer.ts'
 import { runningOf, showOf, tagOf } from '../dialects/ollama-models.ts'
+import { thinkingSwitch } from '../dialects/tool-fields.ts'
 import { createEventStream } from '../http/event-stream.ts'
+import { PLAIN_ANSWER, planChat } from '../jobs/answer-plan.ts'
 import { checkContext } from '../jobs/run-job.ts'
 import { collectOne, streamJob } from '../jobs/serve-job.ts'
 import type { ModelEntry } from '../model-catalog.ts'
@@ -48,11 +51,18 @@ export function ollamaRoutes(options: OllamaRoutesOptions): Router {
       return lines.end()
     }
     const text = await models.text(entry)
-    const promptIds =
+    const planned =
       prompt.type === 'text'
-        ? await encoder.text(entry, text, prompt.text)
-        : await encoder.chat(entry, text, prompt.turns, { continueFinal: prompt.continueFinal })
-    const job = ollamaJob(fields, entry.id, text, promptIds)
+        ? {
+            ...PLAIN_ANSWER,
+            promptIds: await encoder.text(entry, text, prompt.text),
+            grammar: answerGrammar({ calls: null, json: fields.wish.json, after: null }),
+          }
+        : await planChat(encoder, { entry, text }, prompt.turns, fields.wish, {
+            continueFinal: prompt.continueFinal,
+            variables: thinkingSwitch(fields.thinks, text, 'think'),
+          })
+    const job = ollamaJob(fields, entry.id, text, planned)
     checkContext(job, backend)
     const id = `ollama-${randomUUID()}`
     const watch = startStopwatch(() => performance.now())

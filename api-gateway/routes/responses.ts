@@ -1,10 +1,12 @@
 /** The endpoints of the Responses dialect. */
 import { Router, type Request } from 'express'
-import type { ChatTurn } from '../../core/text/chat-template.ts'
+import type { ToolTurn } from '../../core/text/tool-turns.ts'
 import { ClusterError } from '../../protocol/errors.ts'
 import { newFrame, responseBody, responseStreamWriter } from '../dialects/responses-answer.ts'
-import { newResponseId, parseResponsesRequest, responsesJob, type ResponsesRequest } from '../dialects/responses.ts'
+import { newResponseId, parseResponsesRequest, reasoningVariables, responsesJob, type ResponsesRequest } from '../dialects/responses.ts'
 import { keyDigestOf } from '../http/api-key.ts'
+import { planChat } from '../jobs/answer-plan.ts'
+import type { ChoiceResult } from '../jobs/choice-result.ts'
 import { checkContext } from '../jobs/run-job.ts'
 import { collectOne, streamJob } from '../jobs/serve-job.ts'
 import { createResponseStore } from '../response-store.ts'
@@ -20,7 +22,7 @@ export function responseRoutes(options: CompletionRoutesOptions): Router {
   const store = createResponseStore()
 
   /** What came before and what is asked now, without instructions. @throws {ClusterError} response_not_found */
-  function conversationOf({ previous_response_id: id, turns }: ResponsesRequest, owner: string): readonly ChatTurn[] {
+  function conversationOf({ previous_response_id: id, turns }: ResponsesRequest, owner: string): readonly ToolTurn[] {
     if (!id) return turns
     const previous = store.get(id, owner)
     if (!previous) throw missing(id, 'previous_response_id')
@@ -35,17 +37,20 @@ export function responseRoutes(options: CompletionRoutesOptions): Router {
     const entry = await models.find(fields.model)
     const text = await models.text(entry)
     const opening = fields.instructions ? [{ role: 'system', content: fields.instructions }] : []
-    const job = responsesJob(fields, entry.id, text, await encoder.chat(entry, text, [...opening, ...turns]))
+    const variables = reasoningVariables(fields, text)
+    const job = responsesJob(fields, entry.id, text, await planChat(encoder, { entry, text }, [...opening, ...turns], fields.wish, { variables }))
     checkContext(job, backend)
     const frame = newFrame(newResponseId(), job, fields)
-    const keep = (result: Parameters<typeof responseBody>[1]): void => {
+    const keep = ({ text: content, calls }: ChoiceResult, body: object): void => {
       if (fields.store === false) return
-      store.put(frame.id, { owner, turns: [...turns, { role: 'assistant', content: result.text }], body: responseBody(frame, result) })
+      const answer = { role: 'assistant', content, calls: calls.map((call) => ({ ...call, id: `call_${call.id}` })) }
+      store.put(frame.id, { owner, turns: [...turns, answer], body })
     }
     if (fields.stream) return streamJob(frame.id, job, response, options, responseStreamWriter(frame, keep))
     const result = await collectOne(frame.id, job, response, options)
-    keep(result)
-    response.json(responseBody(frame, result))
+    const body = responseBody(frame, result)
+    keep(result, body)
+    response.json(body)
   })
 
   const idOf = (request: Request): string => String(request.params['id'])

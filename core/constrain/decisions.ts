@@ -23,31 +23,45 @@ function segmentsOf(signs: readonly Sign[]): readonly Sign[] {
   return segments.filter(([from]) => signs.some(([low, high]) => low <= from && from <= high))
 }
 
+/** A text, and the expression for what comes behind it. */
+export type Decision = { readonly signs: readonly Sign[]; readonly then: string }
+type Define = (expression: string) => string
+
+const distinct = (all: readonly Decision[]): readonly Decision[] => [...new Map(all.map((one) => [JSON.stringify(one), one])).values()]
+const spelled = ({ signs, then }: Decision): string => [...signs.map((sign) => classOf([sign])), ...(then === '' ? [] : [then])].join(' ') || '""'
+
 /**
- * An expression for exactly these texts.
+ * An expression for exactly these texts, each with what follows it. Where one text begins another, both follow the shorter one.
  * @param define makes a rule of an expression and gives its name
  */
-export function decide(texts: readonly (readonly Sign[])[], define: (expression: string) => string): string {
+export function decideThen(decisions: readonly Decision[], define: Define): string {
   const known = new Map<string, string>()
 
-  function expressionOf(all: readonly (readonly Sign[])[]): string {
+  function expressionOf(all: readonly Decision[]): string {
     const [only] = all
-    if (only && all.length === 1) return only.length === 0 ? '""' : only.map((sign) => classOf([sign])).join(' ')
-    const groups = new Map<string, { readonly rest: readonly (readonly Sign[])[]; readonly signs: Sign[] }>()
-    for (const segment of segmentsOf(all.flatMap((text) => text.slice(0, 1)))) {
-      const rest = all.filter(([first]) => first && first[0] <= segment[0] && segment[1] <= first[1]).map((text) => text.slice(1))
-      const unique = [...new Map(rest.map((text) => [JSON.stringify(text), text])).values()]
-      const key = JSON.stringify(unique)
-      groups.set(key, { rest: unique, signs: [...(groups.get(key)?.signs ?? []), segment] })
+    if (only && all.length === 1) return spelled(only)
+    const groups = new Map<string, { readonly rest: readonly Decision[]; readonly signs: Sign[] }>()
+    for (const segment of segmentsOf(all.flatMap(({ signs }) => signs.slice(0, 1)))) {
+      const within = all.filter(({ signs: [first] }) => first && first[0] <= segment[0] && segment[1] <= first[1])
+      const rest = distinct(within.map(({ signs, then }) => ({ signs: signs.slice(1), then })))
+      const key = JSON.stringify(rest)
+      groups.set(key, { rest, signs: [...(groups.get(key)?.signs ?? []), segment] })
     }
     const choices = [...groups].map(([key, { rest, signs }]) => {
       const next = rest.length === 1 ? expressionOf(rest) : (known.get(key) ?? define(expressionOf(rest)))
       if (rest.length > 1) known.set(key, next)
       return next === '""' ? classOf(signs) : `${classOf(signs)} ${next}`
     })
-    const mayEnd = all.some((text) => text.length === 0)
-    return [...choices, ...(mayEnd ? ['""'] : [])].join(' | ')
+    const ended = all.filter(({ signs }) => signs.length === 0).map(({ then }) => then || '""')
+    return [...choices, ...ended].join(' | ')
   }
 
-  return `(${expressionOf([...new Map(texts.map((text) => [JSON.stringify(text), text])).values()])})`
+  return `(${expressionOf(distinct(decisions))})`
 }
+
+/** An expression for exactly these texts. */
+export const decide = (texts: readonly (readonly Sign[])[], define: Define): string =>
+  decideThen(
+    texts.map((signs) => ({ signs, then: '' })),
+    define,
+  )

@@ -32,6 +32,8 @@ const MAX_RULES = 8000
 const tooLarge = (): ClusterError => new ClusterError('invalid_value', 'the JSON schema is too large: fewer properties, or smaller bounds of lengths')
 
 export type SchemaGrammar = {
+  /** Makes a rule of an expression and gives its name. */
+  readonly define: (expression: string) => string
   /** The name of a rule for what the schema allows. @param param what errors call it @throws {ClusterError} invalid_value, unsupported_field */
   readonly add: (schema: unknown, param: string) => string
   /** All rules, with `root` as given. @throws {ClusterError} invalid_value where it has grown too large */
@@ -225,6 +227,7 @@ export function createSchemaGrammar(): SchemaGrammar {
   }
 
   return {
+    define: (expression) => define(() => expression),
     add: (schema, param) => {
       const rule = ruleOf(nodeOf(schema, param))
       if (rule === null) throw invalid(param, 'no JSON can match this schema, or none that ends')

@@ -11,6 +11,8 @@ export type Detokenizer = {
 export type DetokenizerOptions = {
   /** Leave out special tokens such as end of turn. Default true. */
   readonly skipSpecial?: boolean
+  /** Special tokens that stay in the text all the same. */
+  readonly keeps?: readonly string[]
   /** The text goes on after another one, so the space that starts it belongs to it. Default false. */
   readonly continues?: boolean
 }
@@ -18,6 +20,7 @@ export type DetokenizerOptions = {
 export function createDetokenizer(tokens: TokenBytes, options: DetokenizerOptions = {}): Detokenizer {
   let pending: number[] = []
   let spacesToDrop = options.continues ? 0 : tokens.leadingSpaces
+  const isKept = (id: number): boolean => options.keeps?.includes(new TextDecoder().decode(tokens.bytesOf(id))) ?? false
   const dropSpaces = (text: string): string => {
     let start = 0
     while (start < text.length && spacesToDrop > 0) {
@@ -30,7 +33,7 @@ export function createDetokenizer(tokens: TokenBytes, options: DetokenizerOption
   }
   return {
     push: (id) => {
-      if ((options.skipSpecial ?? true) && tokens.isSpecial(id)) return ''
+      if ((options.skipSpecial ?? true) && tokens.isSpecial(id) && !isKept(id)) return ''
       for (const byte of tokens.bytesOf(id)) pending.push(byte)
       const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(Uint8Array.from(pending))
       // Held whole, as Hugging Face's decode streams do, so that a token's text is never torn.

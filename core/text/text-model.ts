@@ -24,6 +24,7 @@ export type TextModel = {
   /** A plain text, with what the model wants around it (BOS). */
   readonly encode: (text: string) => readonly number[]
   readonly decode: (ids: readonly number[]) => string
+  readonly bytesOfToken: (id: number) => Uint8Array
   readonly newDetokenizer: (options?: DetokenizerOptions) => Detokenizer
   /** A sampled id of this list ends an answer. */
   readonly eosIds: readonly number[]
@@ -83,7 +84,7 @@ function textFunctions(
   tokenizer: Tokenizer,
   templates: Templates,
   contextLength: number,
-): Pick<TextModel, 'encodeChat' | 'readsVariable' | 'encode' | 'decode' | 'newDetokenizer'> {
+): Pick<TextModel, 'encodeChat' | 'readsVariable' | 'encode' | 'decode' | 'bytesOfToken' | 'newDetokenizer'> {
   const encode = (text: string, addSpecial: boolean): readonly number[] => {
     refuseHopeless(tokenizer, text, contextLength)
     return tokenizer.encode(text, { addSpecial })
@@ -101,6 +102,7 @@ function textFunctions(
     readsVariable: (name) => [templates.plain, templates.withTools].some((template) => template?.reads(name) ?? false),
     encode: (text) => encode(text, true),
     decode: (ids) => tokenizer.decode(ids),
+    bytesOfToken: tokenizer.bytesOf,
     newDetokenizer: tokenizer.newDetokenizer,
   }
 }

@@ -8,6 +8,7 @@ export type Tokenizer = {
   /** Special tokens inside the text are recognised. `addSpecial` adds what the model wants around a plain text, for example BOS. */
   readonly encode: (text: string, options: { readonly addSpecial: boolean }) => readonly number[]
   readonly decode: (ids: readonly number[], options?: DetokenizerOptions) => string
+  readonly bytesOf: (id: number) => Uint8Array
   readonly newDetokenizer: (options?: DetokenizerOptions) => Detokenizer
   /** The id of one token's text, for names such as `eos_token`. */
   readonly idOf: (token: string) => number | undefined
@@ -29,6 +30,7 @@ export function createTokenizer(file: unknown, config: object): Tokenizer {
     vocabSize: tokens.vocabSize,
     encode: (text, { addSpecial }) => (text === '' && !addSpecial ? [] : hub.encode(wellFormed(text), { add_special_tokens: addSpecial }).ids),
     decode: (ids, options) => decodeTokens(tokens, ids, options),
+    bytesOf: tokens.bytesOf,
     newDetokenizer: (options) => createDetokenizer(tokens, options),
     idOf: (token) => hub.token_to_id(token),
     fewestTokens: (text) => Math.floor(countSolid(text) / (COMPOSED_AT_MOST * tokens.longestToken)),
