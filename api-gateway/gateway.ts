@@ -31,6 +31,7 @@ import { ollamaRoutes } from './routes/ollama.ts'
 import { isolate, pageRoutes } from './routes/pages.ts'
 import { traceRoutes } from './routes/traces.ts'
 import { responseRoutes } from './routes/responses.ts'
+import { tokenRoutes } from './routes/tokens.ts'
 import type { Hub } from './hub-access.ts'
 import type { Uploads } from './uploads.ts'
 
@@ -74,6 +75,9 @@ const METHODS: Readonly<Record<string, readonly string[]>> = {
   '/v1/chat/completions': ['POST'],
   '/chat/completions': ['POST'],
   '/v1/completions': ['POST'],
+  '/tokenize': ['POST'],
+  '/detokenize': ['POST'],
+  '/apply-template': ['POST'],
   '/v1/responses': ['POST'],
   '/v1/messages': ['POST'],
   '/v1/messages/count_tokens': ['POST'],
@@ -177,6 +181,7 @@ export function createGateway(options: GatewayOptions): Express {
     messageRoutes(generating),
     ollamaRoutes({ ...generating, wishes: options.wishes }),
   )
+  app.use(tokenRoutes({ models, encoder: options.encoder, defaultModel: options.defaultModel }))
   app.use(accessRoutes(options.access))
   app.use(modelRoutes(models))
   app.use(catalogRoutes({ models, cards: options.cards, uploads: options.uploads, wishes: options.wishes }))

@@ -10,7 +10,8 @@ import type { EncodeReply, EncodeTask, ModelAtTime } from './tokenize.worker.ts'
 /** Tokenizes prompts of a model. @throws {ClusterError} context_length_exceeded, invalid_value */
 export type PromptEncoder = {
   readonly chat: (entry: ModelEntry, text: TextModel, turns: readonly ChatTurn[], options?: EncodeChatOptions) => Promise<readonly number[]>
-  readonly text: (entry: ModelEntry, text: TextModel, prompt: string) => Promise<readonly number[]>
+  /** @param addSpecial what the model wants around a plain text, BOS; default true */
+  readonly text: (entry: ModelEntry, text: TextModel, prompt: string, addSpecial?: boolean) => Promise<readonly number[]>
 }
 export type ThreadedEncoder = PromptEncoder & { readonly close: () => Promise<void> }
 
@@ -28,7 +29,7 @@ function charactersIn(value: unknown): number {
 /** On the caller's own thread. */
 export const directEncoder: PromptEncoder = {
   chat: async (_entry, text, turns, options) => text.encodeChat(turns, options),
-  text: async (_entry, text, prompt) => text.encode(prompt),
+  text: async (_entry, text, prompt, addSpecial) => text.encode(prompt, addSpecial),
 }
 
 type Waiting = { readonly resolve: (ids: readonly number[]) => void; readonly reject: (error: Error) => void }
@@ -85,9 +86,9 @@ export function createPromptEncoder(): ThreadedEncoder {
       const model = place(entry, charactersIn([turns, options.variables]))
       return model ? thread.run({ type: 'chat', model, turns, options }) : directEncoder.chat(entry, text, turns, options)
     },
-    text: (entry, text, prompt) => {
+    text: (entry, text, prompt, addSpecial = true) => {
       const model = place(entry, prompt.length)
-      return model ? thread.run({ type: 'text', model, prompt }) : directEncoder.text(entry, text, prompt)
+      return model ? thread.run({ type: 'text', model, prompt, addSpecial }) : directEncoder.text(entry, text, prompt, addSpecial)
     },
     close: thread.close,
   }

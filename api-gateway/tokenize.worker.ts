@@ -8,7 +8,7 @@ import { openFiles, type ModelFiles } from './model-folders.ts'
 
 export type EncodeTask =
   | { readonly type: 'chat'; readonly model: ModelAtTime; readonly turns: readonly ChatTurn[]; readonly options: EncodeChatOptions }
-  | { readonly type: 'text'; readonly model: ModelAtTime; readonly prompt: string }
+  | { readonly type: 'text'; readonly model: ModelAtTime; readonly prompt: string; readonly addSpecial: boolean }
 /** Files that were written anew are another model. */
 export type ModelAtTime = ModelFiles & { readonly created: number }
 /** Either `ids` or `error`. */
@@ -29,7 +29,7 @@ function textOf(files: ModelAtTime): Promise<TextModel> {
 
 async function encode(task: EncodeTask): Promise<readonly number[]> {
   const text = await textOf(task.model)
-  return task.type === 'chat' ? text.encodeChat(task.turns, task.options) : text.encode(task.prompt)
+  return task.type === 'chat' ? text.encodeChat(task.turns, task.options) : text.encode(task.prompt, task.addSpecial)
 }
 
 // Both ends of this port are this repository's own: its messages need no check.

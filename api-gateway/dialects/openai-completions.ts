@@ -73,10 +73,10 @@ export function promptsOf({ prompt }: CompletionRequest): readonly (string | rea
 }
 
 /** @throws {ClusterError} invalid_value for an id that the vocabulary does not have */
-export function checkIds(promptIds: readonly number[], vocabSize: number): void {
+export function checkIds(promptIds: readonly number[], vocabSize: number, param = 'prompt'): void {
   const outside = promptIds.find((id) => id >= vocabSize)
   if (outside !== undefined)
-    throw new ClusterError('invalid_value', `prompt: ${outside} is not a token id below ${vocabSize}`, { detail: { param: 'prompt' } })
+    throw new ClusterError('invalid_value', `${param}: ${outside} is not a token id below ${vocabSize}`, { detail: { param } })
 }
 
 export function completionJob(request: CompletionRequest, model: ModelId, text: TextModel, prompts: readonly (readonly number[])[]): TextJob {

@@ -20,7 +20,6 @@ export type AnswerWish = {
   /** The JSON that the answer must be; null = any text. */
   readonly json: JsonRule | null
 }
-export const NO_WISH: AnswerWish = { tools: [], choice: { type: 'none' }, parallel: true, json: null }
 
 export type AnswerPlan = { readonly grammar: Grammar | null; readonly shape: AnswerShape }
 export const PLAIN_ANSWER: AnswerPlan = { grammar: null, shape: { reasoning: 'none', calls: null } }

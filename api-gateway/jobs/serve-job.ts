@@ -45,7 +45,8 @@ async function* observed(id: string, job: TextJob, response: Response, context: 
     const cacheScope = context.keepsPrefixes ? cacheScopeOf(response.req) : null
     for await (const event of runJob(job, backend, abort.signal, cacheScope, trace)) {
       observation.event(event)
-      if (event.type === 'text') sampled++
+      // One of these without text comes for each token.
+      if (event.type === 'text' && event.text === '') sampled++
       yield event
     }
     failure = null

@@ -24,11 +24,12 @@ function segmentsOf(signs: readonly Sign[]): readonly Sign[] {
 }
 
 /** A text, and the expression for what comes behind it. */
-export type Decision = { readonly signs: readonly Sign[]; readonly then: string }
+export type Decision = { readonly signs: readonly Sign[]; readonly follows: string }
 type Define = (expression: string) => string
 
 const distinct = (all: readonly Decision[]): readonly Decision[] => [...new Map(all.map((one) => [JSON.stringify(one), one])).values()]
-const spelled = ({ signs, then }: Decision): string => [...signs.map((sign) => classOf([sign])), ...(then === '' ? [] : [then])].join(' ') || '""'
+const spelled = ({ signs, follows }: Decision): string =>
+  [...signs.map((sign) => classOf([sign])), ...(follows === '' ? [] : [follows])].join(' ') || '""'
 
 /**
  * An expression for exactly these texts, each with what follows it. Where one text begins another, both follow the shorter one.
@@ -43,7 +44,7 @@ export function decideThen(decisions: readonly Decision[], define: Define): stri
     const groups = new Map<string, { readonly rest: readonly Decision[]; readonly signs: Sign[] }>()
     for (const segment of segmentsOf(all.flatMap(({ signs }) => signs.slice(0, 1)))) {
       const within = all.filter(({ signs: [first] }) => first && first[0] <= segment[0] && segment[1] <= first[1])
-      const rest = distinct(within.map(({ signs, then }) => ({ signs: signs.slice(1), then })))
+      const rest = distinct(within.map(({ signs, follows }) => ({ signs: signs.slice(1), follows })))
       const key = JSON.stringify(rest)
       groups.set(key, { rest, signs: [...(groups.get(key)?.signs ?? []), segment] })
     }
@@ -52,7 +53,7 @@ export function decideThen(decisions: readonly Decision[], define: Define): stri
       if (rest.length > 1) known.set(key, next)
       return next === '""' ? classOf(signs) : `${classOf(signs)} ${next}`
     })
-    const ended = all.filter(({ signs }) => signs.length === 0).map(({ then }) => then || '""')
+    const ended = all.filter(({ signs }) => signs.length === 0).map(({ follows }) => follows || '""')
     return [...choices, ...ended].join(' | ')
   }
 
@@ -62,6 +63,6 @@ export function decideThen(decisions: readonly Decision[], define: Define): stri
 /** An expression for exactly these texts. */
 export const decide = (texts: readonly (readonly Sign[])[], define: Define): string =>
   decideThen(
-    texts.map((signs) => ({ signs, then: '' })),
+    texts.map((signs) => ({ signs, follows: '' })),
     define,
   )

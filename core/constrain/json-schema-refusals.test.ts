@@ -10,7 +10,7 @@ test.each([
   ['s.properties.a.format', within({ type: 'string', format: 'iri' })],
   ['s.properties.a.uniqueItems', within({ type: 'array', uniqueItems: true })],
   ['s.not', { not: {} }],
-  ['s.if', { if: {}, then: {} }],
+  ['s.if', { if: {} }],
   ['s.patternProperties', { patternProperties: { a: {} } }],
   ['s.dependentRequired', { type: 'object', dependentRequired: { a: ['b'] } }],
   ['s.oneOf', { oneOf: [{ type: 'integer' }, { type: 'number' }] }],

@@ -33,7 +33,7 @@ export type AnswerRules = {
 function callsOf(schemas: SchemaGrammar, { tools, format, parallel }: CallRules, opening: string): string {
   const calls = tools.map(({ name, parameters, param }) => ({
     signs: signsOf(format.before(name)),
-    then: `${schemas.add(parameters, param)} ${literal(format.after)}`,
+    follows: `${schemas.add(parameters, param)} ${literal(format.after)}`,
   }))
   const call = schemas.define(decideThen(calls, schemas.define))
   const more = parallel && format.separator !== null ? ` (${literal(format.separator)} ${call})*` : ''

@@ -21,8 +21,10 @@ export type TextModel = {
   readonly encodeChat: (turns: readonly ChatTurn[], options?: EncodeChatOptions) => readonly number[]
   /** Whether the chat template does anything with a variable, such as `enable_thinking`. */
   readonly readsVariable: (name: string) => boolean
-  /** A plain text, with what the model wants around it (BOS). */
-  readonly encode: (text: string) => readonly number[]
+  /** The text of the prompt that `encodeChat` makes token ids of. @throws {ClusterError} as that does */
+  readonly renderChat: (turns: readonly ChatTurn[], options?: EncodeChatOptions) => string
+  /** A plain text, with what the model wants around it (BOS) unless `addSpecial` is false. */
+  readonly encode: (text: string, addSpecial?: boolean) => readonly number[]
   readonly decode: (ids: readonly number[]) => string
   readonly bytesOfToken: (id: number) => Uint8Array
   readonly newDetokenizer: (options?: DetokenizerOptions) => Detokenizer
@@ -84,23 +86,25 @@ function textFunctions(
   tokenizer: Tokenizer,
   templates: Templates,
   contextLength: number,
-): Pick<TextModel, 'encodeChat' | 'readsVariable' | 'encode' | 'decode' | 'bytesOfToken' | 'newDetokenizer'> {
+): Pick<TextModel, 'encodeChat' | 'renderChat' | 'readsVariable' | 'encode' | 'decode' | 'bytesOfToken' | 'newDetokenizer'> {
   const encode = (text: string, addSpecial: boolean): readonly number[] => {
     refuseHopeless(tokenizer, text, contextLength)
     return tokenizer.encode(text, { addSpecial })
   }
+  const renderChat: TextModel['renderChat'] = (turns, { continueFinal = false, variables = {} } = {}) => {
+    const hasTools = variables['tools'] !== undefined && variables['tools'] !== null
+    const template = hasTools ? templates.withTools : templates.plain
+    if (!template)
+      throw new ClusterError('invalid_value', 'this model has no chat template; use /v1/completions with a plain prompt', {
+        detail: { param: 'messages' },
+      })
+    return template.render(turns, { addGenerationPrompt: !continueFinal, continueFinal, variables })
+  }
   return {
-    encodeChat: (turns, { continueFinal = false, variables = {} } = {}) => {
-      const hasTools = variables['tools'] !== undefined && variables['tools'] !== null
-      const template = hasTools ? templates.withTools : templates.plain
-      if (!template)
-        throw new ClusterError('invalid_value', 'this model has no chat template; use /v1/completions with a plain prompt', {
-          detail: { param: 'messages' },
-        })
-      return encode(template.render(turns, { addGenerationPrompt: !continueFinal, continueFinal, variables }), false)
-    },
+    encodeChat: (turns, options) => encode(renderChat(turns, options), false),
+    renderChat,
     readsVariable: (name) => [templates.plain, templates.withTools].some((template) => template?.reads(name) ?? false),
-    encode: (text) => encode(text, true),
+    encode: (text, addSpecial = true) => encode(text, addSpecial),
     decode: (ids) => tokenizer.decode(ids),
     bytesOfToken: tokenizer.bytesOf,
     newDetokenizer: tokenizer.newDetokenizer,
