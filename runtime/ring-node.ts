@@ -31,6 +31,8 @@ const SPARE_WATCHES = 8
 const MOST_LAP_REPORTS = 16
 /** How often overdue answers are looked for. */
 const WATCH_MS = 250
+/** What a ring at work measures is told this often, however long its answers are: placements go by it. */
+const FIGURES_MS = 1_000
 /** What shards sent on is kept up to this many bytes in all. */
 const LOG_BYTES = 64 * 2 ** 20
 const MOST_WAITING = 512
@@ -88,6 +90,7 @@ export function createRingNode(options: RingNodeOptions): RingNode {
   let paused = false
   let visibility: PeerStatus['visibility'] = null
   let framesHandled = 0
+  let toldAt = 0
   let listener: () => void = () => undefined
   let stopLooking = (): void => undefined
   const watch = createPeerWatch({ network, timer, onChange: changed })
@@ -172,6 +175,7 @@ export function createRingNode(options: RingNodeOptions): RingNode {
   }
 
   function changed(): void {
+    toldAt = now()
     network.publishStatus(status())
     listener()
   }
@@ -303,6 +307,7 @@ export function createRingNode(options: RingNodeOptions): RingNode {
       if (!stage.watch()) continue
       for (const peer of new Set([follower, leader])) if (peer) network.probe(peer)
     }
+    if (now() - toldAt >= FIGURES_MS && [...stages.values()].some((stage) => stage.openSequences() > 0)) changed()
     stopLooking = timer(WATCH_MS, look)
   }
 

@@ -9,10 +9,10 @@ import type { Pace } from './plan/lap-model.ts'
 import { observedPaces, observedRing } from './plan/paces.ts'
 import type { ModelSizing } from './sizing.ts'
 
-/** Between two changes that nothing but speed asks for. */
+/** Between two changes that nothing but speed asks for, and between two for a slow device. */
 const BETWEEN_CHANGES_MS = 60_000
-/** The same where a device has come that the ring should have. */
-const BETWEEN_JOINS_MS = 15_000
+/** After any change, before one for a slow device or for one that has come. */
+const AFTER_CHANGE_MS = 15_000
 /** A gain that passes sooner is noise. */
 const LASTING_MS = 4_000
 /** What a device took for a layer is believed this long after it was last in the ring. */
@@ -27,6 +27,8 @@ type Model = {
   streams: number
   wantedSince: number | null
   changedAt: number | null
+  /** When it was last changed because of a slow device. */
+  savedAt: number | null
 }
 
 export type Rearrangement = {
@@ -48,7 +50,7 @@ const members = ({ shards }: Placement): readonly PeerId[] => shards.map(({ peer
 export function createRearrangement(now: () => number): Rearrangement {
   const models = new Map<ModelId, Model>()
   const of = (model: ModelId): Model => {
-    const known = models.get(model) ?? { paces: new Map(), streams: 1, wantedSince: null, changedAt: null }
+    const known = models.get(model) ?? { paces: new Map(), streams: 1, wantedSince: null, changedAt: null, savedAt: null }
     models.set(model, known)
     return known
   }
@@ -78,7 +80,12 @@ export function createRearrangement(now: () => number): Rearrangement {
       const hasNewcomer = members(next).some((id) => !wasThere.has(id))
       model.wantedSince ??= now()
       const lasting = hasNewcomer ? 0 : model.wantedSince + LASTING_MS - now()
-      const rested = model.changedAt === null ? 0 : model.changedAt + (hasNewcomer ? BETWEEN_JOINS_MS : BETWEEN_CHANGES_MS) - now()
+      const after = (at: number | null, ms: number): number => (at === null ? 0 : at + ms - now())
+      const isUrgent = next.cutOver === 'soon'
+      const rested = Math.max(
+        after(model.changedAt, hasNewcomer || isUrgent ? AFTER_CHANGE_MS : BETWEEN_CHANGES_MS),
+        isUrgent ? after(model.savedAt, BETWEEN_CHANGES_MS) : 0,
+      )
       // A ring that is still loading serves nobody: what it replaces serves on.
       const loading = placementState(view, known) === 'loading' && !hasNewcomer ? LASTING_MS : 0
       return Math.max(0, lasting, rested, loading)
@@ -90,6 +97,7 @@ export function createRearrangement(now: () => number): Rearrangement {
       const model = of(next.model)
       model.wantedSince = null
       model.changedAt = now()
+      if (next.cutOver === 'soon') model.savedAt = now()
       for (const id of members(known)) {
         const remembered = model.paces.get(id)
         if (!remembered || members(next).includes(id)) continue
