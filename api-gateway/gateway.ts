@@ -11,6 +11,7 @@ import { fromHttpError, sendErrorOf } from './http/error-response.ts'
 import { jsonBody } from './http/json-body.ts'
 import { checkHost, checkOrigin, type HostPolicy } from './http/origins.ts'
 import { identifyAndLog } from './http/request-log.ts'
+import { createAdmission, DEFAULT_LIMITS, type AdmissionLimits } from './jobs/admission.ts'
 import type { RunningJobs } from './jobs/running-jobs.ts'
 import type { Log } from './log.ts'
 import { createMetrics } from './metrics.ts'
@@ -58,6 +59,8 @@ export type GatewayOptions = {
   /** Whose private files are handed on to devices; null = none. */
   readonly hub: Hub | null
   readonly maxBodyBytes?: number
+  /** Default: 512 answers at once, and as many requests that wait. */
+  readonly admission?: AdmissionLimits
   readonly onModelBytes?: (bytes: ModelBytes) => void
 }
 
@@ -172,6 +175,7 @@ export function createGateway(options: GatewayOptions): Express {
     metrics,
     limits,
     traces,
+    admission: createAdmission(options.admission ?? DEFAULT_LIMITS, () => performance.now()),
     log,
     keepsPrefixes: options.keepsPrefixes,
   }

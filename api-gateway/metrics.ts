@@ -1,11 +1,18 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { placementState } from '../core/cluster/cluster-view.ts'
+import { lapFigures, lapReportOf } from '../core/cluster/lap-figures.ts'
 import type { ClusterError } from '../protocol/errors.ts'
 import type { CompletionBackend } from './completion-backend.ts'
 import type { JobEvent, TextJob } from './jobs/text-job.ts'
 import { choiceCount, promptTokensOf } from './jobs/text-job.ts'
 
-export type JobObservation = { readonly event: (event: JobEvent) => void; readonly failed: (error: ClusterError) => void; readonly end: () => void }
+/** `begin`: the job has waited and runs. */
+export type JobObservation = {
+  readonly begin: () => void
+  readonly event: (event: JobEvent) => void
+  readonly failed: (error: ClusterError) => void
+  readonly end: () => void
+}
 export type Metrics = { readonly observeJob: (job: TextJob) => JobObservation; readonly contentType: string; readonly render: () => Promise<string> }
 
 const SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
@@ -34,10 +41,43 @@ function clusterGauges(registry: Registry, backend: CompletionBackend): void {
   })
 }
 
+/** Laps of each ring, as predicted and as its head measures them, and what each device takes for a layer. */
+function lapGauges(registry: Registry, backend: CompletionBackend): void {
+  new Gauge({
+    name: 'ringlet_lap_seconds',
+    help: 'One lap: predicted for a lone stream, observed, and of the observed one the part spent waiting behind other streams',
+    labelNames: ['model', 'kind'],
+    registers: [registry],
+    collect() {
+      this.reset()
+      const view = backend.view()
+      for (const placement of view.placements.values()) {
+        const { predictedMs, observedMs, observedP95Ms, queueMs } = lapFigures(view, placement)
+        for (const [kind, ms] of Object.entries({ predicted: predictedMs, observed: observedMs, observed_p95: observedP95Ms, queue: queueMs }))
+          if (ms !== null) this.set({ model: placement.model, kind }, ms / 1000)
+      }
+    },
+  })
+  new Gauge({
+    name: 'ringlet_stage_seconds',
+    help: 'What a device takes in one lap for layers and reading back',
+    labelNames: ['model', 'device'],
+    registers: [registry],
+    collect() {
+      this.reset()
+      const view = backend.view()
+      for (const placement of view.placements.values())
+        for (const [i, stage] of (lapReportOf(view, placement)?.stages ?? []).entries())
+          this.set({ model: placement.model, device: placement.shards[i]?.peerId ?? '' }, (stage.computeMs + stage.readBackMs) / 1000)
+    },
+  })
+}
+
 function jobMetrics(registry: Registry) {
   const registers = [registry]
   return {
     running: new Gauge({ name: 'ringlet_sequences_running', help: 'Answers being computed', registers }),
+    waiting: new Gauge({ name: 'ringlet_sequences_waiting', help: 'Answers that wait for a place', registers }),
     promptTokens: new Counter({ name: 'ringlet_prompt_tokens_total', help: 'Tokens of prompts', registers }),
     cachedTokens: new Counter({
       name: 'ringlet_prompt_tokens_cached_total',
@@ -61,6 +101,7 @@ function jobMetrics(registry: Registry) {
 export function createMetrics(backend: CompletionBackend): Metrics {
   const registry = new Registry()
   clusterGauges(registry, backend)
+  lapGauges(registry, backend)
   const metrics = jobMetrics(registry)
   return {
     contentType: registry.contentType,
@@ -70,9 +111,15 @@ export function createMetrics(backend: CompletionBackend): Metrics {
       /** When each choice had its last token, in milliseconds. */
       const lastToken = new Map<number, number>()
       const count = choiceCount(job)
-      metrics.running.inc(count)
+      let isRunning = false
+      metrics.waiting.inc(count)
       metrics.promptTokens.inc(promptTokensOf(job))
       return {
+        begin: () => {
+          isRunning = true
+          metrics.waiting.dec(count)
+          metrics.running.inc(count)
+        },
         event: (event) => {
           if (event.type === 'finish') metrics.finished.inc({ finish: event.reason })
           // One of these without text comes for each token.
@@ -86,7 +133,7 @@ export function createMetrics(backend: CompletionBackend): Metrics {
           metrics.generationTokens.inc()
         },
         failed: (error) => metrics.failed.inc({ code: error.code }),
-        end: () => metrics.running.dec(count),
+        end: () => (isRunning ? metrics.running : metrics.waiting).dec(count),
       }
     },
   }

@@ -27,6 +27,7 @@ test('gives every option its documented default', () => {
     placement: 'memory-weighted',
     quality: 'balanced',
     keepsPrefixes: true,
+    admission: { running: 512, waiting: 512 },
     https: false,
     apiKeys: [],
     joinToken: null,

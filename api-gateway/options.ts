@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util'
 import { backendSchema, qualitySchema, strategySchema, type Backend, type Quality, type Strategy } from '../protocol/cluster.ts'
 import { ClusterError } from '../protocol/errors.ts'
 import { isModelId, type ModelId } from '../protocol/ids.ts'
+import type { AdmissionLimits } from './jobs/admission.ts'
 import OPTION_TABLE from './options.json' with { type: 'json' }
 
 export type Options = {
@@ -28,6 +29,8 @@ export type Options = {
   readonly quality: Quality
   /** Answers may begin from what earlier ones with the same API key computed. */
   readonly keepsPrefixes: boolean
+  /** Answers that run at once, and requests that wait. */
+  readonly admission: AdmissionLimits
   readonly https: boolean
   /** Keys of which an API request must carry one; empty = no key needed. */
   readonly apiKeys: readonly string[]
@@ -163,6 +166,10 @@ export function parseOptions(
     placement: choice('placement', last('placement'), strategySchema.options),
     quality: choice('quality', last('quality'), qualitySchema.options),
     keepsPrefixes: choice('prefix-cache', last('prefix-cache'), ['on', 'off']) === 'on',
+    admission: {
+      running: integer('max-answers', last('max-answers'), 1, 100_000),
+      waiting: integer('max-waiting', last('max-waiting'), 0, 1_000_000),
+    },
     https: flag('https', last('https')),
     apiKeys: values('api-key')
       .flatMap((keys) => keys.split(','))

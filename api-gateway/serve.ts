@@ -208,6 +208,7 @@ function gatewaySettings(
   return {
     keepsPrefixes: options.keepsPrefixes,
     defaultModel: options.model,
+    admission: options.admission,
     hosts: hostsOf(options),
     origins: [],
     log,

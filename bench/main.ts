@@ -5,6 +5,7 @@ import { backendSchema, weightFormatSchema, type Backend, type WeightFormat } fr
 import { benchChaos } from './chaos.ts'
 import { benchEstimate } from './estimate.ts'
 import { benchFailover } from './failover.ts'
+import { benchGateway } from './gateway.ts'
 import { benchKernels } from './kernels.ts'
 import { benchHops } from './hops.ts'
 import { benchJoin } from './join.ts'
@@ -51,6 +52,7 @@ const USAGE = `npm run bench -- NAME [options]
   chaos      seeded runs with faults in the simulator, no browser: whether any token is lost, doubled or wrong
   join       a tab joins while four answers run: whether they notice
   soak       tabs that come and go under constant load: what is left behind in the server and in the tabs that stay
+  gateway    the gateway over a stub ring, no browser: CPU a streamed token, a thousand streams at once, what comes beyond its bounds
   estimate   memory predicted for a shard against what a process grows by, on both CPU backends; with --backend webgpu in a page
   lookup     tokens/s with guesses ahead and without, at 20 ms a hop, of an answer that quotes its prompt and of one that does not
   prefix     time to the first token of a second turn, from the KV caches of the first and computed whole
@@ -218,6 +220,7 @@ const BENCHES: Readonly<Record<string, (values: Values) => Promise<BenchReport>>
     if (!model) throw new UsageError('which model?')
     return benchSoak({ model, minutes: wholeNumber('minutes', values.minutes, 10_000), say })
   },
+  gateway: (values) => benchGateway({ rounds: wholeNumber('rounds', values.rounds, 1000), say }),
   chaos: (values) => benchChaos({ runs: wholeNumber('runs', values.runs, 1_000_000), say }),
 }
 

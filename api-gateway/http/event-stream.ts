@@ -11,7 +11,7 @@ const MAX_BUFFERED_BYTES = 1024 * 1024
 const FORMATS = {
   sse: {
     type: 'text/event-stream; charset=utf-8',
-    comment: ': keep-alive\n\n',
+    comment: (text: string) => `: ${text}\n\n`,
     frame: (text: string, name?: string) => `${name === undefined ? '' : `event: ${name}\n`}data: ${text}\n\n`,
   },
   ndjson: { type: 'application/x-ndjson', comment: null, frame: (text: string) => `${text}\n` },
@@ -26,8 +26,8 @@ export type EventStream = {
   readonly end: () => void
 }
 
-/** Events on one response, as they come. */
-export function createEventStream(response: ServerResponse, format: StreamFormat): EventStream {
+/** Events on one response, as they come. @param silence what a comment says that breaks a silence */
+export function createEventStream(response: ServerResponse, format: StreamFormat, silence = (): string => 'keep-alive'): EventStream {
   const { type, comment, frame } = FORMATS[format]
   let keepAlive: NodeJS.Timeout | null = null
   let isOpen = false
@@ -52,8 +52,8 @@ export function createEventStream(response: ServerResponse, format: StreamFormat
     response.setHeader('x-accel-buffering', 'no')
     response.flushHeaders()
     if (comment === null) return
-    write(comment)
-    keepAlive = setInterval(() => write(comment), KEEP_ALIVE_MS)
+    write(comment(silence()))
+    keepAlive = setInterval(() => write(comment(silence())), KEEP_ALIVE_MS)
   }
   return {
     open,

@@ -7,7 +7,7 @@ import { createChoiceReader } from './read-choice.ts'
 import { choiceCount, type JobEvent, type TextJob } from './text-job.ts'
 
 /** Tokens that prompt and answer may have together, as the model and its placement allow. */
-function contextLength(job: TextJob, backend: CompletionBackend): number {
+export function contextLength(job: TextJob, backend: CompletionBackend): number {
   return Math.min(job.text.contextLength, backend.view().placements.get(job.model)?.contextLength ?? Number.POSITIVE_INFINITY)
 }
 

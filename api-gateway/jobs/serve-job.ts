@@ -2,21 +2,23 @@
 import type { Response } from 'express'
 import { ClusterError, toClusterError } from '../../protocol/errors.ts'
 import type { CompletionBackend } from '../completion-backend.ts'
-import { cacheScopeOf } from '../http/api-key.ts'
+import { cacheScopeOf, keyDigestOf } from '../http/api-key.ts'
 import { createEventStream, type EventStream, type StreamFormat } from '../http/event-stream.ts'
 import type { Log } from '../log.ts'
 import type { RateLimits } from '../http/rate-limit.ts'
 import { requestIdOf } from '../http/request-log.ts'
 import type { Traces } from '../traces.ts'
 import type { Metrics } from '../metrics.ts'
+import type { Admission, Place, Ticket } from './admission.ts'
 import { createChoiceCollector, type ChoiceResult } from './choice-result.ts'
-import { runJob } from './run-job.ts'
+import { contextLength, runJob } from './run-job.ts'
 import type { RunningJobs } from './running-jobs.ts'
 import { choiceCount, promptTokensOf, type JobEvent, type TextJob } from './text-job.ts'
 
 export type JobContext = {
   readonly backend: CompletionBackend
   readonly running: RunningJobs
+  readonly admission: Admission
   readonly metrics: Metrics
   readonly limits: Pick<RateLimits, 'spend'>
   readonly traces: Traces
@@ -28,7 +30,43 @@ export type JobContext = {
 /** After this many milliseconds without a first event the stream opens anyway; until then an error keeps its own HTTP status. */
 const OPEN_AFTER_MS = 10_000
 
-async function* observed(id: string, job: TextJob, response: Response, context: JobContext): AsyncGenerator<JobEvent, void, undefined> {
+/** How many places are left, as clients of OpenAI read it, where the key has no limit of its own that says less. */
+function tellLimits(response: Response, { limits, state }: Admission, contextTokens: number): void {
+  if (response.headersSent) return
+  const { running, waiting, tokens, seconds } = state()
+  const places = limits.running + limits.waiting
+  const left = { requests: places - running - waiting, tokens: places * contextTokens - tokens }
+  for (const [what, limit] of [
+    ['requests', places],
+    ['tokens', places * contextTokens],
+  ] as const) {
+    if (response.hasHeader(`x-ratelimit-limit-${what}`)) continue
+    response.setHeader(`x-ratelimit-limit-${what}`, limit)
+    response.setHeader(`x-ratelimit-remaining-${what}`, Math.max(0, left[what]))
+    response.setHeader(`x-ratelimit-reset-${what}`, `${Math.ceil(seconds)}s`)
+  }
+}
+
+/** A place among the answers that run, or in the line for one. @throws {ClusterError} queue_full */
+function enterFor(job: TextJob, response: Response, { admission, backend }: JobContext): Ticket {
+  const limit = contextLength(job, backend)
+  const most = promptTokensOf(job) + choiceCount(job) * Math.min(job.maxTokens ?? limit, limit)
+  try {
+    return admission.enter(keyDigestOf(response.req), choiceCount(job), most)
+  } finally {
+    tellLimits(response, admission, limit)
+  }
+}
+
+type OnTicket = (ticket: Ticket) => void
+
+async function* observed(
+  id: string,
+  job: TextJob,
+  response: Response,
+  context: JobContext,
+  onTicket: OnTicket = () => undefined,
+): AsyncGenerator<JobEvent, void, undefined> {
   const { backend, running, metrics, traces } = context
   const abort = new AbortController()
   const onClose = (): void => {
@@ -41,7 +79,13 @@ async function* observed(id: string, job: TextJob, response: Response, context: 
   let sampled = 0
   const trace = traces.begin({ id, requestId: requestIdOf(response), model: job.model, promptTokens: promptTokensOf(job) })
   let failure: string | null = 'the client went away'
+  let ticket: Ticket | null = null
   try {
+    ticket = enterFor(job, response, context)
+    abort.signal.addEventListener('abort', ticket.leave, { once: true })
+    onTicket(ticket)
+    await ticket.turn
+    observation.begin()
     const cacheScope = context.keepsPrefixes ? cacheScopeOf(response.req) : null
     for await (const event of runJob(job, backend, abort.signal, cacheScope, trace)) {
       observation.event(event)
@@ -59,6 +103,7 @@ async function* observed(id: string, job: TextJob, response: Response, context: 
     context.limits.spend(response, promptTokensOf(job) + sampled)
     observation.end()
     trace.end(failure)
+    ticket?.leave()
     remove()
     response.off('close', onClose)
   }
@@ -96,13 +141,22 @@ export type StreamWriter = {
   readonly error: (stream: EventStream, error: ClusterError) => void
 }
 
+const silenceWords = (place: Place | null): string =>
+  place === null ? 'keep-alive' : `waiting, position ${place.position}${place.seconds === null ? '' : `, about ${Math.ceil(place.seconds)} s`}`
+
 /** Streams until the end or an error event. An error before the stream has opened is thrown, so that it gets its HTTP status. @throws {ClusterError} */
 export async function streamJob(id: string, job: TextJob, response: Response, context: JobContext, writer: StreamWriter): Promise<void> {
-  const stream = createEventStream(response, writer.format ?? 'sse')
+  let place: Ticket['place'] = () => null
+  const stream = createEventStream(response, writer.format ?? 'sse', () => silenceWords(place()))
+  /** Who waits is told so at once. */
+  const onTicket = (ticket: Ticket): void => {
+    place = ticket.place
+    if (place()) stream.open()
+  }
   const opening = setTimeout(stream.open, OPEN_AFTER_MS)
   response.once('close', () => clearTimeout(opening))
   try {
-    for await (const event of observed(id, job, response, context)) {
+    for await (const event of observed(id, job, response, context, onTicket)) {
       stream.open()
       writer.event(stream, event)
     }

@@ -2,8 +2,9 @@
 import { Router } from 'express'
 import { z } from 'zod'
 import { placementState, shardReport, shardState, type ClusterView } from '../../core/cluster/cluster-view.ts'
+import { lapFigures, lapReportOf } from '../../core/cluster/lap-figures.ts'
 import { qualitySchema, strategySchema } from '../../protocol/cluster.ts'
-import type { LapReport, LinkPath, Placement, Quality, Shard, Strategy, WishState } from '../../protocol/cluster.ts'
+import type { LinkPath, Placement, Quality, Shard, Strategy, WishState } from '../../protocol/cluster.ts'
 import { ClusterError } from '../../protocol/errors.ts'
 import { isModelId, type ModelId } from '../../protocol/ids.ts'
 import { parseFields } from '../dialects/openai-fields.ts'
@@ -47,19 +48,9 @@ function pathToNext(view: ClusterView, placement: Placement, shard: Shard): Link
   return reported(shard.peerId, next.peerId) ?? reported(next.peerId, shard.peerId) ?? null
 }
 
-/** Milliseconds of compute in one lap, once every device has measured a layer. */
-function predictedLapMs(view: ClusterView, { shards }: Placement): number | null {
-  const times = shards.map((shard) => {
-    const layerMs = view.peers.get(shard.peerId)?.status.layerMs
-    return layerMs === null || layerMs === undefined ? null : layerMs * (shard.endLayer - shard.startLayer)
-  })
-  return shards.length === 0 || times.includes(null) ? null : times.reduce<number>((total, time) => total + (time ?? 0), 0)
-}
-
-/** What the head of the ring measured of its laps; null before the first. */
-const lapsOf = (view: ClusterView, { epoch, shards }: Placement): LapReport | null => {
-  const head = shards[0] && view.peers.get(shards[0].peerId)
-  return head?.status.laps.find((report) => report.epoch === epoch) ?? null
+function lapsJson(view: ClusterView, placement: Placement): object {
+  const { predictedMs, observedMs, observedP95Ms, queueMs } = lapFigures(view, placement)
+  return { predictedLapMs: predictedMs, observedLapMs: observedMs, observedLapP95Ms: observedP95Ms, observedQueueMs: queueMs }
 }
 
 function shardJson(view: ClusterView, placement: Placement, shard: Shard): object {
@@ -72,7 +63,7 @@ function shardJson(view: ClusterView, placement: Placement, shard: Shard): objec
     // Null until the shard is ready: it is measured while weights are loaded.
     quantization: report?.quantization ?? null,
     // Smoothed over laps of one token; null before the first.
-    timing: lapsOf(view, placement)?.stages[placement.shards.indexOf(shard)] ?? null,
+    timing: lapReportOf(view, placement)?.stages[placement.shards.indexOf(shard)] ?? null,
   }
 }
 
@@ -107,9 +98,7 @@ export function clusterJson(view: ClusterView): object {
         ...spare,
         warm: spare.endLayer > spare.startLayer && shardState(view, placement, spare) === 'ready',
       })),
-      predictedLapMs: predictedLapMs(view, placement),
-      observedLapMs: lapsOf(view, placement)?.lapMs ?? null,
-      observedLapP95Ms: lapsOf(view, placement)?.p95Ms ?? null,
+      ...lapsJson(view, placement),
       explanation: placement.explanation,
       problem: placement.problem,
     })),

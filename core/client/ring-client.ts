@@ -78,7 +78,7 @@ const isPassing = ({ code }: ClusterError): boolean => ERRORS[code].retry === 'l
 export function createRingClient(options: RingClientOptions): RingClient {
   const { network, timer, now } = options
   const { formTimeoutMs = 20_000, holdMs = 90_000, silenceTimeoutMs = 120_000 } = options
-  const running = new Set<Attempt>()
+  const running = new Map<SequenceId, Attempt>()
   const serving = createServing(network, timer)
 
   const closeFrames = network.onFrame((from, bytes) => {
@@ -87,15 +87,16 @@ export function createRingClient(options: RingClientOptions): RingClient {
       frames = decodeFrames(bytes)
     } catch {
       // It may have been a token.
-      for (const { events, placement } of running) if (placement.shards.at(-1)?.peerId === from) events.push({ type: 'late' })
+      for (const { events, placement } of running.values()) if (placement.shards.at(-1)?.peerId === from) events.push({ type: 'late' })
       return
     }
-    for (const frame of frames)
-      for (const { sequence, placement, events } of running)
-        if (sequence === frame.sequence && placement.epoch === frame.epoch) events.push({ type: 'frame', from, frame })
+    for (const frame of frames) {
+      const attempt = running.get(frame.sequence)
+      if (attempt?.placement.epoch === frame.epoch) attempt.events.push({ type: 'frame', from, frame })
+    }
   })
   const closeView = network.onView((view) => {
-    for (const { placement, events } of running) {
+    for (const { placement, events } of running.values()) {
       if (view.dropped.has(placement.model)) events.fail(new ClusterError('ring_broken', `the placement of ${placement.model} was taken back`))
       else events.push({ type: 'view' })
     }
@@ -134,7 +135,7 @@ export function createRingClient(options: RingClientOptions): RingClient {
 
   async function* follow(attempt: Attempt, job: Job, signal: AbortSignal, laps = createLapClock()): AsyncGenerator<CompletionEvent, void, undefined> {
     const onAbort = (): void => attempt.events.fail(cancelled())
-    running.add(attempt)
+    running.set(attempt.sequence, attempt)
     signal.addEventListener('abort', onAbort, { once: true })
     if (signal.aborted) onAbort()
     try {
@@ -142,7 +143,7 @@ export function createRingClient(options: RingClientOptions): RingClient {
       yield* runAttempt(attempt, job, { network, timer, now, laps, silenceTimeoutMs, holdMs, serving: () => serving.at(model) })
     } finally {
       signal.removeEventListener('abort', onAbort)
-      running.delete(attempt)
+      if (running.get(attempt.sequence) === attempt) running.delete(attempt.sequence)
     }
   }
 
@@ -216,7 +217,7 @@ export function createRingClient(options: RingClientOptions): RingClient {
       closeFrames()
       closeView()
       serving.close()
-      for (const { events } of running) events.fail(cancelled())
+      for (const { events } of running.values()) events.fail(cancelled())
     },
   }
 }

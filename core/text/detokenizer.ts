@@ -8,6 +8,9 @@ export type Detokenizer = {
   readonly end: () => string
 }
 
+/** Whole texts only: it keeps nothing between calls. */
+const DECODER = new TextDecoder('utf-8', { ignoreBOM: true })
+
 export type DetokenizerOptions = {
   /** Leave out special tokens such as end of turn. Default true. */
   readonly skipSpecial?: boolean
@@ -35,7 +38,7 @@ export function createDetokenizer(tokens: TokenBytes, options: DetokenizerOption
     push: (id) => {
       if ((options.skipSpecial ?? true) && tokens.isSpecial(id) && !isKept(id)) return ''
       for (const byte of tokens.bytesOf(id)) pending.push(byte)
-      const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(Uint8Array.from(pending))
+      const text = DECODER.decode(Uint8Array.from(pending))
       // Held whole, as Hugging Face's decode streams do, so that a token's text is never torn.
       if (text.endsWith('\ufffd')) return ''
       pending = []

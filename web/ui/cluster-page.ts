@@ -1,5 +1,6 @@
 import { LitElement, css, html } from 'lit'
 import type { ClusterView } from '../../core/cluster/cluster-view.ts'
+import { lapFigures } from '../../core/cluster/lap-figures.ts'
 import type { Placement } from '../../protocol/cluster.ts'
 import type { PeerId } from '../../protocol/ids.ts'
 import type { PageEngine } from '../engine/page-engine.ts'
@@ -7,7 +8,7 @@ import type { TraceClient } from '../engine/trace-client.ts'
 import { deviceRows } from './device-rows.ts'
 import './device-table.ts'
 import './join-card.ts'
-import { countOf } from './quantities.ts'
+import { countOf, formatMilliseconds } from './quantities.ts'
 import { redrawOn } from './redraw-on.ts'
 import { modelName, placementPhrase } from './ring-summary.ts'
 import './ring-topology.ts'
@@ -96,11 +97,20 @@ export class ClusterPage extends LitElement {
     </section>`
   }
 
-  private explanation(placement: Placement) {
+  /** What a lap was said to take, and takes. */
+  private laps(view: ClusterView, placement: Placement) {
+    const { predictedMs, observedMs, queueMs } = lapFigures(view, placement)
+    if (observedMs === null) return null
+    const said = predictedMs === null ? '' : ` ${formatMilliseconds(predictedMs)} were predicted for a lone answer.`
+    const waited = queueMs !== null && queueMs >= 1 ? `, of which ${formatMilliseconds(queueMs)} behind other answers` : ''
+    return html`<p>A lap takes ${formatMilliseconds(observedMs)}${waited}.${said}</p>`
+  }
+
+  private explanation(view: ClusterView, placement: Placement) {
     if (placement.explanation.length === 0 && !placement.problem) return null
     return html`<section class="card small" aria-labelledby=${`why-${placement.model}`}>
       <h2 id=${`why-${placement.model}`}>Why ${modelName(placement.model)} lies this way</h2>
-      ${placement.problem ? html`<p>${placement.problem.message}</p>` : null}
+      ${placement.problem ? html`<p>${placement.problem.message}</p>` : null} ${this.laps(view, placement)}
       <ul>
         ${placement.explanation.map((sentence) => html`<li>${sentence}</li>`)}
       </ul>
@@ -122,7 +132,7 @@ export class ClusterPage extends LitElement {
         <div class="stack">
           <join-card .url=${this.joinUrl()}></join-card>
           <p class="small"><a href="/keys">Keys and invitations</a></p>
-          ${placements.map((placement) => this.explanation(placement))}
+          ${placements.map((placement) => this.explanation(view, placement))}
         </div>
       </div>
       <section class="card wide" aria-labelledby="all">
