@@ -72,7 +72,8 @@ export function awaitView<T>(network: Network, what: string, find: (view: Cluste
   })
 }
 
-function readyPlacement(view: ClusterView, model: ModelId, tabs: number): Placement | null {
+/** The placement of `model` once `tabs` devices serve it; null until then. @throws {Error} when it does not fit */
+export function readyPlacement(view: ClusterView, model: ModelId, tabs: number): Placement | null {
   const placement = view.placements.get(model)
   if (placement?.problem && placement.problem.code !== 'no_ring') throw new Error(placement.problem.message)
   return placement?.shards.length === tabs && placementState(view, placement) === 'ready' ? placement : null

@@ -12,10 +12,12 @@ import { benchJoin } from './join.ts'
 import { benchLoad } from './load.ts'
 import { benchLookup } from './lookup.ts'
 import { BENCH_MODELS, SINGLE_MODELS, type BenchModel } from './models.ts'
+import { benchPlacement } from './placement.ts'
 import { benchPrefix } from './prefix.ts'
 import { renderTable, surroundings, type BenchReport } from './report.ts'
 import { benchPrefill } from './prefill.ts'
 import { benchRing } from './ring.ts'
+import { benchStraggler } from './straggler.ts'
 import { benchSingle, CONTENDERS } from './single.ts'
 import { FIGURES } from './single-figures.ts'
 import { benchSoak } from './soak.ts'
@@ -53,6 +55,8 @@ const USAGE = `npm run bench -- NAME [options]
   join       a tab joins while four answers run: whether they notice
   soak       tabs that come and go under constant load: what is left behind in the server and in the tabs that stay
   gateway    the gateway over a stub ring, no browser: CPU a streamed token, a thousand streams at once, what comes beyond its bounds
+  placement  laps predicted when rings of tabs are placed by measured time, and laps observed then
+  straggler  one of three tabs stopped for nine tenths of the time: how fast the ring is thirty seconds later
   estimate   memory predicted for a shard against what a process grows by, on both CPU backends; with --backend webgpu in a page
   lookup     tokens/s with guesses ahead and without, at 20 ms a hop, of an answer that quotes its prompt and of one that does not
   prefix     time to the first token of a second turn, from the KV caches of the first and computed whole
@@ -219,6 +223,12 @@ const BENCHES: Readonly<Record<string, (values: Values) => Promise<BenchReport>>
     const [model] = modelsOf(values.model ?? ['ember'])
     if (!model) throw new UsageError('which model?')
     return benchSoak({ model, minutes: wholeNumber('minutes', values.minutes, 10_000), say })
+  },
+  placement: (values) => benchPlacement({ models: modelsOf(values.model), rounds: wholeNumber('rounds', values.rounds, 1000), say }),
+  straggler: (values) => {
+    const [model] = modelsOf(values.model ?? ['smollm2-135m-random'])
+    if (!model) throw new UsageError('straggler needs a model')
+    return benchStraggler({ model, say })
   },
   gateway: (values) => benchGateway({ rounds: wholeNumber('rounds', values.rounds, 1000), say }),
   chaos: (values) => benchChaos({ runs: wholeNumber('runs', values.runs, 1_000_000), say }),

@@ -51,6 +51,9 @@ const stillFits = ({ sizing }: PlacementRequest, members: readonly Lender[], sha
 
 /** A ring that is whole: kept, or what replaces it. Of what is much faster, that which leaves the most in place. */
 function whole(request: PlacementRequest, fresh: HeldRanges, { known, members, repair }: Kept, { rateOf }: TimePlanning): HeldRanges | null {
+  const { minDevices, maxDevices } = request.wish
+  // Another number of devices may be wished by now.
+  if (known.length < Math.min(minDevices, fresh.size) || known.length > maxDevices) return null
   if (!stillFits(request, members, known)) return null
   const now = rangesOf(known)
   const goal = rateOf(fresh)

@@ -283,6 +283,15 @@ describe('placement by measured time', () => {
     expect(layers).toEqual({ aaaa: 8 })
     expect(placement.cutOver).toBe('soon')
   })
+  test('a whole ring is changed where more or fewer devices are wished for, though that is no faster', () => {
+    const devices = [paced('aaaa', 1000, 1), paced('bbbb', 1000, 1), paced('cccc', 1000, 1)]
+    const known = byTime(devices, uniform(8, 100), { epoch: 1 }).placement
+    const again = (extra: Partial<Wish>, before: Placement) =>
+      place({ wish: wish({ strategy: 'latency', ...extra }), devices, sizing: uniform(8, 100), announcer: peerId('anna'), epoch: 2, known: before })
+    const three = again({ minDevices: 3 }, known)
+    expect([known.shards.length, three.shards.length]).toEqual([1, 3])
+    expect(again({ maxDevices: 2, minDevices: 2 }, three).shards).toHaveLength(2)
+  })
   test('a spare takes a slow device’s range over, and the other ranges stay', () => {
     const members = [paced('aaaa', 300, 1), paced('bbbb', 300, 1), paced('cccc', 300, 1)]
     const known = ring(members)

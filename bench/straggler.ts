@@ -1,0 +1,113 @@
+/**
+ * A tab that gets a tenth of its processor: its process is stopped for nine tenths of each period, worker and page alike. The speed of a
+ * stream before, and from thirty seconds after; every answer must stay the undisturbed one.
+ */
+import { isDeepStrictEqual } from 'node:util'
+import type { Placement } from '../protocol/cluster.ts'
+import { modelId } from '../protocol/ids.ts'
+import { awaitView, openBenchServer, readyPlacement } from './cluster.ts'
+import { BENCH_MODELS_DIR, type BenchModel } from './models.ts'
+import { launchDevices, type HeadlessDevices } from '../scripts/headless-devices.ts'
+import { median, type BenchReport } from './report.ts'
+import { promptOf, runStreams } from './stream.ts'
+
+const TABS = 3
+const PERIOD_MS = 100
+const STOPPED_SHARE = 0.9
+const SETTLED_MS = 30_000
+/** Answers whose speed is taken, before and after. */
+const ANSWERS = 4
+
+export type StragglerOptions = { readonly model: BenchModel; readonly say: (line: string) => void }
+
+/** Process ids of the browser's renderers. */
+async function renderers({ browser }: HeadlessDevices): Promise<ReadonlySet<number>> {
+  const session = await browser.newBrowserCDPSession()
+  const { processInfo } = await session.send('SystemInfo.getProcessInfo')
+  await session.detach()
+  return new Set(processInfo.filter(({ type }) => type === 'renderer').map(({ id }) => id))
+}
+
+/** Stops and continues a process by turns; returns the way to leave it running. */
+function throttle(pid: number): () => void {
+  let stopTimer: NodeJS.Timeout | undefined
+  const turn = (isStopped: boolean): void => {
+    process.kill(pid, isStopped ? 'SIGCONT' : 'SIGSTOP')
+    stopTimer = setTimeout(() => turn(!isStopped), PERIOD_MS * (isStopped ? 1 - STOPPED_SHARE : STOPPED_SHARE))
+  }
+  turn(false)
+  return () => {
+    clearTimeout(stopTimer)
+    process.kill(pid, 'SIGCONT')
+  }
+}
+
+const sharesOf = ({ shards }: Placement): string => shards.map(({ startLayer, endLayer }) => endLayer - startLayer).join(' + ')
+
+export async function benchStraggler({ model, say }: StragglerOptions): Promise<BenchReport> {
+  await model.prepare()
+  const server = await openBenchServer(BENCH_MODELS_DIR)
+  const launch = (count: number): Promise<HeadlessDevices> =>
+    launchDevices({ count, url: server.url, executablePath: server.chromiumPath, backend: 'wasm', threads: 1, memoryMiB: 2048, say })
+  // The slow tab has a browser of its own, so that its renderer is known. It comes first: it has the first layers, or many of them.
+  const slow = await launch(1)
+  const others = await launch(TABS - 1)
+  let stopThrottling = (): void => undefined
+  try {
+    const { network, client } = server.peer
+    const as = modelId(`${model.name}-throttled`)
+    network.wish({
+      model: as,
+      source: `/models/${model.name}`,
+      strategy: 'throughput',
+      quality: 'balanced',
+      minDevices: 2,
+      maxDevices: TABS,
+      contextLength: 512,
+      localDevice: 'withdraw',
+      state: 'serve',
+    })
+    const first = await awaitView(network, 'a ring of all tabs', (view) => readyPlacement(view, as, TABS))
+    let expected: readonly number[] | null = null
+    const answer = async (): Promise<number> => {
+      const started = performance.now()
+      const { ids } = await runStreams(client, as, [promptOf(model, 0)], model.answerTokens)
+      expected ??= ids[0] ?? []
+      if (!isDeepStrictEqual(ids[0], expected)) throw new Error('an answer changed')
+      return model.answerTokens / ((performance.now() - started) / 1000)
+    }
+    const speeds = async (): Promise<number> => {
+      const all: number[] = []
+      for (let i = 0; i < ANSWERS; i++) all.push(await answer())
+      return median(all)
+    }
+    await answer()
+    const before = await speeds()
+    say(`${sharesOf(first)} layers: ${before.toFixed(1)} tokens a second`)
+    const [pid] = await renderers(slow)
+    if (pid === undefined) throw new Error('the slow tab has no process')
+    stopThrottling = throttle(pid)
+    const throttledAt = performance.now()
+    const during: number[] = []
+    while (performance.now() - throttledAt < SETTLED_MS) during.push(await answer())
+    const after = await speeds()
+    const last = network.view().placements.get(as) ?? first
+    say(`${sharesOf(last)} layers: ${after.toFixed(1)} tokens a second; meanwhile at least ${Math.min(...during).toFixed(1)}`)
+    const rows = [
+      [`before, ${sharesOf(first)} layers, tokens a second`, before],
+      ['the slowest answer meanwhile', Math.min(...during)],
+      [`from 30 s after, ${sharesOf(last)} layers`, after],
+      ['of the speed before', after / before],
+      ['changes of the ring', last.epoch - first.epoch],
+    ] as const
+    return {
+      browser: `Chromium ${slow.browser.version()}`,
+      tables: [{ title: `${model.title}: one of ${TABS} tabs stopped for nine tenths of the time`, columns: ['what', 'figure'], rows }],
+      measurements: { before, during, after, first: first.shards, last: last.shards },
+    }
+  } finally {
+    stopThrottling()
+    await Promise.all([slow.close(), others.close()])
+    await server.close()
+  }
+}
