@@ -85,7 +85,7 @@ test('fault 6: a device that is slow and fast by turns changes the ring a few ti
   const { time } = cluster
   const changes: number[] = []
   const losses: number[] = []
-  let flapping: SimDevice | undefined
+  let flapping: SimDevice | null = null
   let shards = JSON.stringify(layersOf(client))
   const close = client.network.onView(() => {
     const now = JSON.stringify(layersOf(client))
@@ -95,7 +95,7 @@ test('fault 6: a device that is slow and fast by turns changes the ring a few ti
     shards = now
   })
   await time.run(() => false, 5_000)
-  flapping = cluster.devices.find(({ id }) => (layersOf(client)[id] ?? 0) > 0)
+  flapping = cluster.devices.find(({ id }) => (layersOf(client)[id] ?? 0) > 0) ?? null
   if (!flapping) throw new Error('no device has layers')
   for (let turn = 0; turn < 20; turn++) {
     flapping.slowness = turn % 2 === 0 ? 10 : 1
