@@ -69,7 +69,18 @@ function stubNetwork(tickMs: number, tokenIdAt: (index: number) => number): { re
     const finish = index + 1 === maxTokens ? 'length' : null
     if (finish) answers.delete(sequence)
     tokens += 1
-    const bytes = encodeFrame({ type: 'token', sequence, epoch: 1, index, tokenId: tokenIdAt(index), finish, hops: HOPS, cached: 0, logprobs: null })
+    const bytes = encodeFrame({
+      type: 'token',
+      sequence,
+      epoch: 1,
+      index,
+      tokenId: tokenIdAt(index),
+      finish,
+      hops: HOPS,
+      cached: 0,
+      more: false,
+      logprobs: null,
+    })
     for (const listener of listeners) listener(DEVICE, bytes)
   }
   // Answers come spread over the tick, as from a ring at work.
