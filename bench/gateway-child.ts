@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { createGateway, HTTP_LIMITS } from '../api-gateway/gateway.ts'
+import { createRunningJobs } from '../api-gateway/jobs/running-jobs.ts'
 import { createLog } from '../api-gateway/log.ts'
 import { createModelCatalog } from '../api-gateway/model-catalog.ts'
 import { createPromptEncoder } from '../api-gateway/prompt-encoder.ts'
@@ -132,6 +133,7 @@ const app = createGateway({
   cards: { list: async () => [], card: () => Promise.reject(new Error('no cards here')) },
   uploads: createUploads(path.join(tmpdir(), 'ringlet-no-uploads'), async () => false),
   keepsPrefixes: false,
+  running: createRunningJobs(),
   defaultModel: MODEL,
   access: memoryAccess([]),
   hosts: { isLoopbackOnly: true, names: [] },
