@@ -102,6 +102,11 @@ const quantizationSchema = z.object({
   worstError: relativeError,
   meanError: relativeError,
   classes: z.array(quantizationClassSchema).max(128),
+  /** Those with the largest errors, the worst first; absent where all are exact. */
+  worstTensors: z
+    .array(z.object({ tensor: z.string().max(200), stored: z.string().max(32), held: z.string().max(32), error: relativeError }))
+    .max(8)
+    .optional(),
 })
 export type Quantization = z.infer<typeof quantizationSchema>
 

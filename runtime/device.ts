@@ -110,19 +110,14 @@ export function createDevice(options: DeviceOptions): Device {
     ? measureWishes({ network: { ...network, setCapabilities: offer.describe }, capabilities, modelOf, run: measure, log })
     : () => undefined
   const load: ShardLoader = ({ placement, shard, onProgress, signal }) =>
-    withModel(placement.source, (source, model) =>
-      options.openShard({
-        source,
-        model,
-        startLayer: shard.startLayer,
-        endLayer: shard.endLayer,
-        weightFormat: shard.weightFormat,
-        contextLength: placement.contextLength,
-        capabilities,
-        onProgress,
-        signal,
-      }),
-    )
+    withModel(placement.source, async (source, model) => {
+      const { startLayer, endLayer, weightFormat } = shard
+      const { contextLength } = placement
+      const runner = await options.openShard({ source, model, startLayer, endLayer, weightFormat, contextLength, capabilities, onProgress, signal })
+      const { worstTensors = [], classes } = runner.quantization
+      log('layers are loaded', { model: placement.model, heldBytes: runner.heldBytes, held: classes, worstTensors })
+      return runner
+    })
   const node = createRingNode({
     network,
     sizing,

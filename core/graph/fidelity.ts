@@ -62,9 +62,23 @@ function joinPieces(list: readonly MatrixFidelity[]): readonly MatrixFidelity[] 
   return [...whole.values()]
 }
 
+/** Lines of tensors that a report has room for. */
+const WORST = 8
+
+/** By name. Matrices that are held together have one error. */
+function worstTensors(list: readonly MatrixFidelity[]): Quantization['worstTensors'] {
+  const rounded = list.filter(({ deviation }) => deviation.differences > 0).toSorted((a, b) => told(b.deviation) - told(a.deviation))
+  return rounded.slice(0, WORST).map(({ matrices, stored, held, deviation }) => {
+    const names = [...new Set(matrices.map((matrix) => matrix.trim()))]
+    const tensor = names.length === 1 ? (names[0] ?? '') : `${names[0]} and ${names.length - 1} more`
+    return { tensor: tensor.slice(0, 200), stored, held, error: told(deviation) }
+  })
+}
+
 /** Of all matrices of a shard. */
 export function quantizationOf(pieces: readonly MatrixFidelity[]): Quantization {
   const list = joinPieces(pieces)
+  const worst = worstTensors(list) ?? []
   const byClass = new Map<string, MatrixFidelity[]>()
   for (const one of list) {
     const key = `${one.stored} ${one.held}`
@@ -76,5 +90,6 @@ export function quantizationOf(pieces: readonly MatrixFidelity[]): Quantization 
     worstError: worstOf(list),
     meanError: meanOf(list),
     classes: [...byClass.values()].map(classOf),
+    ...(worst.length > 0 ? { worstTensors: worst } : {}),
   }
 }

@@ -22,6 +22,13 @@ test('says how many matrices are exact, how many not, and the largest error in p
   expect(weightsSentence({ weightFormat: 'f32', quantization: quantization(1, 0, 0) })).toBe('f32, 1 matrix exact')
 })
 
+test('names the tensor that suffers most', () => {
+  const worstTensors = [{ tensor: 'model.layers.3.mlp.down_proj.weight', stored: 'bf16', held: 'int4-blocks', error: 0.04099 }]
+  expect(weightsSentence({ weightFormat: 'int4', quantization: { ...quantization(0, 210, 0.04099), worstTensors } })).toBe(
+    'int4, 210 matrices requantized, largest error 4.1 % (model.layers.3.mlp.down_proj.weight)',
+  )
+})
+
 test('names the format alone while nothing is measured', () => expect(weightsSentence({ weightFormat: 'f16' })).toBe('f16'))
 
 test('tells shards of one device apart', () => {

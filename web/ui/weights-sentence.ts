@@ -10,10 +10,11 @@ const matrices = (count: number): string => (count === 1 ? '1 matrix' : `${count
 /** `f32, all 57 matrices exact` · `int8, 24 matrices exact, 1 requantized, largest error 0.6 %`; the format alone before it is known. */
 export function weightsSentence({ weightFormat, quantization }: Pick<ShardReport, 'weightFormat' | 'quantization'>): string {
   if (!quantization) return weightFormat
-  const { losslessTensors: exact, requantizedTensors: rounded, worstError } = quantization
+  const { losslessTensors: exact, requantizedTensors: rounded, worstError, worstTensors = [] } = quantization
   if (rounded === 0) return exact === 0 ? weightFormat : `${weightFormat}, ${exact === 1 ? '' : 'all '}${matrices(exact)} exact`
   const parts = exact === 0 ? [`${matrices(rounded)} requantized`] : [`${matrices(exact)} exact`, `${rounded.toLocaleString('en')} requantized`]
-  return [weightFormat, ...parts, `largest error ${percent(worstError)}`].join(', ')
+  const [worst] = worstTensors
+  return [weightFormat, ...parts, `largest error ${percent(worstError)}${worst ? ` (${worst.tensor})` : ''}`].join(', ')
 }
 
 /** Of a device with several shards, each behind its layers' count where there are more than one. */
