@@ -131,6 +131,18 @@ const placement: Placement = {
   problem: null,
 }
 
+test('/v1/cluster shows what a device measured and why it computes as it does', () => {
+  const [plain, measured] = [peer('dev-a', 1, []), peer('dev-b', 2, [])]
+  const layerSpeeds = [{ model: modelId('ember'), weightFormat: 'int8' as const, layerMs: 0.2 }]
+  const capabilities = measured.capabilities && { ...measured.capabilities, backendReason: 'Takes the processor', layerSpeeds }
+  expect(clusterJson(viewOf([plain, { ...measured, capabilities }], [], []))).toMatchObject({
+    peers: [
+      { id: 'dev-a', backendReason: null, layerSpeeds: [] },
+      { id: 'dev-b', backendReason: 'Takes the processor', layerSpeeds: [{ model: 'ember', layerMs: 0.2 }] },
+    ],
+  })
+})
+
 test('/v1/cluster shows ranges, and the path of each hop from either end’s report', () => {
   const view = viewOf([peer('dev-b', 2, []), peer('dev-a', 1, [['dev-b', 'relay']])], [], [placement])
   expect(clusterJson(view)).toMatchObject({

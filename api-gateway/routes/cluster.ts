@@ -76,6 +76,9 @@ export function clusterJson(view: ClusterView): object {
       role,
       backend: capabilities?.backend ?? null,
       weightFormats: capabilities?.weightFormats ?? [],
+      // Measured when it joined, in words; null where its person chose. Milliseconds a layer, by model and format.
+      backendReason: capabilities?.backendReason ?? null,
+      layerSpeeds: capabilities?.layerSpeeds ?? [],
       memoryBytes: capabilities?.memoryBytes ?? 0,
       state: status.state,
       visibility: status.visibility,
