@@ -11,6 +11,7 @@ import type { HeadOutput } from '../core/text/head-output.ts'
 import type { FloatType } from '../protocol/cluster.ts'
 import { ClusterError } from '../protocol/errors.ts'
 import { onlySegment, type Engine, type HiddenRows, type Segment, type SegmentRow } from './engine.ts'
+import { mergeShortlists, readShortlist } from './merge-shortlists.ts'
 import { createGpuMemory, type GpuMemory, type GrowingBuffer } from './gpu-memory.ts'
 import { pick, releaseGraphs, spanFeeds, type OpenedShard, type SessionOptions } from './open-graph.ts'
 import type { Ort } from './ort.ts'
@@ -75,10 +76,11 @@ type Scratch = {
   readonly rows: GrowingBuffer
   readonly packed: GrowingBuffer
   readonly headInput: GrowingBuffer
-  readonly logits: GrowingBuffer
   /** Of one piece of the vocabulary. */
   readonly pieceLogits: GrowingBuffer
   readonly shortlist: GrowingBuffer
+  /** Of all pieces. */
+  readonly shortlists: GrowingBuffer
 }
 
 function openWebgpuCache({ ort, graphs, floatType }: WebgpuEngineOptions, memory: GpuMemory, maxTokens: number): WebgpuCache {
@@ -107,9 +109,9 @@ export function webgpuEngine(options: WebgpuEngineOptions): Engine<WebgpuCache> 
     rows: memory.growing('runner.rows'),
     packed: memory.growing('runner.packed'),
     headInput: memory.growing('runner.head_input'),
-    logits: memory.growing('runner.logits'),
     pieceLogits: memory.growing('runner.piece_logits'),
     shortlist: memory.growing('runner.shortlist'),
+    shortlists: memory.growing('runner.shortlists'),
   }
   const rowBytes = hiddenSize * ELEMENT_BYTES[floatType]
   let count = 0
@@ -146,23 +148,38 @@ export function webgpuEngine(options: WebgpuEngineOptions): Engine<WebgpuCache> 
     count = tokens
   }
 
-  /** Logits of rows [start, start + rows) of the last run, on the GPU. */
-  async function runHeadOver(start: number, rows: number): Promise<GPUBuffer> {
+  type Piece = OpenedShard['head'][number]
+
+  /**
+   * Logits of rows [start, start + rows) of the last run, piece of the vocabulary by piece, in one buffer that the next piece overwrites:
+   * they never lie together on the GPU.
+   */
+  async function eachPiece(
+    start: number,
+    rows: number,
+    take: (piece: Piece, logits: GPUBuffer, index: number) => Promise<void> | void,
+  ): Promise<void> {
     if (graphs.head.length === 0) throw new ClusterError('invalid_value', 'this shard has no head')
-    const [input, logits] = [scratch.headInput.atLeast(rows * rowBytes), scratch.logits.atLeast(rows * vocabSize * 4)]
+    const input = scratch.headInput.atLeast(rows * rowBytes)
     memory.encode((encoder) => encoder.copyBufferToBuffer(scratch.rows.atLeast(0), start * rowBytes, input, 0, rows * rowBytes))
     const hidden = { [HIDDEN]: onGpu(input, floatType, [1, rows, hiddenSize]) }
-    for (const piece of graphs.head) {
-      const width = piece.end - piece.start
-      const output = width === vocabSize ? logits : scratch.pieceLogits.atLeast(rows * width * 4)
-      await piece.run(hidden, { [piece.output]: onGpu(output, 'f32', [1, rows, width]) })
-      if (output === logits) continue
-      memory.encode((encoder) => {
-        for (let row = 0; row < rows; row++)
-          encoder.copyBufferToBuffer(output, row * width * 4, logits, (row * vocabSize + piece.start) * 4, width * 4)
-      })
+    const widest = Math.max(...graphs.head.map((piece) => piece.end - piece.start))
+    for (const [index, piece] of graphs.head.entries()) {
+      const logits = scratch.pieceLogits.atLeast(rows * widest * 4)
+      await piece.run(hidden, { [piece.output]: onGpu(logits, 'f32', [1, rows, piece.end - piece.start]) })
+      await take(piece, logits, index)
     }
-    return logits
+  }
+
+  /** [rows, vocabSize], brought together on the CPU. */
+  async function readLogits(start: number, rows: number): Promise<Float32Array> {
+    const all = new Float32Array(rows * vocabSize)
+    await eachPiece(start, rows, async (piece, logits) => {
+      const width = piece.end - piece.start
+      const read = asFloat32(await memory.read(logits, rows * width * 4))
+      for (let row = 0; row < rows; row++) all.set(read.subarray(row * width, (row + 1) * width), row * vocabSize + piece.start)
+    })
+    return all
   }
 
   async function readHidden(numberType: 'f16' | 'f32'): Promise<Uint8Array> {
@@ -175,44 +192,34 @@ export function webgpuEngine(options: WebgpuEngineOptions): Engine<WebgpuCache> 
     return memory.read(packed, elements * 2)
   }
 
+  /** The largest logits of one row: those of each piece leave the GPU, and are one list here. */
   async function runHead(row: number): Promise<HeadOutput> {
-    const logits = await runHeadOver(row, 1)
-    const size = Math.min(gpu.kernels.shortlistSize, vocabSize)
-    const bytes = (2 * gpu.kernels.shortlistSize + 1) * 4
-    const output = scratch.shortlist.atLeast(bytes)
-    memory.encode((encoder) => gpu.kernels.topK(encoder, logits, vocabSize, output))
-    const result = await memory.read(output, bytes)
-    const words = bytes / 4
-    const floats = new Float32Array(result.buffer, result.byteOffset, words)
-    const half = (words - 1) / 2
-    return {
-      vocabSize,
-      shortlist: {
-        ids: new Int32Array(result.buffer, result.byteOffset, size),
-        logits: floats.slice(half, half + size),
-        logSumExp: floats[words - 1] ?? NaN,
-      },
-      readLogits: async () => asFloat32(await memory.read(logits, vocabSize * 4)),
-    }
+    const { shortlistSize } = gpu.kernels
+    const listBytes = (2 * shortlistSize + 1) * 4
+    const [list, lists] = [scratch.shortlist.atLeast(listBytes), scratch.shortlists.atLeast(listBytes * graphs.head.length)]
+    await eachPiece(row, 1, ({ start, end }, logits, index) =>
+      memory.encode((encoder) => {
+        gpu.kernels.topK(encoder, logits, end - start, list)
+        encoder.copyBufferToBuffer(list, 0, lists, index * listBytes, listBytes)
+      }),
+    )
+    const bytes = await memory.read(lists, listBytes * graphs.head.length)
+    const parts = graphs.head.map(({ start }, index) => readShortlist(bytes.slice(index * listBytes, (index + 1) * listBytes), start))
+    const shortlist = mergeShortlists(parts, Math.min(shortlistSize, vocabSize))
+    // Few ask for all of them: they are computed again.
+    return { vocabSize, shortlist, readLogits: () => readLogits(row, 1) }
   }
 
   async function runHeads(rows: readonly SegmentRow[]): Promise<readonly HeadOutput[]> {
     const heads: HeadOutput[] = []
-    for (const { row } of rows) {
-      const head = await runHead(row)
-      if (rows.length === 1) return [head]
-      // The next row overwrites them.
-      const logits = await head.readLogits()
-      heads.push({ ...head, readLogits: () => Promise.resolve(logits) })
-    }
+    for (const { row } of rows) heads.push(await runHead(row))
     return heads
   }
 
   async function runAllLogits(): Promise<Float32Array> {
     const all = new Float32Array(count * vocabSize)
     for (let start = 0; start < count; start += LOGIT_ROWS) {
-      const rows = Math.min(LOGIT_ROWS, count - start)
-      all.set(asFloat32(await memory.read(await runHeadOver(start, rows), rows * vocabSize * 4)), start * vocabSize)
+      all.set(await readLogits(start, Math.min(LOGIT_ROWS, count - start)), start * vocabSize)
     }
     return all
   }
