@@ -14,6 +14,7 @@ import { identifyAndLog } from './http/request-log.ts'
 import { createAdmission, DEFAULT_LIMITS, type AdmissionLimits } from './jobs/admission.ts'
 import type { RunningJobs } from './jobs/running-jobs.ts'
 import type { Log } from './log.ts'
+import type { OnView } from './cluster-gauges.ts'
 import { createMetrics } from './metrics.ts'
 import { createTraces } from './traces.ts'
 import type { ModelCatalog } from './model-catalog.ts'
@@ -58,6 +59,8 @@ export type GatewayOptions = {
   readonly weightOrigins: readonly string[]
   /** Whose private files are handed on to devices; null = none. */
   readonly hub: Hub | null
+  /** Told of every change of the backend's view; without it re-forms are not counted. */
+  readonly onView?: OnView
   readonly maxBodyBytes?: number
   /** Default: 512 answers at once, and as many requests that wait. */
   readonly admission?: AdmissionLimits
@@ -150,13 +153,13 @@ const answerErrors =
 
 export function createGateway(options: GatewayOptions): Express {
   const { backend, models, log, running } = options
-  const metrics = createMetrics(backend)
+  const metrics = createMetrics(backend, options.onView)
   const traces = createTraces({ view: backend.view, now: () => performance.now(), date: () => new Date() })
   const app = express()
   app.disable('x-powered-by')
   app.set('etag', false)
   app.set('query parser', 'simple')
-  app.use(identifyAndLog(log), isolate, checkHost(options.hosts), checkOrigin(options.origins))
+  app.use(identifyAndLog(log), metrics.countRequest, isolate, checkHost(options.hosts), checkOrigin(options.origins))
   app.use(healthRoutes(backend, options.defaultModel, running.isDraining))
   app.use(authorize(options.access))
   const limits = createRateLimits()

@@ -1,7 +1,8 @@
+import type { Request, RequestHandler } from 'express'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
-import { placementState } from '../core/cluster/cluster-view.ts'
-import { lapFigures, lapReportOf } from '../core/cluster/lap-figures.ts'
+import type { RingEvent } from '../core/client/ring-client.ts'
 import type { ClusterError } from '../protocol/errors.ts'
+import { registerClusterGauges, type OnView } from './cluster-gauges.ts'
 import type { CompletionBackend } from './completion-backend.ts'
 import type { JobEvent, TextJob } from './jobs/text-job.ts'
 import { choiceCount, promptTokensOf } from './jobs/text-job.ts'
@@ -10,74 +11,41 @@ import { choiceCount, promptTokensOf } from './jobs/text-job.ts'
 export type JobObservation = {
   readonly begin: () => void
   readonly event: (event: JobEvent) => void
+  /** What a choice sees of rings. */
+  readonly ring: (choice: number, event: RingEvent) => void
   readonly failed: (error: ClusterError) => void
   readonly end: () => void
 }
-export type Metrics = { readonly observeJob: (job: TextJob) => JobObservation; readonly contentType: string; readonly render: () => Promise<string> }
+export type Metrics = {
+  readonly observeJob: (job: TextJob) => JobObservation
+  /** Counts what is asked over HTTP, by route. */
+  readonly countRequest: RequestHandler
+  readonly contentType: string
+  readonly render: () => Promise<string>
+}
 
 const SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
-
-function clusterGauges(registry: Registry, backend: CompletionBackend): void {
-  new Gauge({
-    name: 'ringlet_peers',
-    help: 'Peers on the roster',
-    labelNames: ['role'],
-    registers: [registry],
-    collect() {
-      this.reset()
-      for (const peer of backend.view().peers.values()) this.inc({ role: peer.role })
-    },
-  })
-  new Gauge({
-    name: 'ringlet_placement_ready',
-    help: '1 while every shard of the model is ready',
-    labelNames: ['model'],
-    registers: [registry],
-    collect() {
-      this.reset()
-      const view = backend.view()
-      for (const placement of view.placements.values()) this.set({ model: placement.model }, placementState(view, placement) === 'ready' ? 1 : 0)
-    },
-  })
-}
-
-/** Laps of each ring, as predicted and as its head measures them, and what each device takes for a layer. */
-function lapGauges(registry: Registry, backend: CompletionBackend): void {
-  new Gauge({
-    name: 'ringlet_lap_seconds',
-    help: 'One lap: predicted for a lone stream, observed, and of the observed one the part spent waiting behind other streams',
-    labelNames: ['model', 'kind'],
-    registers: [registry],
-    collect() {
-      this.reset()
-      const view = backend.view()
-      for (const placement of view.placements.values()) {
-        const { predictedMs, observedMs, observedP95Ms, queueMs } = lapFigures(view, placement)
-        for (const [kind, ms] of Object.entries({ predicted: predictedMs, observed: observedMs, observed_p95: observedP95Ms, queue: queueMs }))
-          if (ms !== null) this.set({ model: placement.model, kind }, ms / 1000)
-      }
-    },
-  })
-  new Gauge({
-    name: 'ringlet_stage_seconds',
-    help: 'What a device takes in one lap for layers and reading back',
-    labelNames: ['model', 'device'],
-    registers: [registry],
-    collect() {
-      this.reset()
-      const view = backend.view()
-      for (const placement of view.placements.values())
-        for (const [i, stage] of (lapReportOf(view, placement)?.stages ?? []).entries())
-          this.set({ model: placement.model, device: placement.shards[i]?.peerId ?? '' }, (stage.computeMs + stage.readBackMs) / 1000)
-    },
-  })
-}
 
 function jobMetrics(registry: Registry) {
   const registers = [registry]
   return {
     running: new Gauge({ name: 'ringlet_sequences_running', help: 'Answers being computed', registers }),
     waiting: new Gauge({ name: 'ringlet_sequences_waiting', help: 'Answers that wait for a place', registers }),
+    requests: new Counter({
+      name: 'ringlet_http_requests_total',
+      help: 'Requests by route and status',
+      labelNames: ['method', 'route', 'status'],
+      registers,
+    }),
+    waited: new Histogram({ name: 'ringlet_queue_wait_seconds', help: 'From the request to its turn', buckets: SECONDS, registers }),
+    pauses: new Counter({ name: 'ringlet_answer_pauses_total', help: 'Times that an answer lost its ring and waited for another', registers }),
+    moves: new Counter({ name: 'ringlet_answer_moves_total', help: 'Times that an answer went on with another ring', registers }),
+    prompts: new Counter({
+      name: 'ringlet_prompts_total',
+      help: 'Prompts by whether an earlier answer had computed a part',
+      labelNames: ['prefix'],
+      registers,
+    }),
     promptTokens: new Counter({ name: 'ringlet_prompt_tokens_total', help: 'Tokens of prompts', registers }),
     cachedTokens: new Counter({
       name: 'ringlet_prompt_tokens_cached_total',
@@ -97,19 +65,35 @@ function jobMetrics(registry: Registry) {
   }
 }
 
-/** Prometheus metrics of one gateway. */
-export function createMetrics(backend: CompletionBackend): Metrics {
+/** The pattern of a route, never what a stranger wrote: labels are bounded. */
+function routeOf({ route, path }: Request): string {
+  const patterns: unknown = route?.path
+  const known = [patterns].flat().filter((pattern) => typeof pattern === 'string')
+  return known.includes(path) ? path : (known[0] ?? 'other')
+}
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
+const knownMethod = (method: string): string => (METHODS.includes(method) ? method : 'other')
+
+/** Prometheus metrics of one gateway. @param onView is told of every change of the view */
+export function createMetrics(backend: CompletionBackend, onView?: OnView): Metrics {
   const registry = new Registry()
-  clusterGauges(registry, backend)
-  lapGauges(registry, backend)
+  registerClusterGauges(registry, backend.view, onView)
   const metrics = jobMetrics(registry)
   return {
     contentType: registry.contentType,
     render: () => registry.metrics(),
+    countRequest: (request, response, next) => {
+      response.once('close', () =>
+        metrics.requests.inc({ method: knownMethod(request.method), route: routeOf(request), status: String(response.statusCode) }),
+      )
+      next()
+    },
     observeJob: (job) => {
       const start = performance.now()
       /** When each choice had its last token, in milliseconds. */
       const lastToken = new Map<number, number>()
+      /** Choices that have had a ring. */
+      const placed = new Set<number>()
       const count = choiceCount(job)
       let isRunning = false
       metrics.waiting.inc(count)
@@ -117,6 +101,7 @@ export function createMetrics(backend: CompletionBackend): Metrics {
       return {
         begin: () => {
           isRunning = true
+          metrics.waited.observe((performance.now() - start) / 1000)
           metrics.waiting.dec(count)
           metrics.running.inc(count)
         },
@@ -126,11 +111,19 @@ export function createMetrics(backend: CompletionBackend): Metrics {
           if (event.type !== 'text' || event.text !== '') return
           const now = performance.now()
           const last = lastToken.get(event.choice)
-          if (last === undefined && event.choice % job.choicesPerPrompt === 0) metrics.cachedTokens.inc(event.cached)
+          if (last === undefined && event.choice % job.choicesPerPrompt === 0) {
+            metrics.cachedTokens.inc(event.cached)
+            metrics.prompts.inc({ prefix: event.cached > 0 ? 'hit' : 'miss' })
+          }
           if (last === undefined) metrics.firstToken.observe((now - start) / 1000)
           else metrics.nextToken.observe((now - last) / 1000)
           lastToken.set(event.choice, now)
           metrics.generationTokens.inc()
+        },
+        ring: (choice, event) => {
+          if (event.type === 'pause') metrics.pauses.inc()
+          else if (placed.has(choice)) metrics.moves.inc()
+          else placed.add(choice)
         },
         failed: (error) => metrics.failed.inc({ code: error.code }),
         end: () => (isRunning ? metrics.running : metrics.waiting).dec(count),

@@ -30,6 +30,7 @@ test('gives every option its documented default', () => {
     admission: { running: 512, waiting: 512 },
     https: false,
     apiKeys: [],
+    allowedOrigins: [],
     joinToken: null,
     graceSeconds: 30,
     localDevice: 'withdraw',
@@ -44,7 +45,7 @@ test('gives every option its documented default', () => {
 
 test('reads every option from the command line', () => {
   const options = parse(
-    '--port 9000 --host 0.0.0.0 --models-dir /m --model org/name --devices 3 --max-devices 2 --backend wasm --placement memory-weighted --quality small --prefix-cache off --https --api-key a --api-key b,c --join-token t --grace 5 --local-device=stay'.split(
+    '--port 9000 --host 0.0.0.0 --models-dir /m --model org/name --devices 3 --max-devices 2 --backend wasm --placement memory-weighted --quality small --prefix-cache off --https --api-key a --api-key b,c --join-token t --allow-origin https://Chat.example --allow-origin http://10.0.0.2:80/,https://b.example:8443 --grace 5 --local-device=stay'.split(
       ' ',
     ),
   )
@@ -56,6 +57,7 @@ test('reads every option from the command line', () => {
     https: true,
     apiKeys: ['a', 'b', 'c'],
     joinToken: 't',
+    allowedOrigins: ['https://chat.example', 'http://10.0.0.2', 'https://b.example:8443'],
     graceSeconds: 5,
     localDevice: 'stay',
   })
@@ -102,6 +104,9 @@ test.each([
   [['--quality', 'best'], '--quality expects one of quality, balanced, small'],
   [['--model', '../../etc'], '--model expects a model id'],
   [['--local-device=maybe'], '--local-device expects one of off, withdraw, stay'],
+  [['--allow-origin', '*'], '--allow-origin expects an origin such as https://chat.example'],
+  [['--allow-origin', 'https://chat.example/page'], '--allow-origin expects an origin'],
+  [['--allow-origin', 'null'], '--allow-origin expects an origin'],
   [['--colour'], "Unknown option '--colour'"],
   [['ember'], 'Unexpected argument'],
 ])('refuses %j and says why', (argv, message) => {

@@ -34,6 +34,8 @@ export type Options = {
   readonly https: boolean
   /** Keys of which an API request must carry one; empty = no key needed. */
   readonly apiKeys: readonly string[]
+  /** Origins, beside this server's own and localhost, whose pages may call the API. */
+  readonly allowedOrigins: readonly string[]
   /** Token that devices must carry to join; null = none needed. */
   readonly joinToken: string | null
   /** Seconds that running answers get to finish when the server is stopped. */
@@ -124,6 +126,12 @@ function dataFolder(env: Environment, platform: NodeJS.Platform, homeDir: string
 const url = (name: string, text: string): string =>
   URL.canParse(text) && /^https?:/.test(text) ? text.replace(/\/+$/, '') : refuse(name, 'an http or https URL', text)
 
+/** As browsers write it in `Origin`: scheme, host, and a port that is not the scheme's own. */
+function origin(text: string): string {
+  if (URL.canParse(text) && /^https?:/.test(text) && /^[^/]+\/\/[^/]+\/?$/.test(text)) return new URL(text).origin
+  return refuse('--allow-origin', 'an origin such as https://chat.example, without a path; "*" would let every page in', text)
+}
+
 /** `NAME=URL`; several, separated by spaces, in the environment's variable. */
 function modelUrl(text: string): readonly [ModelId, string] {
   const [, name, address = ''] = /^([^=]+)=(.+)$/.exec(text) ?? []
@@ -175,6 +183,10 @@ export function parseOptions(
       .flatMap((keys) => keys.split(','))
       .map((key) => key.trim())
       .filter((key) => key !== ''),
+    allowedOrigins: values('allow-origin')
+      .flatMap((origins) => origins.split(/[\s,]+/))
+      .filter((text) => text !== '')
+      .map(origin),
     joinToken: last('join-token') || null,
     graceSeconds: integer('grace', last('grace'), 0, 3600),
     localDevice: choice('local-device', last('local-device'), ['off', 'withdraw', 'stay']),

@@ -171,7 +171,21 @@ export async function startServer(options: Options, hooks: ServeHooks): Promise<
   const uploads = createUploads(options.modelsDir, async (model) => (await models.filesOf(model)) !== null)
   const isRemovable = ({ files }: ModelEntry): boolean => files?.folder.startsWith(options.modelsDir + path.sep) ?? false
   const cards = createModelCards({ models, fits, view: peer.network.view, isRemovable })
-  server.on('request', createGateway({ ...gatewaySettings(options, hooks), access, backend, running, models, encoder, wishes, cards, uploads }))
+  server.on(
+    'request',
+    createGateway({
+      ...gatewaySettings(options, hooks),
+      onView: peer.network.onView,
+      access,
+      backend,
+      running,
+      models,
+      encoder,
+      wishes,
+      cards,
+      uploads,
+    }),
+  )
   // Headless devices that join one by one would re-form the ring each time: the first placement waits for all of them.
   await wishes.set(id, { ...defaults, minDevices: Math.max(1, Math.min(options.devices, options.maxDevices)) })
   const local = openLocalDevice(options, { url, token, ca }, modelFolders, logOf('device'))
@@ -210,7 +224,7 @@ function gatewaySettings(
     defaultModel: options.model,
     admission: options.admission,
     hosts: hostsOf(options),
-    origins: [],
+    origins: options.allowedOrigins,
     log,
     staticDir: path.join(ROOT, 'dist/web'),
     hub: hubOf(options),

@@ -52,9 +52,20 @@ const ALLOWED_HEADERS = [
   'anthropic-version',
   'anthropic-beta',
   'x-request-id',
+  'x-conversation-id',
   'range',
   'x-ringlet-peer',
 ]
+
+const EXPOSED_HEADERS = [
+  'x-request-id',
+  'request-id',
+  'retry-after',
+  'x-should-retry',
+  'content-range',
+  'accept-ranges',
+  ...['limit', 'remaining', 'reset'].flatMap((what) => [`x-ratelimit-${what}-requests`, `x-ratelimit-${what}-tokens`]),
+].join(', ')
 
 /** SDKs add `x-stainless-*` headers of which new ones appear with every release. */
 function allowedHeaders(request: Request): string {
@@ -73,7 +84,7 @@ export function checkOrigin(origins: readonly string[]): RequestHandler {
     response.vary('Origin')
     if (origin !== undefined) {
       response.setHeader('access-control-allow-origin', origin)
-      response.setHeader('access-control-expose-headers', 'x-request-id, retry-after, x-should-retry, content-range, accept-ranges')
+      response.setHeader('access-control-expose-headers', EXPOSED_HEADERS)
     }
     if (request.method !== 'OPTIONS') return next()
     response.setHeader('access-control-allow-methods', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS')

@@ -1,5 +1,6 @@
 /** Runs a job for one HTTP exchange: cancels with the client, counts, and hands events to the dialect. */
 import type { Response } from 'express'
+import type { RingEvent } from '../../core/client/ring-client.ts'
 import { ClusterError, toClusterError } from '../../protocol/errors.ts'
 import type { CompletionBackend } from '../completion-backend.ts'
 import { cacheScopeOf, keyDigestOf } from '../http/api-key.ts'
@@ -7,8 +8,8 @@ import { createEventStream, type EventStream, type StreamFormat } from '../http/
 import type { Log } from '../log.ts'
 import type { RateLimits } from '../http/rate-limit.ts'
 import { requestIdOf } from '../http/request-log.ts'
-import type { Traces } from '../traces.ts'
-import type { Metrics } from '../metrics.ts'
+import type { JobTrace, Traces } from '../traces.ts'
+import type { JobObservation, Metrics } from '../metrics.ts'
 import type { Admission, Place, Ticket } from './admission.ts'
 import { createChoiceCollector, type ChoiceResult } from './choice-result.ts'
 import { contextLength, runJob } from './run-job.ts'
@@ -58,6 +59,19 @@ function enterFor(job: TextJob, response: Response, { admission, backend }: JobC
   }
 }
 
+/** A trace whose rings are counted too. */
+const counted = (trace: JobTrace, observation: JobObservation): JobTrace => ({
+  ...trace,
+  choice: (index) => {
+    const choice = trace.choice(index)
+    const ring = (event: RingEvent): void => {
+      choice.ring(event)
+      observation.ring(index, event)
+    }
+    return { ...choice, ring }
+  },
+})
+
 type OnTicket = (ticket: Ticket) => void
 
 async function* observed(
@@ -87,7 +101,7 @@ async function* observed(
     await ticket.turn
     observation.begin()
     const cacheScope = context.keepsPrefixes ? cacheScopeOf(response.req) : null
-    for await (const event of runJob(job, backend, abort.signal, cacheScope, trace)) {
+    for await (const event of runJob(job, backend, abort.signal, cacheScope, counted(trace, observation))) {
       observation.event(event)
       // One of these without text comes for each token.
       if (event.type === 'text' && event.text === '') sampled++
