@@ -19,6 +19,7 @@ import { createMetrics } from './metrics.ts'
 import { createTraces } from './traces.ts'
 import type { ModelCatalog } from './model-catalog.ts'
 import type { ModelCards } from './model-cards.ts'
+import { methodsOf, pathsWithBody } from './openapi/operations.ts'
 import type { PromptEncoder } from './prompt-encoder.ts'
 import { accessRoutes } from './routes/access.ts'
 import { clusterRoutes, type PlacementWishes } from './routes/cluster.ts'
@@ -26,10 +27,12 @@ import { catalogRoutes } from './routes/catalog.ts'
 import { completionRoutes } from './routes/completions.ts'
 import { healthRoutes } from './routes/health.ts'
 import { hubFileRoutes } from './routes/hub-files.ts'
+import { loadRoutes } from './routes/load.ts'
 import { modelFileRoutes, type ModelBytes } from './routes/model-files.ts'
 import { messageRoutes } from './routes/messages.ts'
 import { modelRoutes } from './routes/models.ts'
 import { ollamaRoutes } from './routes/ollama.ts'
+import { openApiRoutes } from './routes/openapi.ts'
 import { isolate, pageRoutes } from './routes/pages.ts'
 import { traceRoutes } from './routes/traces.ts'
 import { responseRoutes } from './routes/responses.ts'
@@ -77,38 +80,6 @@ export const HTTP_LIMITS = {
   maxHeaderSize: 16 * 1024,
 } as const satisfies ServerOptions
 
-const METHODS: Readonly<Record<string, readonly string[]>> = {
-  '/v1/chat/completions': ['POST'],
-  '/chat/completions': ['POST'],
-  '/v1/completions': ['POST'],
-  '/tokenize': ['POST'],
-  '/detokenize': ['POST'],
-  '/apply-template': ['POST'],
-  '/v1/responses': ['POST'],
-  '/v1/messages': ['POST'],
-  '/v1/messages/count_tokens': ['POST'],
-  '/api/chat': ['POST'],
-  '/api/generate': ['POST'],
-  '/api/pull': ['POST'],
-  '/api/show': ['POST'],
-  '/api/tags': ['GET'],
-  '/api/ps': ['GET'],
-  '/api/version': ['GET'],
-  '/v1/models': ['GET'],
-  '/v1/catalog': ['GET'],
-  '/v1/catalog/card': ['GET'],
-  '/v1/catalog/uploads': ['GET'],
-  '/v1/keys': ['GET', 'POST'],
-  '/v1/invites': ['GET', 'POST'],
-  '/v1/cluster': ['GET'],
-  '/v1/cluster/placements': ['POST'],
-  '/v1/cluster/traces': ['GET'],
-  '/health': ['GET'],
-  '/ready': ['GET'],
-  '/version': ['GET'],
-  '/metrics': ['GET'],
-}
-const POSTS_WITH_BODY = Object.keys(METHODS).filter((path) => METHODS[path]?.includes('POST'))
 const OUT_OF_SCOPE = [
   'images',
   'audio',
@@ -135,8 +106,8 @@ function routeNotFound(path: string): ClusterError {
 }
 
 const endOfRoutes: RequestHandler = (request, response, next) => {
-  const methods = METHODS[request.path]
-  if (!methods) return next(routeNotFound(request.path))
+  const methods = methodsOf(request.path)
+  if (methods.length === 0) return next(routeNotFound(request.path))
   response.setHeader('allow', methods.join(', '))
   next(new ClusterError('method_not_allowed', `${request.path} takes ${methods.join(' and ')}, not ${request.method}`))
 }
@@ -161,15 +132,17 @@ export function createGateway(options: GatewayOptions): Express {
   app.set('query parser', 'simple')
   app.use(identifyAndLog(log), metrics.countRequest, isolate, checkHost(options.hosts), checkOrigin(options.origins))
   app.use(healthRoutes(backend, options.defaultModel, running.isDraining))
+  app.use(openApiRoutes())
   app.use(authorize(options.access))
   const limits = createRateLimits()
   app.post(
-    POSTS_WITH_BODY.filter((path) => needOf(path) === 'inference'),
+    pathsWithBody('POST').filter((path) => needOf(path) === 'inference'),
     limits.admit,
   )
   const readBody = jsonBody(options.maxBodyBytes ?? DEFAULT_MAX_BODY_BYTES)
-  app.post(POSTS_WITH_BODY, readBody)
-  app.patch('/v1/cluster/placements/*model', readBody)
+  app.post(pathsWithBody('POST'), readBody)
+  app.patch(pathsWithBody('PATCH'), readBody)
+  const admission = createAdmission(options.admission ?? DEFAULT_LIMITS, () => performance.now())
   const generating = {
     backend,
     models,
@@ -178,7 +151,7 @@ export function createGateway(options: GatewayOptions): Express {
     metrics,
     limits,
     traces,
-    admission: createAdmission(options.admission ?? DEFAULT_LIMITS, () => performance.now()),
+    admission,
     log,
     keepsPrefixes: options.keepsPrefixes,
   }
@@ -193,6 +166,7 @@ export function createGateway(options: GatewayOptions): Express {
   app.use(modelRoutes(models))
   app.use(catalogRoutes({ models, cards: options.cards, uploads: options.uploads, wishes: options.wishes }))
   app.use(traceRoutes(traces))
+  app.use(loadRoutes(admission, traces))
   app.use(clusterRoutes(backend.view, models, options.wishes))
   app.get('/metrics', async (_request, response) => void response.type(metrics.contentType).send(await metrics.render()))
   app.use(modelFileRoutes(models, options.onModelBytes))

@@ -1,26 +1,13 @@
-import type { Router } from 'express'
 import { expect, test } from 'vitest'
 import { memoryAccess } from '../tests/harness/access.ts'
 import { startGateway } from '../tests/harness/gateway.ts'
+import { routesOf } from '../tests/harness/routes.ts'
 import { NO_LIMITS, SCOPES, type Scope } from './access/access-entry.ts'
 import { needOf } from './http/authorize.ts'
 
-type Route = { readonly method: string; readonly path: string }
-type Stack = Router['stack']
-
-/** Every route that the gateway has, read off its router: one that is added is in the table by itself. */
-function routesOf(stack: Stack): readonly Route[] {
-  return stack.flatMap(({ route, handle }) => {
-    if (route) {
-      const methods = [...new Set(route.stack.map(({ method }) => method.toUpperCase()))]
-      return [route.path].flat().flatMap((path) => methods.map((method) => ({ method, path })))
-    }
-    return 'stack' in handle ? routesOf(handle.stack as Stack) : []
-  })
-}
 const addressOf = (path: string): string => path.replace(/[*:]\w+/g, 'x')
 
-const PUBLIC = ['/health', '/ready', '/version', '/api/version', '/']
+const PUBLIC = ['/health', '/ready', '/version', '/api/version', '/openapi.json', '/docs', '/docs.css', '/']
 const NEVER_KEYED = (path: string): boolean => PUBLIC.includes(path)
 
 test('every route × {no key, wrong key, expired, wrong scope, right}', async () => {

@@ -51,8 +51,8 @@ const promptFields = {
   output_format: formatSchema.nullish(),
   output_config: z.looseObject({ format: formatSchema.nullish() }).nullish(),
 } as const
-const countSchema = z.looseObject(promptFields)
-const bodySchema = z.looseObject({
+export const countBodySchema = z.looseObject(promptFields)
+export const messagesBodySchema = z.looseObject({
   ...promptFields,
   max_tokens: z.number().int().min(1),
   stop_sequences: z.array(z.string().min(1)).max(64).nullish(),
@@ -70,7 +70,7 @@ export type MessagesPrompt = {
   /** Whether the request asks for reasoning; null where it does not say. */
   readonly thinks: boolean | null
 }
-export type MessagesRequest = z.infer<typeof bodySchema> & MessagesPrompt
+export type MessagesRequest = z.infer<typeof messagesBodySchema> & MessagesPrompt
 
 const refused = (code: 'invalid_value' | 'unsupported_field', param: string, why: string): ClusterError =>
   new ClusterError(code, `${param}: ${why}`, { detail: { param } })
@@ -118,7 +118,7 @@ function turnsOf({ role, content }: z.infer<typeof messageSchema>, message: numb
   return [...results.map(({ block, at: place }) => resultOf(block, place)), ...(isSilent ? [] : [said])]
 }
 
-function wishOf({ tools, tool_choice, output_format, output_config }: z.infer<typeof countSchema>): AnswerWish {
+function wishOf({ tools, tool_choice, output_format, output_config }: z.infer<typeof countBodySchema>): AnswerWish {
   const offered = (tools ?? []).map(({ type, name, description, input_schema }, at) => {
     if (type !== undefined && type !== null && type !== 'custom')
       throw refused('unsupported_field', `tools[${at}].type`, `tools of type ${JSON.stringify(type.slice(0, 40))} do not run here`)
@@ -135,7 +135,7 @@ function wishOf({ tools, tool_choice, output_format, output_config }: z.infer<ty
   }
 }
 
-function promptOf(fields: z.infer<typeof countSchema>): MessagesPrompt {
+function promptOf(fields: z.infer<typeof countBodySchema>): MessagesPrompt {
   const { model, messages, system, thinking } = fields
   const turns = messages.flatMap(turnsOf)
   const opening = system === null || system === undefined ? [] : [{ role: 'system', content: textOf(system, 'system') }]
@@ -145,14 +145,14 @@ function promptOf(fields: z.infer<typeof countSchema>): MessagesPrompt {
 
 /** @throws {ClusterError} invalid_value, unsupported_field */
 export function parseMessagesRequest(body: Readonly<Record<string, unknown>>): MessagesRequest {
-  const fields = parseFields(bodySchema, body)
+  const fields = parseFields(messagesBodySchema, body)
   refuseUnsupported(body, UNSUPPORTED)
   return { ...fields, ...promptOf(fields) }
 }
 
 /** The same without what only generating needs. @throws {ClusterError} invalid_value, unsupported_field */
 export function parseCountRequest(body: Readonly<Record<string, unknown>>): MessagesPrompt {
-  const fields = parseFields(countSchema, body)
+  const fields = parseFields(countBodySchema, body)
   refuseUnsupported(body, UNSUPPORTED)
   return promptOf(fields)
 }

@@ -56,8 +56,8 @@ const messageSchema = z.looseObject({
     .array(z.looseObject({ id: z.string().nullish(), function: z.looseObject({ name: z.string(), arguments: z.looseObject({}).nullish() }) }))
     .nullish(),
 })
-const chatSchema = z.looseObject({ ...sharedFields, messages: z.array(messageSchema).nullish(), tools: toolsSchema.nullish() })
-const generateSchema = z.looseObject({
+export const ollamaChatSchema = z.looseObject({ ...sharedFields, messages: z.array(messageSchema).nullish(), tools: toolsSchema.nullish() })
+export const ollamaGenerateSchema = z.looseObject({
   ...sharedFields,
   prompt: z.string().nullish(),
   system: z.string().nullish(),
@@ -109,7 +109,7 @@ function turnOf({ role, content, images, thinking, tool_calls, tool_call_id, too
   }
 }
 
-type Shared = Pick<z.infer<typeof chatSchema>, 'format' | 'think' | 'tools'>
+type Shared = Pick<z.infer<typeof ollamaChatSchema>, 'format' | 'think' | 'tools'>
 const ANY_OBJECT = { type: 'object' } as const
 
 function wishOf({ format, think, tools }: Shared): Pick<OllamaRequest, 'wish' | 'thinks'> {
@@ -123,7 +123,7 @@ function wishOf({ format, think, tools }: Shared): Pick<OllamaRequest, 'wish' | 
 
 /** @throws {ClusterError} invalid_value, unsupported_field */
 export function parseOllamaChat(body: Readonly<Record<string, unknown>>): OllamaRequest {
-  const fields = parseFields(chatSchema, body)
+  const fields = parseFields(ollamaChatSchema, body)
   const { model, stream, options, keep_alive, messages } = fields
   refuseUnsupported(body, UNSUPPORTED)
   const turns = (messages ?? []).map(turnOf)
@@ -140,7 +140,7 @@ export function parseOllamaChat(body: Readonly<Record<string, unknown>>): Ollama
 
 /** @throws {ClusterError} invalid_value, unsupported_field */
 export function parseOllamaGenerate(body: Readonly<Record<string, unknown>>): OllamaRequest {
-  const fields = parseFields(generateSchema, body)
+  const fields = parseFields(ollamaGenerateSchema, body)
   const { model, stream, options, keep_alive, prompt, system, raw } = fields
   refuseUnsupported(body, UNSUPPORTED_TO_GENERATE)
   if (raw && system)

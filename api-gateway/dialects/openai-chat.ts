@@ -54,7 +54,7 @@ const messageSchema = z.looseObject({
   reasoning_content: z.string().nullish(),
 })
 type Message = z.infer<typeof messageSchema>
-const bodySchema = z.looseObject({
+export const chatBodySchema = z.looseObject({
   ...samplingFields,
   model: z.unknown().optional(),
   messages: z.array(messageSchema).min(1),
@@ -71,7 +71,7 @@ const bodySchema = z.looseObject({
   chat_template_kwargs: z.record(z.string(), z.unknown()).nullish(),
 })
 
-export type ChatRequest = z.infer<typeof bodySchema> & {
+export type ChatRequest = z.infer<typeof chatBodySchema> & {
   readonly turns: readonly ToolTurn[]
   readonly wish: AnswerWish
   readonly continueFinal: boolean
@@ -143,7 +143,7 @@ export function templateVariables(request: ChatRequest, text: TextModel): Templa
 
 /** @throws {ClusterError} invalid_value, unsupported_field */
 export function parseChatRequest(body: Readonly<Record<string, unknown>>): ChatRequest {
-  const fields = parseFields(bodySchema, body)
+  const fields = parseFields(chatBodySchema, body)
   refuseUnsupported(body, UNSUPPORTED)
   const turns = fields.messages.map(turnOf)
   if (fields.top_logprobs && !fields.logprobs)

@@ -37,7 +37,7 @@ const UNSUPPORTED = {
 } as const
 
 const ids = z.array(z.number().int().min(0)).min(1)
-const bodySchema = z.looseObject({
+export const completionBodySchema = z.looseObject({
   ...samplingFields,
   model: z.unknown().optional(),
   prompt: z.union(
@@ -48,11 +48,11 @@ const bodySchema = z.looseObject({
   logprobs: z.number().int().min(0).max(20).nullish(),
   response_format: formatSchema.nullish(),
 })
-export type CompletionRequest = z.infer<typeof bodySchema> & { readonly streaming: ReturnType<typeof streamOptionsOf> }
+export type CompletionRequest = z.infer<typeof completionBodySchema> & { readonly streaming: ReturnType<typeof streamOptionsOf> }
 
 /** @throws {ClusterError} invalid_value, unsupported_field */
 export function parseCompletionRequest(body: Readonly<Record<string, unknown>>): CompletionRequest {
-  const fields = parseFields(bodySchema, body)
+  const fields = parseFields(completionBodySchema, body)
   refuseUnsupported(body, UNSUPPORTED)
   if (fields.echo && fields.logprobs !== null && fields.logprobs !== undefined)
     throw new ClusterError(

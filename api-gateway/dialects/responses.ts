@@ -33,7 +33,7 @@ const itemSchema = z.looseObject({
   arguments: z.string().optional(),
   output: z.union([z.string(), z.array(partSchema)]).optional(),
 })
-const bodySchema = z.looseObject({
+export const responsesBodySchema = z.looseObject({
   model: z.unknown().optional(),
   input: z.union([z.string().min(1), z.array(itemSchema).min(1)], 'expected a text or a list of items, not empty'),
   instructions: z.string().nullish(),
@@ -57,7 +57,7 @@ const bodySchema = z.looseObject({
   top_logprobs: z.number().int().min(0).max(20).nullish(),
   user: z.string().nullish(),
 })
-export type ResponsesRequest = z.infer<typeof bodySchema> & {
+export type ResponsesRequest = z.infer<typeof responsesBodySchema> & {
   /** Of this request alone: what came before, and instructions, are not among them. */
   readonly turns: readonly ToolTurn[]
   readonly wish: AnswerWish
@@ -119,7 +119,7 @@ function joined(turns: readonly ToolTurn[]): readonly ToolTurn[] {
   return all
 }
 
-function wishOf(fields: z.infer<typeof bodySchema>): AnswerWish {
+function wishOf(fields: z.infer<typeof responsesBodySchema>): AnswerWish {
   const tools = (fields.tools ?? []).map(({ type, name, description, parameters }, at) => {
     if (type !== 'function') throw unsupported(`tools[${at}].type`, `tools of type ${JSON.stringify(type.slice(0, 40))} do not run here`)
     if (name === undefined) throw expected(`tools[${at}].name`, 'a name')
@@ -135,7 +135,7 @@ function wishOf(fields: z.infer<typeof bodySchema>): AnswerWish {
 
 /** @throws {ClusterError} invalid_value, unsupported_field */
 export function parseResponsesRequest(body: Readonly<Record<string, unknown>>): ResponsesRequest {
-  const fields = parseFields(bodySchema, body)
+  const fields = parseFields(responsesBodySchema, body)
   refuseUnsupported(body, UNSUPPORTED)
   const foreign = fields.include?.find((name) => !INCLUDES.includes(name))
   if (foreign !== undefined) throw unsupported('include', `${JSON.stringify(foreign.slice(0, 60))} is not given here; leave it out`)

@@ -14,7 +14,7 @@ type Need = Scope | 'any' | null
 
 /** First match wins. What is not listed is a page or one of its files. Express ignores the case of a path, so do these. */
 const NEEDS: readonly (readonly [RegExp, Need])[] = [
-  [/^\/(health|ready|version|api\/version)\/?$/i, null],
+  [/^\/(health|ready|version|api\/version|openapi\.json|docs|docs\.css)\/?$/i, null],
   [/^\/metrics\/?$/i, 'metrics'],
   [/^\/v1\/(keys|invites)(\/|$)/i, 'access'],
   [/^\/v1\/(cluster|catalog)(\/|$)/i, 'cluster'],

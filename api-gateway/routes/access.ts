@@ -8,13 +8,13 @@ import { isLoopback } from '../addresses.ts'
 import { parseFields } from '../dialects/openai-fields.ts'
 
 const expiresSchema = z.string().refine((text) => expiryAfter(text, new Date()) !== undefined, 'expected a span such as 12h, 30d, 8w, or "never"')
-const keySchema = z.strictObject({
+export const keySchema = z.strictObject({
   name: nameSchema,
   scopes: z.array(z.enum(SCOPES)).min(1).default(['inference']),
   expires: expiresSchema.default('never'),
   limits: limitsSchema.default(NO_LIMITS),
 })
-const inviteSchema = z.strictObject({ name: nameSchema, expires: expiresSchema.default('7d') })
+export const inviteSchema = z.strictObject({ name: nameSchema, expires: expiresSchema.default('7d') })
 
 /** While there is no key, anybody could make the first and shut the owner out: so only this machine may. */
 function checkOwner(request: Request, access: Access): void {

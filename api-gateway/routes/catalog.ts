@@ -18,8 +18,8 @@ export type CatalogRoutesOptions = {
   readonly wishes: PlacementWishes
 }
 
-const listSchema = z.object({ quality: qualitySchema.default('balanced') })
-const cardSchema = listSchema.extend({ model: z.string().min(1).max(2000) })
+export const catalogQuerySchema = z.object({ quality: qualitySchema.default('balanced') })
+export const cardQuerySchema = catalogQuerySchema.extend({ model: z.string().min(1).max(2000) })
 
 function modelOf(segments: string | readonly string[]): ModelId {
   const id = [segments].flat().join('/')
@@ -40,12 +40,12 @@ function pieceOf(request: Request): Piece {
 function catalogReading({ models, cards, uploads, wishes }: CatalogRoutesOptions): Router {
   const router = Router()
   router.get('/v1/catalog', async (request, response) => {
-    const { quality } = parseFields(listSchema, request.query)
+    const { quality } = parseFields(catalogQuerySchema, request.query)
     const body: CatalogBody = { quality, data: [...(await cards.list(quality))] }
     response.json(body)
   })
   router.get('/v1/catalog/card', async (request, response) => {
-    const { model, quality } = parseFields(cardSchema, request.query)
+    const { model, quality } = parseFields(cardQuerySchema, request.query)
     response.json(await cards.card(model, quality))
   })
   router.delete('/v1/catalog/models/*model', async (request, response) => {

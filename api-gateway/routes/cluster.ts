@@ -29,7 +29,7 @@ export type PlacementWishes = {
 }
 
 const devices = z.number().int().min(1).max(1024)
-const requestSchema = z.object({
+export const placementSchema = z.object({
   model: z.unknown().optional(),
   strategy: strategySchema.default('memory-weighted'),
   quality: qualitySchema.default('balanced'),
@@ -37,7 +37,7 @@ const requestSchema = z.object({
   maxDevices: devices.default(1024),
   state: z.enum(['serve', 'prefetch', 'paused']).default('serve'),
 })
-const changeSchema = z.object({ state: requestSchema.shape.state.unwrap() })
+export const placementChangeSchema = z.object({ state: placementSchema.shape.state.unwrap() })
 
 /** How frames go from `shard` to the next one of its lap, as either end reports it; null before they have met. */
 function pathToNext(view: ClusterView, placement: Placement, shard: Shard): LinkPath | null {
@@ -112,7 +112,7 @@ export function clusterRoutes(view: () => ClusterView, models: ModelCatalog, wis
   const router = Router()
   router.get('/v1/cluster', (_request, response) => void response.json(clusterJson(view())))
   router.post('/v1/cluster/placements', async (request, response) => {
-    const { model, ...fields } = parseFields(requestSchema, request.body)
+    const { model, ...fields } = parseFields(placementSchema, request.body)
     if (fields.minDevices > fields.maxDevices)
       throw new ClusterError('invalid_value', 'minDevices is larger than maxDevices', { detail: { param: 'minDevices' } })
     const wish = { model: (await models.find(model)).id, ...fields }
@@ -126,7 +126,7 @@ export function clusterRoutes(view: () => ClusterView, models: ModelCatalog, wis
   }
   router.patch('/v1/cluster/placements/*model', async (request, response) => {
     const model = placedOf(request.params.model)
-    const { state } = parseFields(changeSchema, request.body)
+    const { state } = parseFields(placementChangeSchema, request.body)
     await wishes.become(model, state)
     response.json({ model, state })
   })

@@ -21,7 +21,7 @@ import { pullModel } from './ollama-pull.ts'
 
 export type OllamaRoutesOptions = CompletionRoutesOptions & { readonly wishes: PlacementWishes }
 
-const namedSchema = z.looseObject({ model: z.unknown().optional(), name: z.unknown().optional(), stream: z.boolean().nullish() })
+export const ollamaModelSchema = z.looseObject({ model: z.unknown().optional(), name: z.unknown().optional(), stream: z.boolean().nullish() })
 const TERMS = { strategy: 'memory-weighted', quality: 'balanced', minDevices: 1, maxDevices: 1024 } as const
 
 /** Aborted when the client goes away. */
@@ -72,7 +72,7 @@ export function ollamaRoutes(options: OllamaRoutesOptions): Router {
   }
 
   const entryOf = (request: Request): Promise<ModelEntry> => {
-    const { model, name } = parseFields(namedSchema, request.body)
+    const { model, name } = parseFields(ollamaModelSchema, request.body)
     const wanted = model ?? name
     return models.find(typeof wanted === 'string' ? wanted.replace(/:latest$/, '') : wanted)
   }

@@ -18,7 +18,7 @@ export type TokenRoutesOptions = {
   readonly defaultModel: ModelId | null
 }
 
-const tokenizeSchema = z.looseObject({
+export const tokenizeSchema = z.looseObject({
   model: z.unknown().optional(),
   content: z.string().nullish(),
   prompt: z.string().nullish(),
@@ -26,7 +26,7 @@ const tokenizeSchema = z.looseObject({
   add_special_tokens: z.boolean().nullish(),
   with_pieces: z.boolean().nullish(),
 })
-const detokenizeSchema = z.looseObject({ model: z.unknown().optional(), tokens: z.array(z.number().int().min(0)) })
+export const detokenizeSchema = z.looseObject({ model: z.unknown().optional(), tokens: z.array(z.number().int().min(0)) })
 
 function promptOf(request: ChatRequest, text: TextModel): string {
   const { turns, tools } = renderTools(request.turns, request.wish.tools, text.chatTemplate)
