@@ -12,6 +12,7 @@ import { jsonBody } from './http/json-body.ts'
 import { checkHost, checkOrigin, type HostPolicy } from './http/origins.ts'
 import { identifyAndLog } from './http/request-log.ts'
 import { createAdmission, DEFAULT_LIMITS, type AdmissionLimits } from './jobs/admission.ts'
+import { createKeptStreams } from './jobs/kept-streams.ts'
 import type { RunningJobs } from './jobs/running-jobs.ts'
 import type { Log } from './log.ts'
 import type { OnView } from './cluster-gauges.ts'
@@ -36,6 +37,7 @@ import { openApiRoutes } from './routes/openapi.ts'
 import { isolate, pageRoutes } from './routes/pages.ts'
 import { traceRoutes } from './routes/traces.ts'
 import { responseRoutes } from './routes/responses.ts'
+import { streamRoutes } from './routes/streams.ts'
 import { tokenRoutes } from './routes/tokens.ts'
 import type { Hub } from './hub-access.ts'
 import type { Uploads } from './uploads.ts'
@@ -143,6 +145,7 @@ export function createGateway(options: GatewayOptions): Express {
   app.post(pathsWithBody('POST'), readBody)
   app.patch(pathsWithBody('PATCH'), readBody)
   const admission = createAdmission(options.admission ?? DEFAULT_LIMITS, () => performance.now())
+  const streams = createKeptStreams()
   const generating = {
     backend,
     models,
@@ -152,6 +155,7 @@ export function createGateway(options: GatewayOptions): Express {
     limits,
     traces,
     admission,
+    streams,
     log,
     keepsPrefixes: options.keepsPrefixes,
   }
@@ -166,7 +170,7 @@ export function createGateway(options: GatewayOptions): Express {
   app.use(modelRoutes(models))
   app.use(catalogRoutes({ models, cards: options.cards, uploads: options.uploads, wishes: options.wishes }))
   app.use(traceRoutes(traces))
-  app.use(loadRoutes(admission, traces))
+  app.use(loadRoutes(admission, traces), streamRoutes(streams))
   app.use(clusterRoutes(backend.view, models, options.wishes))
   app.get('/metrics', async (_request, response) => void response.type(metrics.contentType).send(await metrics.render()))
   app.use(modelFileRoutes(models, options.onModelBytes))

@@ -1,9 +1,11 @@
 /** Bodies and chunks of chat completions. */
 import { randomBytes } from 'node:crypto'
+import type { EventStream } from '../http/event-stream.ts'
 import { openAiErrorBody } from '../http/error-response.ts'
 import type { ChoiceResult } from '../jobs/choice-result.ts'
 import type { StreamWriter } from '../jobs/serve-job.ts'
 import { choiceCount, usageOf, type JobEvent, type TextJob, type TokenCounts, type TokenInfo, type Usage } from '../jobs/text-job.ts'
+import type { ChatTimings } from './chat-timings.ts'
 import type { ChatRequest } from './openai-chat.ts'
 
 /** What every body and chunk of one answer has in common. */
@@ -30,7 +32,7 @@ const messageOf = ({ text, reasoning, calls }: ChoiceResult): object => ({
     : { tool_calls: calls.map(({ id, name, arguments: text }) => ({ id, type: 'function', function: { name, arguments: text } })) }),
 })
 
-export function chatBody(envelope: Envelope, job: TextJob, results: readonly ChoiceResult[]): object {
+export function chatBody(envelope: Envelope, job: TextJob, results: readonly ChoiceResult[], { timings }: ChatTimings): object {
   return {
     ...envelope,
     object: 'chat.completion',
@@ -41,6 +43,7 @@ export function chatBody(envelope: Envelope, job: TextJob, results: readonly Cho
       logprobs: logprobsOf(job, result.logprobs),
     })),
     usage: usageOf(job, results),
+    timings: timings(),
   }
 }
 
@@ -76,8 +79,11 @@ function deltaOf(event: JobEvent): { readonly delta: object; readonly shown: str
 }
 
 /** Writes one stream: per choice a role, texts, a finish; then usage if asked, then the mark of the end. */
-export function chatStreamWriter(envelope: Envelope, job: TextJob, { streaming }: ChatRequest): StreamWriter {
+export function chatStreamWriter(envelope: Envelope, job: TextJob, { streaming, ...asked }: ChatRequest, watch: ChatTimings): StreamWriter {
   const opened = new Set<number>()
+  /** Choices whose prompt is told to be read. */
+  const read = new Set<number>()
+  let hasBegun = false
   const counts: TokenCounts[] = []
   /** Of tokens whose text has not gone out yet, by choice. */
   const waiting = new Map<number, TokenInfo[]>()
@@ -87,6 +93,7 @@ export function chatStreamWriter(envelope: Envelope, job: TextJob, { streaming }
     object: 'chat.completion.chunk',
     choices,
     ...(streaming.everyChunk ? { usage: usage() } : streaming.includeUsage ? { usage: null } : {}),
+    ...(asked.timings_per_token && hasBegun ? { timings: watch.timings() } : {}),
     ...extra,
   })
   const choiceOf = (index: number, delta: object, finish: string | null = null): object => {
@@ -94,21 +101,36 @@ export function chatStreamWriter(envelope: Envelope, job: TextJob, { streaming }
     waiting.delete(index)
     return { index, delta, finish_reason: finish, logprobs: tokens.length === 0 ? null : logprobsOf(job, tokens) }
   }
+  const openChoice = (stream: EventStream, index: number): void => {
+    if (opened.has(index)) return
+    opened.add(index)
+    stream.event(chunk([choiceOf(index, { role: 'assistant', content: null })]))
+    hasBegun = true
+  }
+  /** A choice that has a token has its whole prompt behind it. */
+  const tellProgress = (stream: EventStream, event: JobEvent): void => {
+    if (!asked.return_progress || read.has(event.choice)) return
+    const total = job.prompts[Math.floor(event.choice / job.choicesPerPrompt)]?.length ?? 0
+    const [processed, cache] = event.type === 'progress' ? [event.processed, 0] : [total, event.cached]
+    if (event.type !== 'progress') read.add(event.choice)
+    else if (processed >= total) return
+    openChoice(stream, event.choice)
+    stream.event(chunk([choiceOf(event.choice, {})], watch.progress(processed, total, cache)))
+  }
   return {
     event: (stream, event) => {
+      watch.event(event)
+      tellProgress(stream, event)
       if (event.type === 'progress') return
       counts[event.choice] = event
-      if (!opened.has(event.choice)) {
-        opened.add(event.choice)
-        stream.event(chunk([choiceOf(event.choice, { role: 'assistant', content: null })]))
-      }
+      openChoice(stream, event.choice)
       if (event.type === 'text' && event.logprobs) waiting.set(event.choice, [...(waiting.get(event.choice) ?? []), event.logprobs])
       const added = deltaOf(event)
       if (added) stream.event(chunk([choiceOf(event.choice, added.delta)], streaming.obfuscate ? { obfuscation: padding(added.shown) } : {}))
       if (event.type === 'finish') stream.event(chunk([choiceOf(event.choice, {}, event.reason)]))
     },
     finish: (stream) => {
-      if (streaming.includeUsage && opened.size === choiceCount(job)) stream.event({ ...chunk([]), usage: usage() })
+      if (streaming.includeUsage && opened.size === choiceCount(job)) stream.event({ ...chunk([]), usage: usage(), timings: watch.timings() })
       stream.event('[DONE]')
     },
     error: (stream, error) => {

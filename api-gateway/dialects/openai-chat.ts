@@ -36,6 +36,8 @@ const UNSUPPORTED = {
   documents: never,
   echo: isFalse,
   best_of: (value: unknown) => value === 1,
+  timings_per_token: () => true,
+  return_progress: () => true,
   add_generation_prompt: (value: unknown) => value === true,
   continue_final_message: isFalse,
 } as const
@@ -62,6 +64,9 @@ export const chatBodySchema = z.looseObject({
   metadata: z.looseObject({}).nullish(),
   reasoning_effort: z.string().nullish(),
   enable_thinking: z.boolean().nullish(),
+  /** Of llama.cpp's server: speeds with every chunk, and how far the prompt is. */
+  timings_per_token: z.boolean().nullish(),
+  return_progress: z.boolean().nullish(),
   tools: toolsSchema.nullish(),
   tool_choice: z.unknown().optional(),
   parallel_tool_calls: z.boolean().nullish(),

@@ -26,34 +26,53 @@ export type EventStream = {
   readonly end: () => void
 }
 
-/** Events on one response, as they come. @param silence what a comment says that breaks a silence */
-export function createEventStream(response: ServerResponse, format: StreamFormat, silence = (): string => 'keep-alive'): EventStream {
-  const { type, comment, frame } = FORMATS[format]
-  let keepAlive: NodeJS.Timeout | null = null
-  let isOpen = false
-  const write = (text: string): void => {
+/** Where the bytes of a stream go. */
+export type StreamSink = {
+  readonly start: () => void
+  readonly write: (text: string) => void
+  readonly end: () => void
+  /** Nothing is taken any more. */
+  readonly onClose: (listener: () => void) => void
+}
+
+export function sendStreamHeaders(response: ServerResponse, format: StreamFormat): void {
+  response.statusCode = 200
+  response.setHeader('content-type', FORMATS[format].type)
+  response.setHeader('cache-control', 'no-cache, no-transform')
+  // Asks nginx not to collect events before passing them on.
+  response.setHeader('x-accel-buffering', 'no')
+  response.flushHeaders()
+}
+
+const responseSink = (response: ServerResponse, format: StreamFormat): StreamSink => ({
+  start: () => sendStreamHeaders(response, format),
+  write: (text) => {
     if (response.destroyed) return
     response.write(text)
     // The close of the response then ends the work as a disconnect does.
     if (response.writableLength > MAX_BUFFERED_BYTES) response.destroy()
-  }
+  },
+  end: () => void response.end(),
+  onClose: (listener) => void response.once('close', listener),
+})
+
+/** Events on a sink, as they come. @param silence what a comment says that breaks a silence */
+export function createSinkStream(sink: StreamSink, format: StreamFormat, silence = (): string => 'keep-alive'): EventStream {
+  const { comment, frame } = FORMATS[format]
+  let keepAlive: NodeJS.Timeout | null = null
+  let isOpen = false
   const rest = (): void => {
     if (keepAlive) clearInterval(keepAlive)
     keepAlive = null
   }
-  response.once('close', rest)
+  sink.onClose(rest)
   const open = (): void => {
     if (isOpen) return
     isOpen = true
-    response.statusCode = 200
-    response.setHeader('content-type', type)
-    response.setHeader('cache-control', 'no-cache, no-transform')
-    // Asks nginx not to collect events before passing them on.
-    response.setHeader('x-accel-buffering', 'no')
-    response.flushHeaders()
+    sink.start()
     if (comment === null) return
-    write(comment(silence()))
-    keepAlive = setInterval(() => write(comment(silence())), KEEP_ALIVE_MS)
+    sink.write(comment(silence()))
+    keepAlive = setInterval(() => sink.write(comment(silence())), KEEP_ALIVE_MS)
   }
   return {
     open,
@@ -61,11 +80,15 @@ export function createEventStream(response: ServerResponse, format: StreamFormat
     event: (data, name) => {
       open()
       keepAlive?.refresh()
-      write(frame(typeof data === 'string' ? data : JSON.stringify(data), name))
+      sink.write(frame(typeof data === 'string' ? data : JSON.stringify(data), name))
     },
     end: () => {
       rest()
-      response.end()
+      sink.end()
     },
   }
 }
+
+/** Events on one response. */
+export const createEventStream = (response: ServerResponse, format: StreamFormat, silence?: () => string): EventStream =>
+  createSinkStream(responseSink(response, format), format, silence)

@@ -4,7 +4,7 @@ import type { RingEvent } from '../../core/client/ring-client.ts'
 import { ClusterError, toClusterError } from '../../protocol/errors.ts'
 import type { CompletionBackend } from '../completion-backend.ts'
 import { cacheScopeOf, keyDigestOf } from '../http/api-key.ts'
-import { createEventStream, type EventStream, type StreamFormat } from '../http/event-stream.ts'
+import { createEventStream, createSinkStream, type EventStream, type StreamFormat } from '../http/event-stream.ts'
 import type { Log } from '../log.ts'
 import type { RateLimits } from '../http/rate-limit.ts'
 import { requestIdOf } from '../http/request-log.ts'
@@ -12,6 +12,7 @@ import type { JobTrace, Traces } from '../traces.ts'
 import type { JobObservation, Metrics } from '../metrics.ts'
 import type { Admission, Place, Ticket } from './admission.ts'
 import { createChoiceCollector, type ChoiceResult } from './choice-result.ts'
+import type { KeptStreams, OpenedStream } from './kept-streams.ts'
 import { contextLength, runJob } from './run-job.ts'
 import type { RunningJobs } from './running-jobs.ts'
 import { choiceCount, promptTokensOf, type JobEvent, type TextJob } from './text-job.ts'
@@ -23,6 +24,7 @@ export type JobContext = {
   readonly metrics: Metrics
   readonly limits: Pick<RateLimits, 'spend'>
   readonly traces: Traces
+  readonly streams: KeptStreams
   readonly log: Log
   /** Answers may begin from what earlier ones with the same API key computed. */
   readonly keepsPrefixes: boolean
@@ -72,19 +74,23 @@ const counted = (trace: JobTrace, observation: JobObservation): JobTrace => ({
   },
 })
 
-type OnTicket = (ticket: Ticket) => void
+type Watch = {
+  readonly onTicket?: (ticket: Ticket) => void
+  /** It goes on when the client goes away. */
+  readonly isKept?: boolean
+}
 
 async function* observed(
   id: string,
   job: TextJob,
   response: Response,
   context: JobContext,
-  onTicket: OnTicket = () => undefined,
+  { onTicket, isKept = false }: Watch = {},
 ): AsyncGenerator<JobEvent, void, undefined> {
   const { backend, running, metrics, traces } = context
   const abort = new AbortController()
   const onClose = (): void => {
-    if (!response.writableFinished) abort.abort(new ClusterError('cancelled', 'the client went away'))
+    if (!response.writableFinished && !isKept) abort.abort(new ClusterError('cancelled', 'the client went away'))
   }
   response.once('close', onClose)
   if (response.destroyed) onClose()
@@ -97,7 +103,7 @@ async function* observed(
   try {
     ticket = enterFor(job, response, context)
     abort.signal.addEventListener('abort', ticket.leave, { once: true })
-    onTicket(ticket)
+    onTicket?.(ticket)
     await ticket.turn
     observation.begin()
     const cacheScope = context.keepsPrefixes ? cacheScopeOf(response.req) : null
@@ -158,25 +164,41 @@ export type StreamWriter = {
 const silenceWords = (place: Place | null): string =>
   place === null ? 'keep-alive' : `waiting, position ${place.position}${place.seconds === null ? '' : `, about ${Math.ceil(place.seconds)} s`}`
 
+/** The stream that goes on without its reader, where the request asks for one. @throws {ClusterError} invalid_value */
+function keptStreamOf(id: string, response: Response, { streams, running }: JobContext): OpenedStream | null {
+  const conversation = response.req.get('x-conversation-id')
+  if (conversation === undefined) return null
+  if (!/^[\w.:-]{1,128}$/.test(conversation))
+    throw new ClusterError('invalid_value', 'X-Conversation-Id: expected up to 128 letters, digits, dots, colons, _ and -', {
+      detail: { param: 'X-Conversation-Id' },
+    })
+  const kept = streams.open(conversation, keyDigestOf(response.req), () => void running.cancel(id))
+  return { ...kept, sink: { ...kept.sink, start: () => response.destroyed || kept.follow(response, 0) } }
+}
+
 /** Streams until the end or an error event. An error before the stream has opened is thrown, so that it gets its HTTP status. @throws {ClusterError} */
 export async function streamJob(id: string, job: TextJob, response: Response, context: JobContext, writer: StreamWriter): Promise<void> {
   let place: Ticket['place'] = () => null
-  const stream = createEventStream(response, writer.format ?? 'sse', () => silenceWords(place()))
+  const silence = (): string => silenceWords(place())
+  const { format = 'sse' } = writer
+  const kept = format === 'sse' ? keptStreamOf(id, response, context) : null
+  const stream = kept ? createSinkStream(kept.sink, format, silence) : createEventStream(response, format, silence)
   /** Who waits is told so at once. */
   const onTicket = (ticket: Ticket): void => {
     place = ticket.place
     if (place()) stream.open()
   }
   const opening = setTimeout(stream.open, OPEN_AFTER_MS)
-  response.once('close', () => clearTimeout(opening))
+  if (!kept) response.once('close', () => clearTimeout(opening))
   try {
-    for await (const event of observed(id, job, response, context, onTicket)) {
+    for await (const event of observed(id, job, response, context, { onTicket, isKept: kept !== null })) {
       stream.open()
       writer.event(stream, event)
     }
     writer.finish(stream)
   } catch (thrown) {
-    if (response.destroyed) return
+    if (!stream.isOpen()) kept?.forget()
+    if (response.destroyed && !kept) return
     if (!stream.isOpen()) throw thrown
     const error = toClusterError(thrown)
     if (error.code === 'internal') context.log.error({ err: error.cause, id }, 'a stream failed')

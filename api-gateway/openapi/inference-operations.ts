@@ -6,6 +6,7 @@ import { chatBodySchema } from '../dialects/openai-chat.ts'
 import { completionBodySchema } from '../dialects/openai-completions.ts'
 import { responsesBodySchema } from '../dialects/responses.ts'
 import { ollamaModelSchema } from '../routes/ollama.ts'
+import { streamQuerySchema } from '../routes/streams.ts'
 import { detokenizeSchema, tokenizeSchema } from '../routes/tokens.ts'
 import { EVENTS, LINES, type Operation } from './operation.ts'
 
@@ -139,6 +140,15 @@ const TOKENS: readonly Operation[] = [
 ]
 
 const STREAMS: readonly Operation[] = [
+  {
+    method: 'GET',
+    path: '/v1/stream',
+    tag: 'Running answers',
+    summary: 'Goes on with a stream that was asked for with the header X-Conversation-Id, from a byte',
+    query: streamQuerySchema,
+    gives: ['text/event-stream'],
+  },
+  { method: 'DELETE', path: '/v1/stream', tag: 'Running answers', summary: 'Ends such a stream', query: streamQuerySchema, status: 204, gives: [] },
   { method: 'GET', path: '/slots', tag: 'Running answers', summary: 'What runs and what waits' },
   { method: 'GET', path: '/load', tag: 'Running answers', summary: 'How many requests are here' },
 ]

@@ -2,6 +2,7 @@
 import { Router, type Request, type Response } from 'express'
 import { ClusterError } from '../../protocol/errors.ts'
 import type { CompletionBackend } from '../completion-backend.ts'
+import { createChatTimings } from '../dialects/chat-timings.ts'
 import { chatJob, newChatId, parseChatRequest, templateVariables } from '../dialects/openai-chat.ts'
 import { chatBody, chatStreamWriter, type Envelope } from '../dialects/openai-chat-answer.ts'
 import {
@@ -50,8 +51,9 @@ export function completionRoutes(options: CompletionRoutesOptions): Router {
     const job = chatJob(fields, entry.id, text, planned)
     checkContext(job, backend)
     const envelope = envelopeOf(newChatId(), entry, backend)
-    if (fields.stream) return streamJob(envelope.id, job, response, options, chatStreamWriter(envelope, job, fields))
-    response.json(chatBody(envelope, job, await collectJob(envelope.id, job, response, options)))
+    const watch = createChatTimings(job, () => performance.now())
+    if (fields.stream) return streamJob(envelope.id, job, response, options, chatStreamWriter(envelope, job, fields, watch))
+    response.json(chatBody(envelope, job, await collectJob(envelope.id, job, response, options, watch.event), watch))
   }
 
   const complete = async (request: Request, response: Response): Promise<void> => {

@@ -48,6 +48,8 @@ export type Script = {
   readonly beforeToken?: (index: number, request: CompletionRequest) => Promise<unknown>
   /** Thrown before the token of this index. */
   readonly failure?: { readonly index: number; readonly error: ClusterError }
+  /** Tokens of the prompt that are told to be read before the first token. */
+  readonly progress?: readonly number[]
   /** Tokens of each prompt that need no computing. */
   readonly cached?: number
   readonly view?: ClusterView
@@ -92,6 +94,7 @@ export function scriptedBackend(script: Script = {}): ScriptedBackend {
     const onAbort = (): void => void aborts.push(performance.now())
     request.signal.addEventListener('abort', onAbort, { once: true })
     try {
+      for (const processed of script.progress ?? []) yield { type: 'progress', processed, total: request.promptIds.length }
       if (script.failure?.index !== 0) yield { type: 'progress', processed: request.promptIds.length, total: request.promptIds.length }
       const ids = [...(script.answer?.(request) ?? [...request.promptIds].reverse()), request.stopIds[0] ?? 0]
       for (const [index, tokenId] of ids.entries()) {
