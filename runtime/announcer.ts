@@ -110,12 +110,14 @@ export function createAnnouncer(options: AnnouncerOptions): { close: () => void 
   }
 
   function newestPlacements(view: ClusterView): ReadonlyMap<string, Placement> {
-    const newest = new Map<string, Placement>(view.placements)
-    for (const [model, placement] of announced) {
-      if (!view.wishes.has(placement.model) || (newest.get(model)?.epoch ?? -1) >= placement.epoch) announced.delete(model)
-      else newest.set(model, placement)
-    }
-    return newest
+    forgetSettled(view)
+    return new Map<string, Placement>([...view.placements, ...announced])
+  }
+
+  /** What came back, or is wished no more, counts as the view says: dropped and wished again, a model has no placement. */
+  function forgetSettled(view: ClusterView): void {
+    for (const [model, { model: id, epoch }] of announced)
+      if (!view.wishes.has(id) || (view.placements.get(id)?.epoch ?? -1) >= epoch) announced.delete(model)
   }
 
   /** The placement, with what has been measured; of a ring that is whole a faster one only when its time has come. Null: nothing changes. */
@@ -228,7 +230,11 @@ export function createAnnouncer(options: AnnouncerOptions): { close: () => void 
     due = { at, stop }
   }
 
-  const closeView = network.onView(reconsider)
+  const closeView = network.onView(() => {
+    // With every change: a wish may go and come between two looks.
+    forgetSettled(network.view())
+    reconsider()
+  })
   reconsider()
   return {
     close: () => {

@@ -109,10 +109,10 @@ describe('what an API client is told', { timeout: 60_000 }, () => {
         await fetch(`${url}/v1/cluster/placements`, {
           method: 'POST',
           headers: { 'content-type': 'application/json' },
-          body: JSON.stringify({ model: 'ember', strategy: 'latency' }),
+          body: JSON.stringify({ model: 'ember', strategy: 'fastest' }),
         }),
       ),
-    ).toEqual({ status: 400, code: 'unsupported_field' })
+    ).toEqual({ status: 400, code: 'invalid_value' })
 
     const small: LocalDevice = startLocalDevice(
       {
