@@ -91,6 +91,7 @@ test('pages carry isolation and content policy, are not cached, and hashed files
     expect(response.headers.get('content-security-policy')).toMatch(
       /script-src 'self' 'wasm-unsafe-eval';.*connect-src 'self' ws: wss: https:\/\/huggingface\.co;/,
     )
+    expect(response.headers.get('content-security-policy')).not.toMatch(/unsafe-inline|unsafe-eval'(?<!wasm-unsafe-eval')/)
     expect(response.headers.get('cache-control')).toBe('no-cache')
   }
   const script = await fetch(`${gateway.url}/assets/app-1a2b.js`)

@@ -39,6 +39,10 @@ const VALID: readonly (readonly [string, object])[] = [
   ['/api/chat', { model: 'ember', messages: [{ role: 'user', content: 'Hi' }], stream: false, options: { num_predict: 2, temperature: 0 } }],
   ['/api/generate', { model: 'ember', prompt: 'Hi', stream: false, options: { num_predict: 2 } }],
   ['/api/show', { model: 'ember' }],
+  ['/tokenize', { model: 'ember', content: 'Hi', add_special: true, with_pieces: true }],
+  ['/detokenize', { model: 'ember', tokens: [300, 301, 302] }],
+  ['/apply-template', { model: 'ember', messages: MESSAGES }],
+  ['/v1/embeddings', { model: 'ember', input: ['a', 'b'], encoding_format: 'float', dimensions: 8 }],
   ['/v1/cluster/placements', { model: 'ember', state: 'serve', quality: 'balanced', minDevices: 1 }],
 ]
 
