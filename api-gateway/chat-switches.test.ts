@@ -1,21 +1,17 @@
 /** Switches of a request that the model's chat template reads. */
-import { mkdtempSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { MODELS, startGateway } from '../tests/harness/gateway.ts'
+import { startGateway } from '../tests/harness/gateway.ts'
+import { writeTextModel } from '../tests/harness/text-model.ts'
 import { createModelCatalog } from './model-catalog.ts'
 
 const root = mkdtempSync(path.join(tmpdir(), 'ringlet-switches-'))
 afterAll(() => rmSync(root, { recursive: true, force: true }))
 
-/** The embedded model's text files with a template of its own; without weights, which nothing here reads. */
 const TEMPLATE = "{{ messages[0].content }}{% if enable_thinking is false %} quiet{% endif %} {{ reasoning_effort }} {{ style | default('plain') }}"
-mkdirSync(path.join(root, 'thinker'))
-for (const file of ['config.json', 'generation_config.json', 'tokenizer.json'])
-  writeFileSync(path.join(root, 'thinker', file), readFileSync(path.join(MODELS, 'ember', file)))
-const config = JSON.parse(readFileSync(path.join(MODELS, 'ember/tokenizer_config.json'), 'utf8')) as object
-writeFileSync(path.join(root, 'thinker/tokenizer_config.json'), JSON.stringify({ ...config, chat_template: TEMPLATE }))
+writeTextModel(path.join(root, 'thinker'), TEMPLATE)
 
 const models = createModelCatalog({ folders: [root] })
 const BODY = { model: 'thinker', messages: [{ role: 'user', content: 'Hi' }] }
