@@ -47,7 +47,7 @@ async function open(model: BenchModel, weightFormat: WeightFormat): Promise<Benc
   const description = await describeModel(folderSource(path.join(BENCH_MODELS_DIR, model.name)))
   const options = { weightFormat, contextLength: CONTEXT }
   const range = { startLayer: 0, endLayer: description.config.numLayers }
-  const programs = { body: layersProgram(description, range, options), head: headProgram(description, options) }
+  const programs = { body: layersProgram(description, range, options), head: headProgram(description, options), beside: [] }
   const shard = placeShard(programs, CONTEXT, { threads: 1, maxBytes: 2 ** 32 })
   const { memory, weights } = shard
   for (const { weight, address } of weights) fillWeight(memory.bytes().subarray(address, address + heldBytesOf(weight)), weight)

@@ -80,3 +80,9 @@ export const ORDER_NIBBLES = 1
 export const BLOCK = 32
 /** Bytes of a block: 32 of 16 bits, then four sums. */
 export const BLOCK_BYTES = 80
+
+/** How rows are stored that `hold` reads. */
+export const STORED_F32 = 0
+export const STORED_BF16 = 1
+/** Bytes that `hold` takes for its sums. */
+export const HOLD_SPACE_BYTES = 112

@@ -8,7 +8,9 @@ import type { ModelSource } from '../core/model/model-source.ts'
 import { toClusterError } from '../protocol/errors.ts'
 import type { LoadShardOptions } from './load-options.ts'
 import { loadShard } from './load-shard.ts'
+import { loadKernels } from '../api-gateway/local-device-kernels.ts'
 import { loadOrt, type Ort } from './ort.ts'
+import type { SimdKernels } from './simd/simd-kernels.ts'
 import type { LoadProgress } from './shard-runner.ts'
 
 const MIB = 2 ** 20
@@ -210,4 +212,44 @@ test('progress only goes forward, to the last byte and through the phases', asyn
   }
   expect(new Set(progress.map(({ phase }) => phase))).toEqual(new Set(phases))
   expect(progress.at(-1)?.loadedBytes).toBe(progress.at(-1)?.totalBytes)
+})
+
+/** Kernels that tell of the memory of the last shard. */
+async function watchedKernels(): Promise<{ readonly simd: SimdKernels; readonly memory: () => WebAssembly.Memory | undefined }> {
+  const simd = await loadKernels()
+  let memory: WeakRef<WebAssembly.Memory> | null = null
+  const hold: SimdKernels['hold'] = (given) => {
+    memory = new WeakRef(given)
+    return simd.hold(given)
+  }
+  return { simd: { ...simd, hold }, memory: () => memory?.deref() }
+}
+
+test.each(['f32', 'int4'] as const)(
+  'on our kernels loading in %s never takes over a tenth more than what is held in the end',
+  async (weightFormat) => {
+    const watch = watched()
+    const { simd, memory } = await watchedKernels()
+    const runner = await load(watch, { backend: 'simd', simd, weightFormat })
+    const held = memory()?.buffer.byteLength ?? NaN
+    expect(held).toBeGreaterThanOrEqual(runner.heldBytes)
+    // All of the memory is there from the start: what was alive beside it comes on top.
+    expect(watch.most() + held).toBeLessThan(1.1 * held)
+    await runner.dispose()
+  },
+)
+
+test('what a device gives up is freed: the memory of a shard is nobody’s once it is disposed of', async () => {
+  const { simd, memory } = await watchedKernels()
+  const give = async (): Promise<void> => {
+    const runner = await load({ ort, source }, { backend: 'simd', simd, weightFormat: 'int8' })
+    expect(memory()).toBeDefined()
+    await runner.dispose()
+  }
+  await give()
+  // The engine lets go of a resolved promise's values one turn later.
+  await new Promise((resolve) => setImmediate(resolve))
+  collect()
+  collect()
+  expect(memory()).toBeUndefined()
 })

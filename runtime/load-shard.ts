@@ -6,8 +6,9 @@ import { emitShard } from '../core/graph/shard-graphs.ts'
 import type { ModelDescription } from '../core/model/model-description.ts'
 import { readTensors } from '../core/model/read-tensors.ts'
 import type { TensorLocation } from '../core/model/safetensors.ts'
+import type { StoredType } from '../core/quant/stored.ts'
 import { ClusterError } from '../protocol/errors.ts'
-import type { EmbeddingTable } from './embedding.ts'
+import { storedTable, type EmbeddingTable, type TableShape } from './embedding.ts'
 import type { Engine } from './engine.ts'
 import { bytesToRead, growingSpace, type WeightReading } from './external-data.ts'
 import { checkRange, emitOptionsOf, onGraphs, sessionOptionsOf, type LoadShardOptions } from './load-options.ts'
@@ -20,7 +21,7 @@ import { warmUp } from './warm-up.ts'
 import { wasmEngine } from './wasm-engine.ts'
 import { gpuOf, webgpuEngine } from './webgpu-engine.ts'
 
-type Table = { readonly tensor: string; readonly location: TensorLocation; readonly build: (bytes: Uint8Array) => EmbeddingTable }
+type Table = { readonly tensor: string; readonly location: TensorLocation; readonly type: StoredType; readonly shape: TableShape }
 
 /** The rows of the first shard, as stored. */
 function embeddingOf(model: ModelDescription): Table {
@@ -31,14 +32,14 @@ function embeddingOf(model: ModelDescription): Table {
   }
   const [rows = 0, width = 0] = weight.shape
   const { type } = location
-  return { tensor: weight.tensor, location, build: (bytes) => ({ bytes, type, rows, width, scale }) }
+  return { tensor: weight.tensor, location, type, shape: { rows, width, scale } }
 }
 
-async function readTable({ tensor, location, build }: Table, reading: WeightReading): Promise<EmbeddingTable> {
+async function readTable({ tensor, location }: Table, reading: WeightReading): Promise<Uint8Array> {
   const { source, onBytes, signal } = reading
   const bytes = (await readTensors(source, new Map([[tensor, location]]), { onBytes, ...(signal ? { signal } : {}) })).get(tensor)
   if (!bytes) throw new ClusterError('bad_checkpoint', `tensor ${tensor} was not read`)
-  return build(bytes)
+  return bytes
 }
 
 type Progress = { readonly onBytes: (count: number) => void; readonly onWarmUp: () => void }
@@ -77,7 +78,7 @@ async function finish<Cache>(engine: Engine<Cache>, options: LoadShardOptions, {
     await engine.dispose()
     throw error
   }
-  const all = heldBytes + (embedding?.bytes.length ?? 0)
+  const all = heldBytes + (embedding?.heldBytes ?? 0)
   const quantization = quantizationOf(fidelity)
   const restartAt = rotationChangesAt(model.config)
   const keepsTokens = model.config.layers.every(({ mixer }) => mixer === 'attention')
@@ -108,16 +109,16 @@ export async function loadShard(options: LoadShardOptions): Promise<ShardRunner>
 
 type Start = { readonly reading: WeightReading; readonly embedding: EmbeddingTable | null; readonly onWarmUp: () => void }
 
-/** Reads the embedding table of the first shard. @param bytesToRead of all that follows, given what is in memory then */
-async function readStart(options: LoadShardOptions, bytesToRead: (held?: TensorLocation) => number): Promise<Start> {
+/** Reads the embedding table of the first shard, unless the head's matrix is it. @param bytesToRead of all that follows, given what is in memory then */
+async function readStart(options: LoadShardOptions, bytesToRead: (held?: TensorLocation) => number, isShared = false): Promise<Start> {
   const { model, source, startLayer, signal } = options
-  const table = startLayer === 0 ? embeddingOf(model) : null
+  const table = startLayer === 0 && !isShared ? embeddingOf(model) : null
   const toRead = bytesToRead(table?.location) + (table ? table.location.end - table.location.start : 0)
   const { onBytes, onWarmUp } = progressOf(toRead, options.onProgress)
   const reading: WeightReading = { source, tensors: model.tensors, onBytes, space: growingSpace(), ...(signal ? { signal } : {}) }
   if (!table) return { reading, embedding: null, onWarmUp }
-  const embedding = await readTable(table, reading)
-  return { reading: { ...reading, held: { location: table.location, bytes: embedding.bytes } }, embedding, onWarmUp }
+  const bytes = await readTable(table, reading)
+  return { reading: { ...reading, held: { location: table.location, bytes } }, embedding: storedTable(table.shape, bytes, table.type), onWarmUp }
 }
 
 /** Layers and head as programs of our kernels. */
@@ -125,8 +126,9 @@ async function loadKernels(options: LoadShardOptions): Promise<ShardRunner> {
   const { model, simd } = options
   if (!simd) throw new ClusterError('unsupported_backend', 'the simd backend needs its kernels')
   const shard = planSimdShard(model, options, options, simd)
-  const { reading, embedding, onWarmUp } = await readStart(options, shard.bytesToRead)
-  const { engine, fidelity } = await shard.open((memory, places) => loadWeights(memory, places, reading))
+  const { reading, embedding: own, onWarmUp } = await readStart(options, shard.bytesToRead, shard.sharesTable)
+  const { engine, fidelity, tableRow } = await shard.open((room, places) => loadWeights(room, places, reading))
+  const embedding = tableRow ? { ...embeddingOf(model).shape, heldBytes: 0, row: tableRow } : own
   onWarmUp()
   return finish(engine, options, { heldBytes: shard.heldBytes, fidelity, embedding })
 }

@@ -1,7 +1,7 @@
 import { architectureOf } from '../arch/registry.ts'
 import type { Holding, LayerRange } from '../cluster/sizing.ts'
 import type { ModelDescription } from '../model/model-description.ts'
-import { simdStateBytes, simdWeightBytes } from '../simd/held-bytes.ts'
+import { simdSharesTable, simdStateBytes, simdWeightBytes } from '../simd/held-bytes.ts'
 import { floatTypeOf, type EmitOptions } from './emit-options.ts'
 import { stateBytes } from './graph-builder.ts'
 import { layerBytes } from './layer-bytes.ts'
@@ -64,11 +64,11 @@ function embeddingBytes(model: ModelDescription, range: LayerRange): number {
 
 /**
  * Bytes of weights that a shard truly holds, from the same plans that build them: layers, rotary tables, the embedding table as
- * stored on the first shard, norm and head on the last.
+ * stored on the first shard unless the head's matrix is it, norm and head on the last.
  * @throws {ClusterError} unsupported_backend
  */
 export function heldWeightBytes(model: ModelDescription, range: LayerRange, held: HeldBytesOptions): number {
-  if (held.backend === 'simd') return simdWeightBytes(model, range, held) + embeddingBytes(model, range)
+  if (held.backend === 'simd') return simdWeightBytes(model, range, held) + (simdSharesTable(model, range, held) ? 0 : embeddingBytes(model, range))
   const { layers, head } = heldByGraph(model, range, held)
   return sum(layers) + sum(head) + embeddingBytes(model, range)
 }

@@ -108,6 +108,14 @@ function readAllRows(ref: WeightRef, lookup: PartLookup): Float32Array {
 /** Rows [start, end) of a reference in f32, row-major; they may share memory with the stored bytes or with rows given before. */
 export type RowReader = (start: number, end: number) => Float32Array
 
+/** Bytes of rows [start, end) of a reference as they are stored; null where its rows are not rows as stored. */
+export function storedRows(ref: WeightRef, lookup: PartLookup): ((start: number, end: number) => Uint8Array) | null {
+  const [part] = partsOf(ref).map(({ key }) => lookup(key))
+  if (!part || !isAsStored(ref, part) || part.plus !== undefined) return null
+  const columns = columnsOf(ref)
+  return (start, end) => part.bytes.subarray(storedBytes(part.type, start * columns), storedBytes(part.type, end * columns))
+}
+
 /** True where a row of the reference is a row as stored: any block of rows can be decoded by itself. */
 const isAsStored = (ref: WeightRef, part: StoredPart): boolean =>
   !ref.transposed && !ref.order && (ref.rows?.step ?? 1) === 1 && ref.mxfp4Scales === undefined && part.pairedRows === undefined

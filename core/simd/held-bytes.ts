@@ -1,8 +1,10 @@
 import type { LayerRange } from '../cluster/sizing.ts'
 import type { ModelDescription } from '../model/model-description.ts'
+import { heldBytesOf } from './held-matrix.ts'
 import { placeBuffers } from './place.ts'
 import { cacheBytes, weightBytes, type Program } from './program.ts'
 import { headProgram, layersProgram, type ProgramOptions } from './shard-program.ts'
+import { tiedTable } from './tied-table.ts'
 
 /** Rows whose logits are computed at once. */
 export const HEAD_ROWS = 4
@@ -50,9 +52,14 @@ export function simdScratchBytes(model: ModelDescription, range: LayerRange, row
   return layers + scratchBytes(headOf(model, options), HEAD_ROWS)
 }
 
-/** Bytes of weights in a shard's memory: layers, and at the end norm and head. @throws {ClusterError} unsupported_backend */
+/** Whether the embedding table is held as the head's matrix is. @throws {ClusterError} unsupported_backend */
+export const simdSharesTable = (model: ModelDescription, range: LayerRange, options: ProgramOptions): boolean =>
+  tiedTable(model, range, headOf(model, options)) !== null
+
+/** Bytes of weights in a shard's memory: layers, at the end norm and head, and at the start a table that is the head's matrix. @throws {ClusterError} unsupported_backend */
 export function simdWeightBytes(model: ModelDescription, range: LayerRange, options: ProgramOptions): number {
   const layers = layerPrograms(model, range, options).reduce((sum, program) => sum + weightBytes(program), 0)
-  if (range.endLayer !== model.config.numLayers) return layers
-  return layers + weightBytes(headOf(model, options))
+  if (range.endLayer === model.config.numLayers) return layers + weightBytes(headOf(model, options))
+  const table = tiedTable(model, range, headOf(model, options))
+  return layers + (table ? heldBytesOf(table) : 0)
 }

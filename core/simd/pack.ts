@@ -1,6 +1,6 @@
 /** Rows of a matrix as the kernels read them: from floats, or from the integers and scales of a checkpoint, value for value. */
 import { deviationOf, deviationOfIntegers, NO_DEVIATION, type Deviation } from '../quant/deviation.ts'
-import { bf16ToF32Array, f16ToF32Array, f32ToF16Array } from '../quant/float16.ts'
+import { bf16ToF32Array, f16BitsToF32, f16ToF32Array, f32ToF16Array } from '../quant/float16.ts'
 import { quantizeInt8Rows } from '../quant/int8.ts'
 import { quantizeBlocks, type IntegerRows } from '../quant/integer-blocks.ts'
 import { createScratch } from '../quant/scratch.ts'
@@ -62,6 +62,22 @@ export const takeRows = (held: Held, { integers, scales }: IntegerRows, columns:
   scales,
   deviation: NO_DEVIATION,
 })
+
+/** Bytes of a block's half scale; the integers lie behind it in the order in which they are held. */
+const SCALE_BYTES = 2
+
+/** Blocks of Q4_0 and Q8_0 as they are: what is held is their integers, and their scales apart. */
+export function takeBlocks(type: 'q4_0' | 'q8_0', blocks: Uint8Array): PackedRows {
+  const size = type === 'q4_0' ? BLOCK / 2 : BLOCK
+  const count = blocks.length / (SCALE_BYTES + size)
+  const [values, scales] = [new Uint8Array(count * size), new Float32Array(count)]
+  for (let block = 0, at = 0, out = 0; block < count; block++) {
+    scales[block] = f16BitsToF32((blocks[at] ?? 0) | ((blocks[at + 1] ?? 0) << 8))
+    at += SCALE_BYTES
+    for (const end = at + size; at < end;) values[out++] = blocks[at++] ?? 0
+  }
+  return { values, scales, deviation: NO_DEVIATION }
+}
 
 function quantized(held: Held, values: Float32Array, rows: IntegerRows, columns: number, size: number): PackedRows {
   const deviation = deviationOfIntegers(values, rows, columns, size)

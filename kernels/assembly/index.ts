@@ -45,6 +45,8 @@ function step(frame: usize, code: u32, args: usize, part: u32, parts: u32): void
   }
 }
 
+export { hold } from './hold'
+
 // Part `part` of `parts` of the program at `at`; all parts must run, each in a thread of its own. `frame`: rows of this pass.
 export function run(frame: usize, at: usize, part: u32, parts: u32): void {
   let head = load<u32>(at)

@@ -53,8 +53,8 @@ function fillPlace(place: Uint8Array, weight: HeldWeight): void {
 }
 
 /** Of a shard on our kernels. */
-export const randomPlaces: FillWeights = (memory, places) => {
-  for (const { weight, address } of places) fillPlace(memory().subarray(address, address + heldBytesOf(weight)), weight)
+export const randomPlaces: FillWeights = ({ memory }, places) => {
+  for (const { weight, address } of places) fillPlace(memory.bytes().subarray(address, address + heldBytesOf(weight)), weight)
   return Promise.resolve([])
 }
 

@@ -1,22 +1,22 @@
 /** Streams weights from the checkpoint into their places: beside them only a few pieces of what is stored are in memory. */
 import type { WeightRef } from '../../core/arch/layer-builder.ts'
-import { columnsOf, locationsOf, rowReader, rowsOf, type StoredPart } from '../../core/graph/weight-source.ts'
-import { integerRowReader } from '../../core/graph/integer-rows.ts'
 import { matrixFidelity, type MatrixFidelity } from '../../core/graph/fidelity.ts'
-import type { Deviation } from '../../core/quant/deviation.ts'
-import { createScratch, type Scratch } from '../../core/quant/scratch.ts'
+import { columnsOf, locationsOf, rowsOf } from '../../core/graph/weight-source.ts'
 import type { TensorIndex, TensorLocation } from '../../core/model/safetensors.ts'
-import { heldBytesOf, holdsBlocksOf, type HeldWeight } from '../../core/simd/held-matrix.ts'
-import { packRows, placeRows, takeRows, type PackedRows } from '../../core/simd/pack.ts'
+import { heldBytesOf, type HeldWeight } from '../../core/simd/held-matrix.ts'
 import { ClusterError } from '../../protocol/errors.ts'
 import { notHeld, readParts, type WeightReading } from '../external-data.ts'
+import { weightPutter, type PlacedWeight } from './put-weights.ts'
+import type { SimdMemory } from './simd-memory.ts'
+import type { HoldKernel } from './thread-loop.ts'
 
 /** Stored bytes that are decoded at once. */
-const PIECE_BYTES = 2 * 1024 * 1024
-/** Stored bytes that are read together. */
+const PIECE_BYTES = 512 * 1024
+/** Stored bytes that are read together, at most; and their share of what is held. */
 const READ_BYTES = 16 * 1024 * 1024
+const READ_SHARE = 32
 
-export type PlacedWeight = { readonly weight: HeldWeight; readonly address: number }
+export type { PlacedWeight } from './put-weights.ts'
 type Piece = {
   readonly place: PlacedWeight
   readonly ref: WeightRef
@@ -57,12 +57,12 @@ function piecesOf(place: PlacedWeight, tensors: TensorIndex): readonly Piece[] {
 }
 
 /** Pieces in groups that are read together. */
-function groups(pieces: readonly Piece[]): readonly (readonly Piece[])[] {
+function groups(pieces: readonly Piece[], most: number): readonly (readonly Piece[])[] {
   const all: Piece[][] = []
   let filled = Infinity
   for (const piece of pieces) {
     const bytes = storedBytes(piece.locations)
-    if (filled + bytes > READ_BYTES) {
+    if (filled + bytes > most) {
       all.push([])
       filled = 0
     }
@@ -76,50 +76,32 @@ function groups(pieces: readonly Piece[]): readonly (readonly Piece[])[] {
 export const weightBytesToRead = (weights: readonly HeldWeight[], tensors: TensorIndex, held?: TensorLocation): number =>
   storedBytes(notHeld(new Map(weights.flatMap(({ sources }) => sources).flatMap((ref) => locationsOf(ref, tensors))), held))
 
-function decodePiece({ ref }: Piece, lookup: (key: string) => StoredPart, scratch: Scratch): Float32Array {
-  const values = rowReader(ref, lookup, scratch)(0, rowsOf(ref))
-  const { offset } = ref
-  return offset ? values.map((value) => value + offset) : values
-}
+/** Where weights go, and what brings them into their form there. */
+export type ShardRoom = { readonly memory: SimdMemory; readonly hold: HoldKernel }
 
-/** The piece's rows without a rounding, where they are stored in blocks like those they are held in. */
-function taken({ ref, place }: Piece, tensors: TensorIndex, lookup: (key: string) => StoredPart): PackedRows | null {
-  const { held, columns } = place.weight
-  const type = ref.mxfp4Scales === undefined ? tensors.get(ref.tensor)?.type : 'mxfp4'
-  if (ref.transposed || ref.offset || !type || !holdsBlocksOf(held, type)) return null
-  return takeRows(held, integerRowReader(ref, lookup)(0, rowsOf(ref)), columns)
-}
+/** Stored bytes that are read together: few beside what is held, so that loading takes little more than that. */
+const readBytesFor = (places: readonly PlacedWeight[]): number =>
+  Math.min(READ_BYTES, Math.max(PIECE_BYTES, places.reduce((sum, { weight }) => sum + heldBytesOf(weight), 0) / READ_SHARE))
 
-/** @returns what holding them so does to the rows of a matrix; null for a vector */
-function put(memory: Uint8Array, piece: Piece, tensors: TensorIndex, lookup: (key: string) => StoredPart, scratch: Scratch): Deviation | null {
-  const { weight, address } = piece.place
-  const place = memory.subarray(address, address + heldBytesOf(weight))
-  if (weight.rows === 1 && weight.held === 'f32') {
-    const values = decodePiece(piece, lookup, scratch)
-    new Float32Array(place.buffer, place.byteOffset + piece.firstRow * 4, values.length).set(values)
-    return null
-  }
-  const packed = taken(piece, tensors, lookup) ?? packRows(weight.held, decodePiece(piece, lookup, scratch), weight.columns, scratch)
-  placeRows(place, weight, piece.firstRow, packed)
-  return packed.deviation
-}
-
-/** @returns what became of the matrices @throws {ClusterError} source_unavailable, bad_checkpoint, cancelled */
-export async function loadWeights(
-  memory: () => Uint8Array,
-  places: readonly PlacedWeight[],
-  reading: WeightReading,
-): Promise<readonly MatrixFidelity[]> {
+/** @returns what became of the matrices @throws {ClusterError} source_unavailable, bad_checkpoint, cancelled, not_enough_memory */
+export async function loadWeights(room: ShardRoom, places: readonly PlacedWeight[], reading: WeightReading): Promise<readonly MatrixFidelity[]> {
   const fidelity: MatrixFidelity[] = []
-  const scratch = createScratch()
-  for (const group of groups(places.flatMap((place) => piecesOf(place, reading.tensors)))) {
-    const locations = new Map(group.flatMap((piece) => [...piece.locations]))
-    const lookup = await readParts(locations, reading)
-    if (reading.signal?.aborted) throw new ClusterError('cancelled', 'loading the shard was cancelled')
-    for (const piece of group) {
-      const deviation = put(memory(), piece, reading.tensors, lookup, scratch)
-      if (deviation) fidelity.push(matrixFidelity([piece.ref], piece.place.weight.held, reading.tensors, deviation))
+  const put = weightPutter(room, places, reading.tensors)
+  try {
+    for (const group of groups(
+      places.flatMap((place) => piecesOf(place, reading.tensors)),
+      readBytesFor(places),
+    )) {
+      const locations = new Map(group.flatMap((piece) => [...piece.locations]))
+      const lookup = await readParts(locations, reading)
+      if (reading.signal?.aborted) throw new ClusterError('cancelled', 'loading the shard was cancelled')
+      for (const { place, ref, firstRow } of group) {
+        const deviation = put.rows(place, ref, firstRow, lookup)
+        if (deviation) fidelity.push(matrixFidelity([ref], place.weight.held, reading.tensors, deviation))
+      }
     }
+  } finally {
+    put.close()
   }
   return fidelity
 }

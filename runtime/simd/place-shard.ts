@@ -1,7 +1,7 @@
 /** Gives a shard's frame, weights, code and scratch their addresses. */
 import { FRAME_ROW_TABLE, ROW_BYTES } from '../../kernels/opcodes.ts'
 import { HEAD_ROWS } from '../../core/simd/held-bytes.ts'
-import { aligned, heldBytesOf } from '../../core/simd/held-matrix.ts'
+import { aligned, heldBytesOf, type HeldWeight } from '../../core/simd/held-matrix.ts'
 import { codeWords, encode, placeBuffers, wordsBefore } from '../../core/simd/place.ts'
 import { weightBytes, type Buffer, type Program } from '../../core/simd/program.ts'
 import type { HeadProgram } from '../../core/simd/shard-program.ts'
@@ -61,20 +61,24 @@ const placeHead = ({ program, shortlist, shortlistSize }: HeadProgram, placed: P
 })
 
 export type PlaceOptions = Pick<SimdKernels, 'threads' | 'maxBytes'>
-export type ShardPrograms = { readonly body: Program; readonly head: HeadProgram | null }
+/** `beside`: weights that no program reads. */
+export type ShardPrograms = { readonly body: Program; readonly head: HeadProgram | null; readonly beside: readonly HeldWeight[] }
 
 /** @throws {ClusterError} not_enough_memory */
-export function placeShard({ body, head }: ShardPrograms, contextLength: number, { threads: parts, maxBytes }: PlaceOptions): PlacedShard {
+export function placeShard({ body, head, beside }: ShardPrograms, contextLength: number, { threads: parts, maxBytes }: PlaceOptions): PlacedShard {
   const bodyRows = Math.min(BODY_ROWS, contextLength)
   const size = (program: Program, maxRows: number): Sized => ({ program, maxRows, placed: placeBuffers(program, { rows: maxRows, parts }) })
   const programs = [size(body, bodyRows), ...(head ? [size(head.program, HEAD_ROWS)] : [])]
-  const places = programs.reduce((sum, one) => sum + one.program.weights.length, 0)
-  const bytes = programs.reduce((sum, one) => sum + weightBytes(one.program) + one.placed.bytes + codeWords(one.program) * 4, 0)
+  const places = programs.reduce((sum, one) => sum + one.program.weights.length, beside.length)
+  const besideBytes = beside.reduce((sum, weight) => sum + heldBytesOf(weight), 0)
+  const bytes = programs.reduce((sum, one) => sum + weightBytes(one.program) + one.placed.bytes + codeWords(one.program) * 4, besideBytes)
   const frameBytes = aligned(FRAME_ROW_TABLE + Math.max(bodyRows, HEAD_ROWS) * ROW_BYTES)
   const memory = createSimdMemory({ expectedBytes: bytes + frameBytes + SLACK_BYTES + 64 * places, maxBytes, isShared: parts > 1 })
   const frame = memory.reserve(frameBytes)
   const [first, last] = programs.map((one) => placeProgram(memory, one))
   if (!first) throw new Error('a shard without a program')
+  const placedBeside = beside.map((weight) => ({ weight, address: memory.reserve(heldBytesOf(weight)) }))
   const placedHead = head && last ? placeHead(head, last.program) : null
-  return { memory, frame, weights: [...first.weights, ...(last && head ? last.weights : [])], body: first.program, head: placedHead }
+  const weights = [...first.weights, ...(last && head ? last.weights : []), ...placedBeside]
+  return { memory, frame, weights, body: first.program, head: placedHead }
 }

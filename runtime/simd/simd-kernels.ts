@@ -1,6 +1,6 @@
 /** The compiled kernels, started on a shard's memory: on the calling thread alone, or with a pool of threads beside it. */
 import { ClusterError } from '../../protocol/errors.ts'
-import { callThreads, instantiate, type RunProgram, type ThreadJob } from './thread-loop.ts'
+import { callThreads, instantiate, instantiateHold, type HoldKernel, type RunProgram, type ThreadJob } from './thread-loop.ts'
 
 type Started = { readonly run: RunProgram; readonly release: () => void }
 
@@ -9,6 +9,8 @@ export type SimdKernels = {
   readonly threads: number
   /** Largest memory of a shard: a shared one is told before it can grow. */
   readonly maxBytes: number
+  /** What weights are brought into their form with, before `start`. */
+  readonly hold: (memory: WebAssembly.Memory) => HoldKernel
   readonly start: (memory: WebAssembly.Memory, frame: number) => Promise<Started>
 }
 
@@ -29,6 +31,7 @@ export async function compileKernels(bytes: Uint8Array<ArrayBuffer>): Promise<Si
   return {
     threads: 1,
     maxBytes: ADDRESSABLE_BYTES,
+    hold: (memory) => instantiateHold(module, memory),
     start: (memory, frame) => {
       const run = instantiate(module, memory)
       return Promise.resolve({ run: (code) => run(frame, code, 0, 1), release: () => undefined })
@@ -54,6 +57,7 @@ export async function compileThreadedKernels(bytes: Uint8Array<ArrayBuffer>, { t
   return {
     threads,
     maxBytes: Math.min(maxBytes, ADDRESSABLE_BYTES),
+    hold: (memory) => instantiateHold(module, memory),
     start: async (memory, frame) => {
       const run = instantiate(module, memory)
       const words = new Int32Array(memory.buffer)

@@ -17,6 +17,28 @@ export type RunProgram = (code: number) => void
 export type RunPart = (frame: number, code: number, part: number, parts: number) => void
 const isRun = (value: unknown): value is RunPart => typeof value === 'function'
 
+/** Rows as held, from floats, within a shard's memory; `kernels/assembly/hold.ts` says what its arguments are. */
+export type HoldKernel = (
+  held: number,
+  stored: number,
+  x: number,
+  rows: number,
+  columns: number,
+  out: number,
+  rowBytes: number,
+  scales: number,
+  scaleBytes: number,
+  space: number,
+) => void
+const isHold = (value: unknown): value is HoldKernel => typeof value === 'function'
+
+/** `hold` of the module over a memory. @throws {ClusterError} unsupported_backend */
+export function instantiateHold(module: WebAssembly.Module, memory: WebAssembly.Memory): HoldKernel {
+  const { hold } = new WebAssembly.Instance(module, { env: { memory } }).exports
+  if (isHold(hold)) return hold
+  throw new ClusterError('unsupported_backend', 'the module of kernels has no function hold')
+}
+
 /** `run` of the module over a memory. @throws {ClusterError} unsupported_backend */
 export function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): RunPart {
   const { run } = new WebAssembly.Instance(module, { env: { memory } }).exports

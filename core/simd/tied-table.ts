@@ -1,0 +1,62 @@
+/** A model whose output matrix is its embedding table: the table is held as the head's matrix is, and once where a device has both. */
+import { architectureOf } from '../arch/registry.ts'
+import type { LayerRange } from '../cluster/sizing.ts'
+import { columnsOf, rowsOf } from '../graph/weight-source.ts'
+import type { ModelDescription } from '../model/model-description.ts'
+import { bf16ToF32Array, f16ToF32Array } from '../quant/float16.ts'
+import { BLOCK } from '../../kernels/opcodes.ts'
+import { rowBytes, scalesAt, scalesPerRow, type HeldWeight } from './held-matrix.ts'
+import type { Program } from './program.ts'
+
+/**
+ * The head's matrix where it serves as the table of a first shard too, whether that is the last or not: a split model embeds as the whole one
+ * does. Null where the table is held as stored.
+ */
+export function tiedTable({ config, tensors }: ModelDescription, { startLayer }: LayerRange, head: Program): HeldWeight | null {
+  if (startLayer !== 0) return null
+  const { weight } = architectureOf(config.modelType).embedding(config)
+  const isTable = ({ sources }: HeldWeight): boolean => {
+    const [ref, ...others] = sources
+    if (!ref || others.length > 0 || ref.tensor !== weight.tensor) return false
+    return !ref.transposed && !ref.order && !ref.rows && !ref.offset && rowsOf(ref) === rowsOf(weight) && columnsOf(ref) === columnsOf(weight)
+  }
+  // What a file adds to a tensor is taken off the head's rows, and not off the table's.
+  return tensors.get(weight.tensor)?.plus === undefined ? (head.weights.find(isTable) ?? null) : null
+}
+
+/** Row `row` in f32. @param place the bytes of the whole weight */
+export function heldRow(weight: HeldWeight, place: Uint8Array, row: number): Float32Array {
+  const { held, columns } = weight
+  const at = place.byteOffset + row * rowBytes(held, columns)
+  const scales = (): Float32Array => {
+    const count = scalesPerRow(held, columns)
+    return new Float32Array(place.buffer, place.byteOffset + scalesAt(weight) + row * count * 4, count)
+  }
+  switch (held) {
+    case 'f32':
+      return new Float32Array(place.buffer, at, columns).slice()
+    case 'f16':
+      return f16ToF32Array(new Uint16Array(place.buffer, at, columns))
+    case 'bf16':
+      return bf16ToF32Array(new Uint16Array(place.buffer, at, columns))
+    case 'int4-blocks':
+      return nibbleRow(new Uint8Array(place.buffer, at, rowBytes(held, columns)), scales(), columns)
+    case 'int8-rows':
+      return byteRow(new Int8Array(place.buffer, at, columns), scales(), columns)
+    case 'int8-blocks':
+      return byteRow(new Int8Array(place.buffer, at, columns), scales(), BLOCK)
+    case 'int8-blocks16':
+      return byteRow(new Int8Array(place.buffer, at, columns), scales(), BLOCK / 2)
+  }
+}
+
+const byteRow = (integers: Int8Array, scales: Float32Array, size: number): Float32Array =>
+  Float32Array.from(integers, (integer, i) => integer * (scales[Math.floor(i / size)] ?? 0))
+
+function nibbleRow(bytes: Uint8Array, scales: Float32Array, columns: number): Float32Array {
+  return Float32Array.from({ length: columns }, (_, i) => {
+    const [block, within] = [Math.floor(i / BLOCK), i % BLOCK]
+    const byte = bytes[block * (BLOCK / 2) + (within % (BLOCK / 2))] ?? 0
+    return ((within < BLOCK / 2 ? byte & 15 : byte >> 4) - 8) * (scales[block] ?? 0)
+  })
+}
