@@ -6,9 +6,7 @@ import type { TensorIndex, TensorLocation } from '../../core/model/safetensors.t
 import { heldBytesOf, type HeldWeight } from '../../core/simd/held-matrix.ts'
 import { ClusterError } from '../../protocol/errors.ts'
 import { notHeld, readParts, type WeightReading } from '../external-data.ts'
-import { weightPutter, type PlacedWeight } from './put-weights.ts'
-import type { SimdMemory } from './simd-memory.ts'
-import type { HoldKernel } from './thread-loop.ts'
+import { weightPutter, type PlacedWeight, type ShardRoom } from './put-weights.ts'
 
 /** Stored bytes that are decoded at once. */
 const PIECE_BYTES = 512 * 1024
@@ -16,7 +14,6 @@ const PIECE_BYTES = 512 * 1024
 const READ_BYTES = 16 * 1024 * 1024
 const READ_SHARE = 32
 
-export type { PlacedWeight } from './put-weights.ts'
 type Piece = {
   readonly place: PlacedWeight
   readonly ref: WeightRef
@@ -75,9 +72,6 @@ function groups(pieces: readonly Piece[], most: number): readonly (readonly Piec
 /** Stored bytes that the weights take on the wire. @param held what is in memory anyway */
 export const weightBytesToRead = (weights: readonly HeldWeight[], tensors: TensorIndex, held?: TensorLocation): number =>
   storedBytes(notHeld(new Map(weights.flatMap(({ sources }) => sources).flatMap((ref) => locationsOf(ref, tensors))), held))
-
-/** Where weights go, and what brings them into their form there. */
-export type ShardRoom = { readonly memory: SimdMemory; readonly hold: HoldKernel }
 
 /** Stored bytes that are read together: few beside what is held, so that loading takes little more than that. */
 const readBytesFor = (places: readonly PlacedWeight[]): number =>

@@ -5,7 +5,7 @@ import { aligned, heldBytesOf, type HeldWeight } from '../../core/simd/held-matr
 import { codeWords, encode, placeBuffers, wordsBefore } from '../../core/simd/place.ts'
 import { weightBytes, type Buffer, type Program } from '../../core/simd/program.ts'
 import type { HeadProgram } from '../../core/simd/shard-program.ts'
-import type { PlacedWeight } from './load-weights.ts'
+import type { PlacedWeight } from './put-weights.ts'
 import type { SimdKernels } from './simd-kernels.ts'
 import { createSimdMemory, type SimdMemory } from './simd-memory.ts'
 

@@ -9,8 +9,11 @@ import { bytesOf } from '../../core/quant/stored.ts'
 import { HELD_CODES, heldBytesOf, holdsBlocksOf, isInteger, rowBytes, scalesAt, scalesPerRow, type HeldWeight } from '../../core/simd/held-matrix.ts'
 import { packRows, placeRows, takeBlocks, takeRows, type PackedRows } from '../../core/simd/pack.ts'
 import { HOLD_SPACE_BYTES, STORED_BF16, STORED_F32 } from '../../kernels/opcodes.ts'
-import type { ShardRoom } from './load-weights.ts'
+import type { SimdMemory } from './simd-memory.ts'
+import type { HoldKernel } from './thread-loop.ts'
 
+/** Where weights go, and what brings them into their form there. */
+export type ShardRoom = { readonly memory: SimdMemory; readonly hold: HoldKernel }
 export type PlacedWeight = { readonly weight: HeldWeight; readonly address: number }
 
 /** Elements of a batch: small beside any matrix worth loading, large enough that calls do not count. */
