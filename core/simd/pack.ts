@@ -63,10 +63,10 @@ export const takeRows = (held: Held, { integers, scales }: IntegerRows, columns:
   deviation: NO_DEVIATION,
 })
 
-/** Bytes of a block's half scale; the integers lie behind it in the order in which they are held. */
+/** Bytes of a block's half scale; the integers lie behind it. */
 const SCALE_BYTES = 2
 
-/** Blocks of Q4_0 and Q8_0 as they are: what is held is their integers, and their scales apart. */
+/** Blocks of Q4_0 and Q8_0 as they are: their integers, and their scales apart. */
 export function takeBlocks(type: 'q4_0' | 'q8_0', blocks: Uint8Array): PackedRows {
   const size = type === 'q4_0' ? BLOCK / 2 : BLOCK
   const count = blocks.length / (SCALE_BYTES + size)

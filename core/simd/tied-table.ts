@@ -7,6 +7,7 @@ import { bf16ToF32Array, f16ToF32Array } from '../quant/float16.ts'
 import { BLOCK } from '../../kernels/opcodes.ts'
 import { rowBytes, scalesAt, scalesPerRow, type HeldWeight } from './held-matrix.ts'
 import type { Program } from './program.ts'
+import { nibblesOfEights, unwovenRow } from './weave.ts'
 
 /**
  * The head's matrix where it serves as the table of a first shard too, whether that is the last or not: a split model embeds as the whole one
@@ -24,14 +25,10 @@ export function tiedTable({ config, tensors }: ModelDescription, { startLayer }:
   return tensors.get(weight.tensor)?.plus === undefined ? (head.weights.find(isTable) ?? null) : null
 }
 
-/** Row `row` in f32. @param place the bytes of the whole weight */
+/** Row `row` of a matrix in f32. @param place the bytes of the whole weight, or more */
 export function heldRow(weight: HeldWeight, place: Uint8Array, row: number): Float32Array {
   const { held, columns } = weight
   const at = place.byteOffset + row * rowBytes(held, columns)
-  const scales = (): Float32Array => {
-    const count = scalesPerRow(held, columns)
-    return new Float32Array(place.buffer, place.byteOffset + scalesAt(weight) + row * count * 4, count)
-  }
   switch (held) {
     case 'f32':
       return new Float32Array(place.buffer, at, columns).slice()
@@ -39,14 +36,20 @@ export function heldRow(weight: HeldWeight, place: Uint8Array, row: number): Flo
       return f16ToF32Array(new Uint16Array(place.buffer, at, columns))
     case 'bf16':
       return bf16ToF32Array(new Uint16Array(place.buffer, at, columns))
-    case 'int4-blocks':
-      return nibbleRow(new Uint8Array(place.buffer, at, rowBytes(held, columns)), scales(), columns)
-    case 'int8-rows':
-      return byteRow(new Int8Array(place.buffer, at, columns), scales(), columns)
+    case 'int4-blocks': {
+      const { values, scales } = unwovenRow(place, weight, row)
+      return nibbleRow(nibblesOfEights(values), scales, columns)
+    }
+    case 'int8-rows': {
+      const { values, scales } = unwovenRow(place, weight, row)
+      return byteRow(new Int8Array(values.buffer, 0, columns), scales, columns)
+    }
     case 'int8-blocks':
-      return byteRow(new Int8Array(place.buffer, at, columns), scales(), BLOCK)
-    case 'int8-blocks16':
-      return byteRow(new Int8Array(place.buffer, at, columns), scales(), BLOCK / 2)
+    case 'int8-blocks16': {
+      const count = scalesPerRow(held, columns)
+      const scales = new Float32Array(place.buffer, place.byteOffset + scalesAt(weight) + row * count * 4, count)
+      return byteRow(new Int8Array(place.buffer, at, columns), scales, held === 'int8-blocks' ? BLOCK : BLOCK / 2)
+    }
   }
 }
 

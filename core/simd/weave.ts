@@ -28,13 +28,47 @@ export function eightsOfNibbles(values: Uint8Array): Uint8Array {
   return new Uint8Array(out.buffer)
 }
 
+/** Q4_0's nibbles back. @returns as many bytes, rows where they were */
+export function nibblesOfEights(values: Uint8Array): Uint8Array {
+  const from = wordsOf(values.byteOffset % 4 === 0 ? values : values.slice())
+  const out = new Uint32Array(from.length)
+  for (let block = 0; block < from.length; block += 4) {
+    for (const half of [0, 1]) {
+      const [low, high] = [from[block + half] ?? 0, from[block + half + 2] ?? 0]
+      out[block + 2 * half] = (low & 0x0f0f0f0f) | ((high & 0x0f0f0f0f) << 4)
+      out[block + 2 * half + 1] = ((low >>> 4) & 0x0f0f0f0f) | (high & 0xf0f0f0f0)
+    }
+  }
+  return new Uint8Array(out.buffer)
+}
+
+/** The first of a row's four, counted in rows that have places, and which of them it is. */
+function placeOfRow({ held, sources, rows }: HeldWeight, row: number): { readonly first: number; readonly lane: number } {
+  const matrixRows = rows / sources.length
+  const matrix = Math.floor(row / matrixRows)
+  const placed = matrix * placedRows(held, matrixRows) + (row - matrix * matrixRows)
+  return { first: placed - (placed % WOVEN), lane: placed % WOVEN }
+}
+
+/** A row's elements and scales out of the place of a weight of a woven form, as `weaveRows` takes them. */
+export function unwovenRow(place: Uint8Array, weight: HeldWeight, row: number): { readonly values: Uint8Array; readonly scales: Float32Array } {
+  const { held, columns } = weight
+  const [words, perRow] = [rowBytes(held, columns) / 4, scalesPerRow(held, columns)]
+  const { first, lane } = placeOfRow(weight, row)
+  const every = (from: Uint8Array, at: number, count: number): Uint32Array => {
+    const woven = wordsOf(from)
+    return Uint32Array.from({ length: count }, (_, i) => woven[at + lane + i * WOVEN] ?? 0)
+  }
+  const elements = every(place.subarray(0, scalesAt(weight)), first * words, words)
+  return { values: new Uint8Array(elements.buffer), scales: new Float32Array(every(place.subarray(scalesAt(weight)), first * perRow, perRow).buffer) }
+}
+
 /**
  * Writes rows from `firstRow` on into the place of a weight of a woven form; of a stack, each matrix begins with four rows of its own.
  * @param values of the rows one behind the other @param scales of each row, one behind the other
  */
 export function weaveRows(place: Uint8Array, weight: HeldWeight, firstRow: number, values: Uint8Array, scales: Float32Array | null): void {
-  const { held, sources, columns } = weight
-  const matrixRows = weight.rows / sources.length
+  const { held, columns } = weight
   const bytes = rowBytes(held, columns)
   const perRow = scalesPerRow(held, columns)
   const elements = wordsOf(place.subarray(0, scalesAt(weight)))
@@ -42,10 +76,7 @@ export function weaveRows(place: Uint8Array, weight: HeldWeight, firstRow: numbe
   const words = wordsOf(values.byteOffset % 4 === 0 ? values : values.slice())
   const scaleWords = scales ? new Uint32Array(scales.buffer, scales.byteOffset, scales.length) : new Uint32Array(0)
   for (let i = 0; i < values.length / bytes; i++) {
-    const row = firstRow + i
-    const matrix = Math.floor(row / matrixRows)
-    const placed = matrix * placedRows(held, matrixRows) + (row - matrix * matrixRows)
-    const [first, lane] = [placed - (placed % WOVEN), placed % WOVEN]
+    const { first, lane } = placeOfRow(weight, firstRow + i)
     weave(elements, (first * bytes) / 4 + lane, words.subarray((i * bytes) / 4, ((i + 1) * bytes) / 4))
     weave(placedScales, first * perRow + lane, scaleWords.subarray(i * perRow, (i + 1) * perRow))
   }

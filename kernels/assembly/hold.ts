@@ -1,5 +1,6 @@
 // Rows of a matrix as they are held: integers with a scale for each row or block, from floats; and what that does to them.
 // The element of largest magnitude of a block lands on the most negative integer; that of a row on ±127.
+// `core/simd/weave.ts` says how woven rows lie.
 import { BLOCK, HELD_INT4_BLOCK, HELD_INT8_BLOCK16, HELD_INT8_ROW, STORED_BF16 } from '../opcodes'
 
 // Four stored values.
@@ -46,6 +47,8 @@ function extreme(x: usize, stored: u32, from: u32, to: u32): f32 {
 
 let differences: f64 = 0
 let squares: f64 = 0
+// Bytes between neighbouring words of a row: 16 where four rows are woven.
+let step: usize = 4
 
 // Four integers, and their share of the error.
 // @ts-ignore: decorator
@@ -90,6 +93,25 @@ function sixteen(x: usize, stored: u32, from: u32, columns: u32, scale: f32, lea
   return i8x16.narrow_i16x8_s(i16x8.narrow_i32x4_s(a, b), i16x8.narrow_i32x4_s(c, d))
 }
 
+// Words of a row from word `i` on.
+// @ts-ignore: decorator
+@inline
+function put(row: usize, i: u32, v: v128): void {
+  const to = row + i * step
+  if (step == 4) return v128.store(to, v)
+  v128.store32_lane(to, v, 0)
+  v128.store32_lane(to, v, 1, 16)
+  v128.store32_lane(to, v, 2, 32)
+  v128.store32_lane(to, v, 3, 48)
+}
+
+// Bytes of 0 to 15 as nibbles: of each eight elements the first four are low and the last four high.
+// @ts-ignore: decorator
+@inline
+function eights(low: v128, high: v128): v128 {
+  return v128.or(v128.shuffle<u32>(low, high, 0, 2, 4, 6), i8x16.shl(v128.shuffle<u32>(low, high, 1, 3, 5, 7), 4))
+}
+
 // Integers of elements [from, to), whole blocks of 32.
 function pack(held: u32, x: usize, stored: u32, from: u32, to: u32, columns: u32, scale: f32, out: usize, space: usize): void {
   const divisor: f32 = scale == 0 ? 1 : scale
@@ -100,10 +122,10 @@ function pack(held: u32, x: usize, stored: u32, from: u32, to: u32, columns: u32
     const high = sixteen(x, stored, i + 16, columns, divisor, least, bound, space)
     if (held == HELD_INT4_BLOCK) {
       const eight = i8x16.splat(8)
-      v128.store(out + (i >> 1), v128.or(i8x16.add(low, eight), i8x16.shl(i8x16.add(high, eight), 4)))
+      put(out, i >> 3, eights(i8x16.add(low, eight), i8x16.add(high, eight)))
     } else {
-      v128.store(out + i, low)
-      v128.store(out + i, high, 16)
+      put(out, i >> 2, low)
+      put(out, (i >> 2) + 4, high)
     }
     settle(space)
   }
@@ -134,20 +156,26 @@ function holdRow(held: u32, x: usize, stored: u32, columns: u32, out: usize, sca
       continue
     }
     const scale: f32 = extreme(x, stored, i, min(i + BLOCK, columns)) / (held == HELD_INT4_BLOCK ? -8 : -128)
-    store<f32>(scales + (i >> 3), scale)
+    store<f32>(scales + (i >> 5) * step, scale)
     pack(held, x, stored, i, i + BLOCK, columns, scale, out, space)
   }
 }
 
-// Rows behind each other at `x` as held: integers at `out`, scales at `scales`. `space`: 112 bytes of its own, in which the sums of squares
-// of the differences and of the values come back as two f64.
-export function hold(held: u32, stored: u32, x: usize, rows: u32, columns: u32, out: usize, rowBytes: u32, scales: usize, scaleBytes: u32, space: usize): void {
+// Rows behind each other at `x` as rows of a held matrix from `firstRow` on: integers of the matrix at `out`, its scales at `scales`.
+// `space`: 112 bytes of its own, in which the sums of squares of the differences and of the values come back as two f64.
+export function hold(held: u32, stored: u32, x: usize, rows: u32, columns: u32, out: usize, rowBytes: u32, scales: usize, scaleBytes: u32, firstRow: u32, space: usize): void {
   differences = 0
   squares = 0
   v128.store(space, i32x4.splat(0))
   v128.store(space, i32x4.splat(0), 16)
+  const isWoven = held == HELD_INT8_ROW || held == HELD_INT4_BLOCK
+  step = isWoven ? 16 : 4
   const stride: u32 = columns << (stored == STORED_BF16 ? 1 : 2)
-  for (let row: u32 = 0; row < rows; row++) holdRow(held, x + row * stride, stored, columns, out + row * rowBytes, scales + row * scaleBytes, space)
+  for (let i: u32 = 0; i < rows; i++) {
+    const lane: u32 = isWoven ? (firstRow + i) & 3 : 0
+    const first = firstRow + i - lane
+    holdRow(held, x + i * stride, stored, columns, out + first * rowBytes + (lane << 2), scales + first * scaleBytes + (lane << 2), space)
+  }
   store<f64>(space, differences)
   store<f64>(space, squares, 8)
 }

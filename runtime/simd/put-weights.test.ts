@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
 import { loadKernels } from '../../api-gateway/local-device-kernels.ts'
 import type { StoredType } from '../../core/quant/stored.ts'
-import { bytesOf } from '../../core/quant/stored.ts'
+import { bytesOf, decodeStored } from '../../core/quant/stored.ts'
 import { f32ToF16Bits } from '../../core/quant/float16.ts'
-import { HELD_CODES, heldBytesOf, rowBytes, scalesAt, scalesPerRow, type Held } from '../../core/simd/held-matrix.ts'
-import { packRows, takeBlocks } from '../../core/simd/pack.ts'
+import { elementBytes, HELD_CODES, heldBytesOf, scaleBytes, scalesAt, scalesPerRow, type Held, type HeldWeight } from '../../core/simd/held-matrix.ts'
+import { packRows, placeRows, takeBlocks, type PackedRows } from '../../core/simd/pack.ts'
 import { heldRow } from '../../core/simd/tied-table.ts'
 import { createSimdMemory } from './simd-memory.ts'
 import { weightPutter } from './put-weights.ts'
@@ -40,6 +40,13 @@ function put(held: Held, type: StoredType, bytes: Uint8Array, rows: number, colu
 /** Zero has no sign here. */
 const unsigned = (value: number): number => value + 0
 
+/** Where JavaScript puts the same rows. */
+function placed(weight: HeldWeight, rows: PackedRows): Uint8Array {
+  const place = new Uint8Array(heldBytesOf(weight))
+  placeRows(place, weight, 0, rows)
+  return place
+}
+
 const SHAPES = [
   [1, 16],
   [3, 32],
@@ -47,6 +54,7 @@ const SHAPES = [
   [5, 100],
   [7, 576],
   [2, 4100],
+  [190, 576],
 ] as const
 
 test.each(['int8-rows', 'int8-blocks', 'int8-blocks16', 'int4-blocks'] as const)(
@@ -62,22 +70,46 @@ test.each(['int8-rows', 'int8-blocks', 'int8-blocks16', 'int4-blocks'] as const)
         ['bf16', bytesOf(upper)],
       ] as const) {
         const got = put(held, type, stored, rows, columns)
-        const scales = new Float32Array(got.bytes.buffer, scalesAt(got.weight), rows * scalesPerRow(held, columns))
-        expect([...scales].map(unsigned), `${type} scales of ${rows} x ${columns}`).toEqual([...(expected.scales ?? [])].map(unsigned))
+        const place = placed(got.weight, expected)
+        const scalesIn = (bytes: Uint8Array) => [...new Float32Array(bytes.buffer, scalesAt(got.weight))].map(unsigned)
+        expect(scalesIn(got.bytes), `${type} scales of ${rows} x ${columns}`).toEqual(scalesIn(place))
         // A value halfway between two integers may become either.
-        const apart = [...got.bytes.subarray(0, rows * rowBytes(held, columns))].filter((byte, i) => byte !== expected.values[i]).length
+        const apart = [...got.bytes.subarray(0, scalesAt(got.weight))].filter((byte, i) => byte !== place[i]).length
         expect(apart, `${type} ${rows} x ${columns}`).toBeLessThanOrEqual(Math.ceil(values.length / 500))
         expect(Math.abs((got.deviation?.differences ?? NaN) - expected.deviation.differences)).toBeLessThanOrEqual(
           1e-3 * expected.deviation.differences,
         )
-        const [first = NaN] = heldRow(got.weight, got.bytes, rows - 1).subarray(columns - 1)
+        const last = heldRow(got.weight, got.bytes, rows - 1)
         // The end opposite to the extreme is one step short.
-        const step = Math.max(...scales.subarray((rows - 1) * scalesPerRow(held, columns)).map(Math.abs))
-        expect(Math.abs(first - (values.at(-1) ?? NaN))).toBeLessThanOrEqual(1.01 * step)
+        const step = (expected.scales ?? new Float32Array(0))
+          .subarray((rows - 1) * scalesPerRow(held, columns))
+          .reduce((most, scale) => Math.max(most, Math.abs(scale)), 0)
+        last.forEach((value, i) => expect(Math.abs(value - (values[(rows - 1) * columns + i] ?? NaN))).toBeLessThanOrEqual(1.01 * step))
       }
     }
   },
 )
+
+test.each(['int8-rows', 'int8-blocks', 'int4-blocks'] as const)('matrices of a stack in %s begin with places of their own', (held) => {
+  const [rows, columns] = [5, 64]
+  const memory = createSimdMemory({ expectedBytes: 2 ** 20, maxBytes: 2 ** 24, isShared: false })
+  const refs = ['a', 'b', 'c'].map((tensor) => ({ tensor, shape: [rows, columns] }))
+  const stored = refs.map((_, i) => bytesOf(weights(rows, columns, 9 + i)))
+  const weight = { held, sources: refs, rows: refs.length * rows, columns }
+  const place = { weight, address: memory.reserve(heldBytesOf(weight)) }
+  const location = { file: '', type: 'f32', shape: [rows, columns], start: 0, end: 4 * rows * columns } as const
+  const putter = weightPutter({ memory, hold: kernels.hold(memory.memory) }, [place], new Map(refs.map(({ tensor }) => [tensor, location])))
+  refs.forEach((ref, i) => putter.rows(place, ref, i * rows, () => ({ type: 'f32', bytes: stored[i] ?? new Uint8Array(0) })))
+  const got = memory.bytes().subarray(place.address, place.address + heldBytesOf(weight))
+  refs.forEach((ref, i) => {
+    const alone = put(held, 'f32', stored[i] ?? new Uint8Array(0), rows, columns)
+    const [elements, scales] = [elementBytes(held, rows, columns), scaleBytes(held, rows, columns)]
+    expect(got.slice(i * elements, (i + 1) * elements), ref.tensor).toEqual(alone.bytes.slice(0, elements))
+    const [at, aloneAt] = [scalesAt(weight) + i * scales, scalesAt(alone.weight)]
+    expect(got.slice(at, at + scales), ref.tensor).toEqual(alone.bytes.slice(aloneAt, aloneAt + scales))
+  })
+  putter.close()
+})
 
 test('a matrix of any held form gives its rows back', () => {
   const [rows, columns] = [3, 100]
@@ -107,7 +139,7 @@ test('blocks of Q4_0 and Q8_0 are taken as they lie, their scales apart', () => 
     expect([...(taken.scales ?? [])]).toEqual([0.5, -2])
     const { weight, bytes, deviation } = put(held, type, stored, 1, 64)
     expect(deviation?.differences).toBe(0)
-    expect(bytes.subarray(0, 2 * size)).toEqual(taken.values)
-    expect(heldRow(weight, bytes, 0)[33]).toBe(type === 'q4_0' ? ((37 & 15) - 8) * -2 : 37 * -2)
+    expect(bytes).toEqual(placed(weight, taken))
+    expect([...heldRow(weight, bytes, 0)].map(unsigned)).toEqual([...decodeStored(stored, type)].map(unsigned))
   }
 })

@@ -6,7 +6,18 @@ import type { TensorIndex } from '../../core/model/safetensors.ts'
 import { addDeviations, NO_DEVIATION, type Deviation } from '../../core/quant/deviation.ts'
 import { createScratch } from '../../core/quant/scratch.ts'
 import { bytesOf } from '../../core/quant/stored.ts'
-import { HELD_CODES, heldBytesOf, holdsBlocksOf, isInteger, rowBytes, scalesAt, scalesPerRow, type HeldWeight } from '../../core/simd/held-matrix.ts'
+import {
+  elementBytes,
+  HELD_CODES,
+  heldBytesOf,
+  holdsBlocksOf,
+  isInteger,
+  rowBytes,
+  scaleBytes,
+  scalesAt,
+  scalesPerRow,
+  type HeldWeight,
+} from '../../core/simd/held-matrix.ts'
 import { packRows, placeRows, takeBlocks, takeRows, type PackedRows } from '../../core/simd/pack.ts'
 import { HOLD_SPACE_BYTES, STORED_BF16, STORED_F32 } from '../../kernels/opcodes.ts'
 import type { SimdMemory } from './simd-memory.ts'
@@ -44,11 +55,16 @@ export function weightPutter({ memory, hold }: ShardRoom, places: readonly Place
   /** Rows from the stage into the place. */
   function quantize({ weight, address }: PlacedWeight, firstRow: number, stored: Uint8Array, kind: number, count: number): Deviation {
     if (stage === null) throw new Error('a matrix of integers without a stage')
-    const { held, columns } = weight
-    const [bytes, scales] = [rowBytes(held, columns), scalesPerRow(held, columns) * 4]
+    const { held, columns, sources } = weight
+    const matrixRows = weight.rows / sources.length
+    // A batch lies within one matrix of a stack.
+    const matrix = Math.floor(firstRow / matrixRows)
+    const out = address + matrix * elementBytes(held, matrixRows, columns)
+    const scales = address + scalesAt(weight) + matrix * scaleBytes(held, matrixRows, columns)
     const x = stage + HOLD_SPACE_BYTES + 16
     memory.bytes().set(stored, x)
-    hold(HELD_CODES[held], kind, x, count, columns, address + firstRow * bytes, bytes, address + scalesAt(weight) + firstRow * scales, scales, stage)
+    const [bytes, ofScales] = [rowBytes(held, columns), scalesPerRow(held, columns) * 4]
+    hold(HELD_CODES[held], kind, x, count, columns, out, bytes, scales, ofScales, firstRow - matrix * matrixRows, stage)
     const [differences = NaN, squares = NaN] = new Float64Array(memory.memory.buffer, stage, 2)
     return { differences, squares }
   }

@@ -28,6 +28,7 @@ export type HoldKernel = (
   rowBytes: number,
   scales: number,
   scaleBytes: number,
+  firstRow: number,
   space: number,
 ) => void
 const isHold = (value: unknown): value is HoldKernel => typeof value === 'function'
