@@ -20,6 +20,12 @@ export const MERGE_SHORTLIST = 15
 
 /** Flag of an instruction's first word: the next one reads nothing that this one writes, so threads need not meet between them. */
 export const NO_BARRIER = 256
+/** The same in a pass of one row. */
+export const NO_BARRIER_ALONE = 512
+/** In a pass of one row each thread does all of it by itself, into row `part` of y: that takes less than to meet. */
+export const EACH = 1024
+/** In a pass of one row x is in row `part`, where EACH has put it. */
+export const OWN_X = 2048
 
 /** What MAP computes. */
 export const MAP_SCALE = 0

@@ -1,26 +1,9 @@
 /** Gives a program's buffers their places and writes it as the words that the kernels run. */
-import { END, NO_BARRIER } from '../../kernels/opcodes.ts'
+import { EACH, END, NO_BARRIER, NO_BARRIER_ALONE, OWN_X } from '../../kernels/opcodes.ts'
 import { OPERATIONS } from '../../kernels/operations.ts'
 import { aligned } from './held-matrix.ts'
 import type { Buffer, Instruction, Operand, Program } from './program.ts'
-
-/** Threads meet after the last instruction of each stretch: no instruction needs what another of its stretch writes. */
-function stretches(instructions: readonly Instruction[]): readonly number[] {
-  const indices: number[] = []
-  let [reads, writes, stretch] = [new Set<object>(), new Set<object>(), 0]
-  for (const instruction of instructions) {
-    const conflicts = instruction.reads.some((one) => writes.has(one)) || instruction.writes.some((one) => writes.has(one) || reads.has(one))
-    if (conflicts) {
-      stretch++
-      reads = new Set()
-      writes = new Set()
-    }
-    for (const one of instruction.reads) reads.add(one)
-    for (const one of instruction.writes) writes.add(one)
-    indices.push(stretch)
-  }
-  return indices
-}
+import { doneByEach, stretchesOf } from './stretches.ts'
 
 type Life = { first: number; last: number }
 
@@ -45,14 +28,19 @@ type Size = { readonly rows: number; readonly parts: number }
 
 const bytesOf = (buffer: Buffer, { rows, parts }: Size): number => aligned(buffer.rowBytes * rows + buffer.partBytes * parts)
 
+/** Buffers that have a row for each thread in a pass of one row. */
+const ownBuffers = (program: Program): ReadonlySet<object> => new Set([...doneByEach(program)].flatMap(({ writes }) => writes))
+
 /** First fit: each buffer at the lowest place that no living one covers. Offsets are from the start of the scratch. */
 export function placeBuffers(program: Program, size: Size): Placed {
   const alive: { readonly start: number; readonly end: number; readonly life: Life }[] = []
   const addresses = new Map<Buffer, number>()
   let most = 0
-  const byBirth = [...lives(program, stretches(program.instructions))].sort(([, a], [, b]) => a.first - b.first)
+  const own = ownBuffers(program)
+  // The fewest meetings: what lives apart in them lives apart in every pass.
+  const byBirth = [...lives(program, stretchesOf(program).alone)].sort(([, a], [, b]) => a.first - b.first)
   for (const [buffer, life] of byBirth) {
-    const length = bytesOf(buffer, size)
+    const length = bytesOf(buffer, own.has(buffer) ? { ...size, rows: Math.max(size.rows, size.parts) } : size)
     const taken = alive.filter((one) => one.life.last >= life.first && one.life.first <= life.last).sort((a, b) => a.start - b.start)
     let start = 0
     for (const one of taken) if (one.start < start + length && one.end > start) start = one.end
@@ -91,6 +79,15 @@ export type Addresses = {
   readonly weight: (index: number) => number
 }
 
+function flagsOf(program: Program): readonly number[] {
+  const { rows, alone } = stretchesOf(program)
+  const [each, own] = [doneByEach(program), ownBuffers(program)]
+  return program.instructions.map((instruction, i) => {
+    const isMet = (rows[i + 1] === rows[i] ? NO_BARRIER : 0) | (alone[i + 1] === alone[i] ? NO_BARRIER_ALONE : 0)
+    return isMet | (each.has(instruction) ? EACH : 0) | (instruction.reads.some((one) => own.has(one)) ? OWN_X : 0)
+  })
+}
+
 /** The program as the kernels read it. */
 export function encode(program: Program, addresses: Addresses): Uint32Array {
   const resolve = (operand: Operand): number => {
@@ -98,12 +95,11 @@ export function encode(program: Program, addresses: Addresses): Uint32Array {
     if (typeof operand === 'number') return operand
     return 'buffer' in operand ? addresses.buffer(operand.buffer) + operand.offset : addresses.weight(operand.weight) + operand.offset
   }
-  const stretch = stretches(program.instructions)
+  const flags = flagsOf(program)
   const words: number[] = []
   for (const [i, { operation, words: operands }] of program.instructions.entries()) {
     const types = Object.entries(OPERATIONS[operation].words)
-    const flags = stretch[i + 1] === stretch[i] ? NO_BARRIER : 0
-    words.push(OPERATIONS[operation].code | flags, 4 * (2 + types.length))
+    words.push(OPERATIONS[operation].code | (flags[i] ?? 0), 4 * (2 + types.length))
     for (const [name, type] of types) {
       const operand = operands[name]
       if (operand === undefined) throw new Error(`${operation} without ${name}`)

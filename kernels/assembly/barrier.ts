@@ -1,8 +1,9 @@
-// Threads meet: nobody passes before all have come. They spin for microseconds, then sleep.
+// Threads meet: nobody passes before all have come. They spin for some microseconds, then sleep.
 // One counter that only grows, as no reset can race with it: of 64 bits, it never comes round.
 import { FRAME_ARRIVED } from '../opcodes'
 
-const SPINS: u32 = 2000
+// About as long as it takes to wake one.
+const SPINS: u32 = 20000
 
 export function meet(frame: usize, parts: u32): void {
   const counter = frame + (FRAME_ARRIVED << 2)

@@ -49,7 +49,7 @@ function segment(x: usize, width: u32, weight: usize, bias: usize, epsilon: f32,
   }
 }
 
-export function norm(frame: usize, args: usize, part: u32, parts: u32): void {
+export function norm(frame: usize, args: usize, part: u32, parts: u32, xRow: u32, yRow: u32): void {
   const segments = word(args, 2)
   const width = word(args, 3)
   const step = <usize>word(args, 5)
@@ -59,8 +59,8 @@ export function norm(frame: usize, args: usize, part: u32, parts: u32): void {
     const row = i / segments
     const inRow = i - row * segments
     const at = <usize>(inRow * width) << 2
-    const x = <usize>word(args, 0) + row * word(args, 1) + at
-    const y = <usize>word(args, 9) + row * word(args, 10) + at
+    const x = <usize>word(args, 0) + (xRow + row) * word(args, 1) + at
+    const y = <usize>word(args, 9) + (yRow + row) * word(args, 10) + at
     const bias = <usize>word(args, 6)
     segment(x, width, <usize>word(args, 4) + inRow * step, bias ? bias + inRow * step : 0, float(args, 7), word(args, 8), y)
   }

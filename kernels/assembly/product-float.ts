@@ -6,12 +6,20 @@ import { sum, sums } from './lanes'
 @inline
 function four<T>(at: usize): v128 {
   if (sizeof<T>() == 4) return v128.load(at)
-  const bits = v128.load16x4_u(at)
-  if (isSigned<T>()) return i32x4.shl(bits, 16)
-  const magnitude = i32x4.shl(v128.and(bits, i32x4.splat(0x7fff)), 13)
-  const sign = i32x4.shl(v128.and(bits, i32x4.splat(0x8000)), 16)
-  return v128.or(f32x4.mul(magnitude, f32x4.splat(reinterpret<f32>(0x77800000))), sign)
+  if (isSigned<T>()) return i32x4.shl(v128.load16x4_u(at), 16)
+  // The sign comes four times; three of them lie where the exponent of no half reaches.
+  const bits = v128.and(i32x4.shl(v128.load16x4_s(at), 13), v128.load32_splat(HALVES))
+  return f32x4.mul(bits, v128.load32_splat(HALVES, 4))
 }
+
+// Engines make a vector of constants anew wherever it is used: the mask of a half's bits moved into place, and 2^112.
+const HALVES = memory.data<u32>([0x8fffffff, 0x77800000])
+
+// Loads from every line of [at, end): the next rows, as one stream. Four streams, each new after a few lines, reach half of what memory gives.
+function touch(at: usize, end: usize): void {
+  for (; at < end; at += 64) load<u32>(at)
+}
+
 
 // @ts-ignore: decorator
 @inline
@@ -72,6 +80,7 @@ export function floatOne<T>(x: usize, w: usize, from: u32, to: u32, k: u32, bias
   const step = <usize>k * sizeof<T>()
   let n = from
   for (; n + 4 <= to; n += 4) {
+    if (n + 8 <= to) touch(w + (n + 4) * step, w + (n + 8) * step)
     let v = fourRows<T>(x, w + n * step, k)
     if (bias) v = f32x4.add(v, v128.load(bias + (n << 2)))
     v128.store(y + (n << 2), v)

@@ -43,7 +43,7 @@ function four(held: u32, x0: usize, x1: usize, x2: usize, x3: usize, w: usize, s
 }
 
 // Words: held, x, xStride, w, scales, n, k, bias, y, yStride.
-export function product(frame: usize, args: usize, part: u32, parts: u32): void {
+export function product(frame: usize, args: usize, part: u32, parts: u32, xRow: u32): void {
   const held = word(args, 0)
   const xStride = word(args, 2)
   const w = <usize>word(args, 3)
@@ -54,7 +54,7 @@ export function product(frame: usize, args: usize, part: u32, parts: u32): void 
   const rows = frameRows(frame)
   const end = firstRow(word(args, 5), part + 1, parts)
   const start = firstRow(word(args, 5), part, parts)
-  if (rows == 1) return one(held, <usize>word(args, 1), w, scales, start, end, k, bias, <usize>word(args, 8))
+  if (rows == 1) return one(held, <usize>word(args, 1) + xRow * xStride, w, scales, start, end, k, bias, <usize>word(args, 8))
   for (let from = start; from < end; from += ROW_TILE) {
     const to = min(from + ROW_TILE, end)
     for (let row: u32 = 0; row < rows; row += 4) {

@@ -71,10 +71,10 @@ function quantizeRow(x: usize, k: u32, q: usize, order: u32): void {
 }
 
 // Words: x, xStride, k, repeat, order, q, qStride.
-export function quantize(frame: usize, args: usize, part: u32, parts: u32): void {
+export function quantize(frame: usize, args: usize, part: u32, parts: u32, xRow: u32, yRow: u32): void {
   const total = frameRows(frame) * word(args, 3)
   const end = share(total, part + 1, parts)
   for (let row = share(total, part, parts); row < end; row++) {
-    quantizeRow(<usize>word(args, 0) + row * word(args, 1), word(args, 2), <usize>word(args, 5) + row * word(args, 6), word(args, 4))
+    quantizeRow(<usize>word(args, 0) + (xRow + row) * word(args, 1), word(args, 2), <usize>word(args, 5) + (yRow + row) * word(args, 6), word(args, 4))
   }
 }

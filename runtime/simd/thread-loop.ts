@@ -47,6 +47,14 @@ export function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memo
   throw new ClusterError('unsupported_backend', 'the module of kernels has no function run')
 }
 
+/** Looks before a thread sleeps: a pass's programs follow within microseconds, and waking takes tens of them. */
+const SPINS = 20_000
+
+function awaitCall(words: Int32Array, go: number, seen: number): void {
+  for (let spin = 0; spin < SPINS; spin++) if (Atomics.load(words, go) !== seen) return
+  Atomics.wait(words, go, seen)
+}
+
 /** Blocks its thread until the memory is given up. @param onReady called once the thread will see every program */
 export function serveParts({ module, memory, frame, part, parts }: ThreadJob, onReady: () => void): void {
   const run = instantiate(module, memory)
@@ -55,7 +63,7 @@ export function serveParts({ module, memory, frame, part, parts }: ThreadJob, on
   let seen = Atomics.load(words, go)
   onReady()
   for (;;) {
-    Atomics.wait(words, go, seen)
+    awaitCall(words, go, seen)
     seen = Atomics.load(words, go)
     const address = Atomics.load(words, code)
     if (address === 0) return

@@ -41,3 +41,16 @@ test.each([2, 3])('%i threads over shared memory give the stored answers, and en
   expect(report.different).toEqual([])
   expect(report.tokens).toBeGreaterThan(10)
 })
+
+test.each(stored)('%s agrees on two threads, whichever of them does what', async (path) => {
+  const { checks } = await runCase({ source: folderSource(path), backend: 'simd', simd: await loadKernels(2, 2 ** 28), mostShards: 1 })
+  expect(checks.filter((check) => !check.passed)).toEqual([])
+  expect(checks.length).toBeGreaterThan(3)
+})
+
+test.each(['int8', 'int4'] as const)('two threads answer as one does in %s', async (weightFormat) => {
+  const ember = { source: folderSource(EMBER), backend: 'simd', weightFormat, limit: 6 } as const
+  const [one, two] = [await runEmber({ ...ember, simd: await loadKernels() }), await runEmber({ ...ember, simd: await loadKernels(2, 2 ** 28) })]
+  expect(two.different).toEqual(one.different)
+  expect(two.tokens).toBe(one.tokens)
+})
