@@ -68,7 +68,12 @@ test('npm run keys: made, used at once by the running server, and revoked; --hel
 })
 
 test('faults 31: a WebSocket upgrade from a foreign origin, or to a foreign host that names itself, is refused', async () => {
-  const server = await startServer(parseOptions(['--port', '0', '--no-local-device'], { RINGLET_HOME: home }), { log: createLog('silent') })
+  const server = await startServer(
+    parseOptions(['--port', '0', '--no-local-device', '--allow-origin', 'https://chat.example'], { RINGLET_HOME: home }),
+    {
+      log: createLog('silent'),
+    },
+  )
   const { host } = new URL(server.url)
   try {
     expect(await upgrade(server.url, { host, origin: server.url })).toBe(101)
@@ -76,6 +81,10 @@ test('faults 31: a WebSocket upgrade from a foreign origin, or to a foreign host
     expect(await upgrade(server.url, { host, origin: 'https://evil.example' })).toBe(400)
     expect(await upgrade(server.url, { host: 'evil.example', origin: 'http://evil.example' })).toBe(400)
     expect(await upgrade(server.url, { host: 'evil.example' })).toBe(400)
+    // --allow-origin opens the API to a page, and not the ring.
+    expect(await upgrade(server.url, { host, origin: 'https://chat.example' })).toBe(400)
+    const statusFor = async (origin: string): Promise<number> => (await fetch(`${server.url}/v1/models`, { headers: { origin } })).status
+    expect([await statusFor('https://chat.example'), await statusFor('https://evil.example')]).toEqual([200, 403])
   } finally {
     await server.close()
   }

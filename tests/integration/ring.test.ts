@@ -154,6 +154,25 @@ describe('a ring of devices', () => {
     await noCaches(ring)
   })
 
+  test('200 long requests given up in their middle leave nothing on any shard, and the next is answered', async () => {
+    const ring = createRing(['aaaa', 'bbbb', 'cccc'])
+    ring.cluster.wish(WISH)
+    await ready(ring, 3)
+    const abandon = async (seed: number): Promise<void> => {
+      const abort = new AbortController()
+      const run = answer(ring.client.complete(request(prompt(seed, 90), { maxTokens: 500, signal: abort.signal })))
+      run.catch(() => undefined)
+      const sent = ring.cluster.sent.length
+      // Some are cut while they read, some while they wait, some while they write.
+      await ring.cluster.until(() => ring.cluster.sent.length > sent + (seed % 40))
+      abort.abort()
+      await expect(run).rejects.toMatchObject({ code: 'cancelled' })
+    }
+    for (let batch = 0; batch < 10; batch++) await Promise.all(Array.from({ length: 20 }, (_, i) => abandon(batch * 20 + i)))
+    expect(await answer(ring.client.complete(request(prompt(3, 9))))).toEqual(toyAnswer(prompt(3, 9), 20))
+    await noCaches(ring)
+  })
+
   test('stops at a stop id and at the end of the context', async () => {
     const ring = createRing(['aaaa', 'bbbb'])
     ring.cluster.wish(WISH)
