@@ -5,6 +5,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Page } from 'playwright-core'
 import { shardState, type ClusterView } from '../core/cluster/cluster-view.ts'
+import type { ModelId } from '../protocol/ids.ts'
 import type { RingletApp } from '../web/ui/ringlet-app.ts'
 import { awaitView, openBenchCluster, wishFor, type BenchCluster } from './cluster.ts'
 import { BENCH_MODELS_DIR, type BenchModel } from './models.ts'
@@ -12,8 +13,11 @@ import { median, type BenchReport, type Table } from './report.ts'
 import { promptOf, runStreams } from './stream.ts'
 
 const WAYS = ['page closed', 'process ended'] as const
-const PLACES = ['head', 'middle', 'tail'] as const
+export const FAILOVER_PLACES = ['head', 'middle', 'tail'] as const
+export type FailoverPlace = (typeof FAILOVER_PLACES)[number]
 const RING = 3
+/** A kill takes a moment: the last part of an answer is left for it. */
+const LATEST_KILL = 0.6
 
 export type FailoverOptions = {
   readonly models: readonly BenchModel[]
@@ -21,6 +25,8 @@ export type FailoverOptions = {
   readonly rounds: number
   /** Which rings to kill tabs of. */
   readonly spares: 'with' | 'without' | 'both'
+  /** Which tabs of them. */
+  readonly places: readonly FailoverPlace[]
   /** Other moments and prompts for another number: runs in pieces add up. */
   readonly seed: number
   readonly say: (line: string) => void
@@ -28,7 +34,7 @@ export type FailoverOptions = {
 
 type Trial = {
   readonly spare: boolean
-  readonly place: (typeof PLACES)[number]
+  readonly place: FailoverPlace
   readonly way: (typeof WAYS)[number]
   readonly gapMs: number
   readonly isEqual: boolean
@@ -76,49 +82,69 @@ export async function benchFailover(options: FailoverOptions): Promise<BenchRepo
   return { browser, tables, measurements }
 }
 
+type Killing = { readonly cluster: BenchCluster; readonly model: BenchModel; readonly ring: ModelId; readonly tabs: Set<Page> }
+type KillAt = Pick<Trial, 'spare' | 'place' | 'way'> & { readonly prompt: number; readonly token: number }
+
+/** One answer undisturbed, then the same with a tab killed in it; null when it was over before the tab was gone. */
+async function killOnce({ cluster, model, ring, tabs }: Killing, { spare, place, way, prompt, token }: KillAt): Promise<Trial | null> {
+  const { peer, url } = cluster
+  while (tabs.size < (spare ? RING + 1 : RING)) tabs.add(await openTab(cluster, url))
+  const placement = await awaitView(peer.network, 'a ring to kill tabs of', (view) =>
+    isReady(view, ring, spare) ? (view.placements.get(ring) ?? null) : null,
+  )
+  const ask = (onToken?: (stream: number, index: number) => void) =>
+    runStreams(peer.client, ring, [promptOf(model, prompt)], model.answerTokens, onToken)
+  const expected = await ask()
+  const owner = placement.shards[FAILOVER_PLACES.indexOf(place)]?.peerId
+  const ids = await Promise.all([...tabs].map(async (page) => [page, await peerOf(page)] as const))
+  const victim = ids.find(([, id]) => id === owner)?.[0]
+  if (!victim) throw new Error(`no tab is ${owner}`)
+  tabs.delete(victim)
+  let killing = Promise.resolve()
+  let [seen, seenWhenGone] = [0, 0]
+  const { ids: got, atMs } = await ask((_, index) => {
+    seen = index + 1
+    if (index === token)
+      killing = kill(victim, way).then(() => {
+        seenWhenGone = seen
+      })
+  })
+  await killing
+  if (seenWhenGone === model.answerTokens) return null
+  const times = atMs[0] ?? []
+  const gapMs = Math.max(...times.slice(1).map((at, i) => at - (times[i] ?? 0)))
+  return { spare, place, way, gapMs, isEqual: isDeepStrictEqual(got, expected.ids) }
+}
+
 async function killTabs(
   model: BenchModel,
-  { rounds, spares, seed, say }: FailoverOptions,
+  { rounds, spares, places, seed, say }: FailoverOptions,
 ): Promise<{ readonly browser: string; readonly trials: readonly Trial[] }> {
   await model.prepare()
   const cluster = await openBenchCluster({ tabs: 0, modelsDir: BENCH_MODELS_DIR })
   try {
-    const { peer, url } = cluster
     const tabs = new Set<Page>()
     const trials: Trial[] = []
-    const ringModel = wishFor(peer.network, model, `${model.name}-failover`, { minDevices: 1, maxDevices: RING })
-    const ask = (from: number) => runStreams(peer.client, ringModel, [promptOf(model, from)], model.answerTokens)
+    const ring = wishFor(cluster.peer.network, model, `${model.name}-failover`, { minDevices: 1, maxDevices: RING })
+    const latest = Math.floor(model.answerTokens * LATEST_KILL)
     for (const spare of [true, false].filter((has) => spares === 'both' || has === (spares === 'with'))) {
-      const wanted = spare ? RING + 1 : RING
-      for (const page of [...tabs].slice(wanted)) {
+      for (const page of [...tabs].slice(spare ? RING + 1 : RING)) {
         tabs.delete(page)
         await page.close()
       }
-      for (let round = 0; round < rounds; round++)
-        for (const way of WAYS)
-          for (const [index, place] of PLACES.entries()) {
-            while (tabs.size < wanted) tabs.add(await openTab(cluster, url))
-            const placement = await awaitView(peer.network, 'a ring to kill tabs of', (view) =>
-              isReady(view, ringModel, spare) ? (view.placements.get(ringModel) ?? null) : null,
-            )
-            const expected = await ask(round + seed)
-            const owner = placement.shards[index]?.peerId
-            const ids = await Promise.all([...tabs].map(async (page) => [page, await peerOf(page)] as const))
-            const victim = ids.find(([, id]) => id === owner)?.[0]
-            if (!victim) throw new Error(`no tab is ${owner}`)
-            const running = ask(round + seed)
-            // A fixed spread of moments instead of chance: another run kills at the same ones.
-            await new Promise((resolve) =>
-              setTimeout(resolve, ((expected.atMs[0]?.at(-1) ?? 0) * (1 + (((trials.length + 5 * seed) * 7) % 12))) / 16),
-            )
-            await kill(victim, way)
-            tabs.delete(victim)
-            const { ids: got, atMs } = await running
-            const times = atMs[0] ?? []
-            const gapMs = Math.max(...times.slice(1).map((at, i) => at - (times[i] ?? 0)))
-            trials.push({ spare, place, way, gapMs, isEqual: isDeepStrictEqual(got, expected.ids) })
-            say(`${spare ? 'with' : 'without'} a spare, ${place}, ${way}: ${gapMs.toFixed(0)} ms, ${trials.at(-1)?.isEqual ? 'equal' : 'DIFFERENT'}`)
-          }
+      const kinds = WAYS.flatMap((way) => places.map((place) => ({ spare, way, place })))
+      const kills = Array.from({ length: rounds }, (_, round) => kinds.map((kind) => ({ ...kind, prompt: round + seed }))).flat()
+      for (const [number, one] of kills.entries()) {
+        const started = performance.now()
+        // A fixed spread of moments instead of chance: another run kills at the same ones.
+        const token = 1 + (((number + 5 * seed) * 89) % latest)
+        const trial = await killOnce({ cluster, model, ring, tabs }, { ...one, token })
+        const what = `${spare ? 'with' : 'without'} a spare, ${one.place}, ${one.way} at token ${token}`
+        const seconds = ((performance.now() - started) / 1000).toFixed(1)
+        if (!trial) say(`${what}: not counted, the answer was over before the tab was gone (${seconds} s)`)
+        else say(`${what}: ${trial.gapMs.toFixed(0)} ms, ${trial.isEqual ? 'equal' : 'DIFFERENT'} (${seconds} s in all)`)
+        if (trial) trials.push(trial)
+      }
     }
     if (trials.some((trial) => !trial.isEqual)) throw new Error('an answer differs from the undisturbed one')
     return { browser: `Chromium ${cluster.devices.browser.version()}`, trials }
@@ -131,7 +157,7 @@ function tableOf(model: BenchModel, trials: readonly Trial[]): Table {
   const rows = [true, false]
     .filter((spare) => trials.some((trial) => trial.spare === spare))
     .flatMap((spare) =>
-      PLACES.map((place) => {
+      FAILOVER_PLACES.filter((place) => trials.some((trial) => trial.place === place)).map((place) => {
         const gaps = trials.filter((trial) => trial.spare === spare && trial.place === place).map((trial) => trial.gapMs)
         const sorted = gaps.toSorted((a, b) => a - b)
         return [spare ? 'warm' : 'none', place, gaps.length, median(gaps), sorted[Math.ceil(0.95 * sorted.length) - 1] ?? null, Math.max(...gaps)]

@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util'
 import { backendSchema, weightFormatSchema, type Backend, type WeightFormat } from '../protocol/cluster.ts'
 import { benchChaos } from './chaos.ts'
 import { benchEstimate } from './estimate.ts'
-import { benchFailover } from './failover.ts'
+import { benchFailover, FAILOVER_PLACES } from './failover.ts'
 import { benchGateway } from './gateway.ts'
 import { benchKernels } from './kernels.ts'
 import { benchHops } from './hops.ts'
@@ -29,6 +29,7 @@ const OPTIONS = {
   rounds: { type: 'string', default: '5' },
   runs: { type: 'string', default: '1000' },
   spares: { type: 'string', default: 'both' },
+  places: { type: 'string', default: FAILOVER_PLACES.join(',') },
   minutes: { type: 'string', default: '30' },
   tabs: { type: 'string', default: '1,2,3' },
   streams: { type: 'string', default: '1,4' },
@@ -80,7 +81,8 @@ const USAGE = `npm run bench -- NAME [options]
   --delays 0,20    of hops: milliseconds that a message between two tabs takes longer; default 0,5,20,50
   --cuts N         connections cut at random bytes of the second load; default 10
   --seed N         of those bytes, or of the moments and prompts of failover; default 1
-  --spares WHICH   of failover: rings with a spare, without, or both; default both`
+  --spares WHICH   of failover: rings with a spare, without, or both; default both
+  --places LIST    of failover: ${FAILOVER_PLACES.join(', ')}; default: all`
 
 class UsageError extends Error {}
 
@@ -211,6 +213,7 @@ const BENCHES: Readonly<Record<string, (values: Values) => Promise<BenchReport>>
       models: modelsOf(values.model ?? ['ember']),
       rounds: wholeNumber('rounds', values.rounds, 1000),
       spares: choice('spares', values.spares, ['with', 'without', 'both']),
+      places: values.places.split(',').map((name) => choice('places', name, FAILOVER_PLACES)),
       seed: wholeNumber('seed', values.seed, 2 ** 31),
       say,
     }),
