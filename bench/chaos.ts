@@ -2,14 +2,21 @@
 import { runChaos, type ChaosResult } from '../tests/simulator/chaos.ts'
 import { median, type BenchReport } from './report.ts'
 
-export async function benchChaos({ runs, say }: { readonly runs: number; readonly say: (line: string) => void }): Promise<BenchReport> {
+export type ChaosOptions = {
+  readonly runs: number
+  /** Seed of the first one: runs in pieces add up. */
+  readonly from: number
+  readonly say: (line: string) => void
+}
+
+export async function benchChaos({ runs, from, say }: ChaosOptions): Promise<BenchReport> {
   const started = performance.now()
   const results: ChaosResult[] = []
-  for (let seed = 0; seed < runs; seed++) {
+  for (let seed = from; seed < from + runs; seed++) {
     const result = await runChaos(seed)
     results.push(result)
     for (const problem of result.problems) say(`seed ${seed}: ${problem}; ${result.faults.join(', ')}`)
-    if ((seed + 1) % 100 === 0) say(`${seed + 1} of ${runs} runs, ${((performance.now() - started) / 1000).toFixed(0)} s`)
+    if (results.length % 100 === 0) say(`${results.length} of ${runs} runs, ${((performance.now() - started) / 1000).toFixed(0)} s`)
   }
   const sum = (of: (result: ChaosResult) => number): number => results.reduce((total, result) => total + of(result), 0)
   const problems = sum((result) => result.problems.length)

@@ -1,11 +1,12 @@
-/** A device joins while four answers run, and servers end and come back: what answers notice of it. */
+/** A device joins while four answers run: what answers notice of it. */
 import { isDeepStrictEqual } from 'node:util'
+import type { Page } from 'playwright-core'
 import { placementState } from '../core/cluster/cluster-view.ts'
 import { awaitView, openBenchCluster, wishFor } from './cluster.ts'
 import { BENCH_MODELS_DIR, type BenchModel } from './models.ts'
 import { median, type BenchReport } from './report.ts'
 import { openTab } from './soak.ts'
-import { promptOf, runStreams } from './stream.ts'
+import { promptOf, runStreams, type StreamsRun } from './stream.ts'
 
 const RING = 2
 const STREAMS = 4
@@ -14,7 +15,7 @@ export type JoinOptions = { readonly model: BenchModel; readonly rounds: number;
 
 const gapsOf = (atMs: readonly number[]): readonly number[] => atMs.slice(1).map((at, i) => at - (atMs[i] ?? 0))
 
-/** In each round a tab joins a ring of two that answers four questions; it leaves again before the next. */
+/** In each round a tab joins a ring of two that answers four questions at a time; it leaves again before the next. */
 export async function benchJoin({ model, rounds, say }: JoinOptions): Promise<BenchReport> {
   await model.prepare()
   const cluster = await openBenchCluster({ tabs: 0, modelsDir: BENCH_MODELS_DIR })
@@ -31,19 +32,37 @@ export async function benchJoin({ model, rounds, say }: JoinOptions): Promise<Be
     const prompts = Array.from({ length: STREAMS }, (_, stream) => promptOf(model, stream))
     const ask = () => runStreams(client, ring, prompts, model.answerTokens)
     await ask()
-    const measurements: { readonly quietMs: number; readonly joiningMs: number; readonly isEqual: boolean; readonly servedAfterMs: number }[] = []
+    const measurements: {
+      readonly quietMs: number
+      readonly joiningMs: number
+      readonly answers: number
+      readonly isEqual: boolean
+      readonly servedAfterMs: number
+    }[] = []
     for (let round = 0; round < rounds; round++) {
       const quiet = await ask()
-      const running = ask()
       const started = performance.now()
-      const page = await openTab(cluster, `Joins-${round}`)
-      await awaitRing(RING + 1)
-      const servedAfterMs = performance.now() - started
-      const joined = await running
+      let isJoined = false
+      let servedAfterMs = 0
+      const join = async (): Promise<Page> => {
+        const page = await openTab(cluster, `Joins-${round}`)
+        await awaitRing(RING + 1)
+        servedAfterMs = performance.now() - started
+        return page
+      }
+      const joining = join().finally(() => {
+        isJoined = true
+      })
+      joining.catch(() => undefined)
+      const joined: StreamsRun[] = []
+      // Until the ring of three serves, answers run: some of them see whatever there is to see.
+      do joined.push(await ask())
+      while (!isJoined)
+      const page = await joining
       const after = await ask()
-      const isEqual = isDeepStrictEqual(joined.ids, quiet.ids) && isDeepStrictEqual(after.ids, quiet.ids)
-      const longest = ({ atMs }: typeof quiet): number => Math.max(...atMs.flatMap(gapsOf))
-      measurements.push({ quietMs: longest(quiet), joiningMs: longest(joined), isEqual, servedAfterMs })
+      const isEqual = [...joined, after].every(({ ids }) => isDeepStrictEqual(ids, quiet.ids))
+      const longest = (runs: readonly StreamsRun[]): number => Math.max(...runs.flatMap(({ atMs }) => atMs.flatMap(gapsOf)))
+      measurements.push({ quietMs: longest([quiet]), joiningMs: longest(joined), answers: joined.length * STREAMS, isEqual, servedAfterMs })
       say(JSON.stringify(measurements.at(-1)))
       await page.context().close()
       await awaitRing(RING)

@@ -28,6 +28,7 @@ const OPTIONS = {
   checkpoint: { type: 'string', multiple: true },
   rounds: { type: 'string', default: '5' },
   runs: { type: 'string', default: '1000' },
+  from: { type: 'string', default: '0' },
   spares: { type: 'string', default: 'both' },
   places: { type: 'string', default: FAILOVER_PLACES.join(',') },
   minutes: { type: 'string', default: '30' },
@@ -74,6 +75,7 @@ const USAGE = `npm run bench -- NAME [options]
   --figures LIST   of single: ${FIGURES.join(', ')}; default: all
   --rounds N       interleaved rounds, of which medians are taken; of failover, kills of each way at each place; default 5
   --runs N         runs of chaos; default 1000
+  --from N         seed of the first of them; default 0
   --minutes N      of soak; default 30
   --mb N           size of the checkpoint in MiB; default 500
   --backend NAME   wasm, simd or webgpu; default wasm, of ring, hops and prefill simd
@@ -86,10 +88,10 @@ const USAGE = `npm run bench -- NAME [options]
 
 class UsageError extends Error {}
 
-function wholeNumbers(option: string, text: string, most: number): readonly number[] {
+function wholeNumbers(option: string, text: string, most: number, least = 1): readonly number[] {
   const numbers = text.split(',').map(Number)
-  if (numbers.every((number) => Number.isInteger(number) && number >= 1 && number <= most)) return numbers
-  throw new UsageError(`--${option} expects whole numbers from 1 to ${most}, but got "${text}"`)
+  if (numbers.every((number) => Number.isInteger(number) && number >= least && number <= most)) return numbers
+  throw new UsageError(`--${option} expects whole numbers from ${least} to ${most}, but got "${text}"`)
 }
 
 type Values = ReturnType<typeof parse>['values']
@@ -234,7 +236,8 @@ const BENCHES: Readonly<Record<string, (values: Values) => Promise<BenchReport>>
     return benchStraggler({ model, say })
   },
   gateway: (values) => benchGateway({ rounds: wholeNumber('rounds', values.rounds, 1000), say }),
-  chaos: (values) => benchChaos({ runs: wholeNumber('runs', values.runs, 1_000_000), say }),
+  chaos: (values) =>
+    benchChaos({ runs: wholeNumber('runs', values.runs, 1_000_000), from: wholeNumbers('from', values.from, 1_000_000_000, 0)[0] ?? 0, say }),
 }
 
 async function main(): Promise<void> {

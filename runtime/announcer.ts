@@ -51,6 +51,8 @@ export function createAnnouncer(options: AnnouncerOptions): { close: () => void 
   const lost = new Set<PeerId>()
   let due: { readonly at: number; readonly stop: () => void } | null = null
   let busy = false
+  /** A decision was due while another one was being made. */
+  let missed = false
   let closed = false
 
   const isAnnouncer = (view: ClusterView): boolean => devicesOf(view)[0]?.id === network.self
@@ -197,7 +199,11 @@ export function createAnnouncer(options: AnnouncerOptions): { close: () => void 
   }
 
   async function decideAll(): Promise<void> {
-    if (busy || closed) return
+    if (closed) return
+    if (busy) {
+      missed = true
+      return
+    }
     busy = true
     try {
       const view = network.view()
@@ -213,6 +219,9 @@ export function createAnnouncer(options: AnnouncerOptions): { close: () => void 
       log('placement failed', { cause: String(error) })
     } finally {
       busy = false
+      // Reading a model takes as long as it takes: what changed meanwhile may have been the last change for long.
+      if (missed) reconsider()
+      missed = false
     }
   }
 

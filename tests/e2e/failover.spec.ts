@@ -127,7 +127,7 @@ test('both servers end in mid-answer: the chat tab gets its answer, and the next
     const started = Date.now()
     again = await startLiveCluster([...args, '--port', new URL(url).port])
     await expect.poll(async () => (await fetch(`${url}/ready`)).status, { timeout: 30_000, intervals: [100] }).toBe(200)
-    test.info().annotations.push({ type: 'figure', description: `ready ${Date.now() - started} ms after the new server was started` })
+    process.stdout.write(`ready ${Date.now() - started} ms after the new server was started\n`)
     expect((await chat(url, question.messages)).text).toBe(question.text)
     const weights = again.modelBytes.filter(({ peer, file }) => file === 'model.safetensors' && peer !== null)
     expect(weights, 'weights that a tab read again').toEqual([])

@@ -61,6 +61,8 @@ export type SimOptions = {
   readonly maxSegments?: number
   /** What a KV cache takes when it is opened. Default: nothing. */
   readonly newCacheBytes?: number
+  /** Until an announcer has read what a model is like. Default: no time. */
+  readonly sizingMs?: number
   /** Questions that may wait at a head. */
   readonly mostWaiting?: number
   /** One layer over one token. Default 2. */
@@ -177,7 +179,10 @@ export function createSimCluster(options: SimOptions): SimCluster {
       network: peer.network,
       load: offer.watch(load, async (request) => neededBytes(request)),
       fetch: shards.fetch,
-      sizing: async () => sizing,
+      sizing: async () => {
+        if (options.sizingMs) await wait(options.sizingMs)
+        return sizing
+      },
       ...(options.mostWaiting === undefined ? {} : { mostWaiting: options.mostWaiting }),
       memoryBytes: () => memoryBytes + (options.cacheBytes ?? 2 ** 30),
       ...(options.logBytes === undefined ? {} : { logBytes: options.logBytes }),
