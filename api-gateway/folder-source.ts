@@ -6,7 +6,8 @@ import type { ModelSource } from '../core/model/model-source.ts'
 const isMissing = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ENOENT'
 
 function pathIn(folder: string, file: string): string {
-  if (basename(file) !== file) throw new ClusterError('source_unavailable', `${file} is not the name of a file in a model's folder`)
+  if (!file.split('/').every((part) => /^[^/\\.][^/\\]*$/.test(part)))
+    throw new ClusterError('source_unavailable', `${file} is not the name of a file in a model's folder or below it`)
   return join(folder, file)
 }
 

@@ -26,6 +26,7 @@ import { accessRoutes } from './routes/access.ts'
 import { clusterRoutes, type PlacementWishes } from './routes/cluster.ts'
 import { catalogRoutes } from './routes/catalog.ts'
 import { completionRoutes } from './routes/completions.ts'
+import { embeddingRoutes } from './routes/embeddings.ts'
 import { healthRoutes } from './routes/health.ts'
 import { hubFileRoutes } from './routes/hub-files.ts'
 import { loadRoutes } from './routes/load.ts'
@@ -161,6 +162,7 @@ export function createGateway(options: GatewayOptions): Express {
   }
   app.use(
     completionRoutes(generating),
+    embeddingRoutes(generating),
     responseRoutes(generating),
     messageRoutes(generating),
     ollamaRoutes({ ...generating, wishes: options.wishes }),

@@ -4,6 +4,7 @@ import { describeModel } from '../core/model/describe-model.ts'
 import type { ModelDescription } from '../core/model/model-description.ts'
 import { parseModelReference } from '../core/model/model-reference.ts'
 import type { ModelSource } from '../core/model/model-source.ts'
+import { readEmbeddingCard, type EmbeddingCard } from '../core/text/embedding-card.ts'
 import { loadText, type TextModel } from '../core/text/text-model.ts'
 import { ClusterError } from '../protocol/errors.ts'
 import { isModelId, type ModelId } from '../protocol/ids.ts'
@@ -36,6 +37,8 @@ export type ModelCatalog = {
   readonly locate: (parts: readonly string[]) => Promise<{ readonly model: ModelId; readonly folder: string; readonly file: string } | null>
   /** Loaded once and kept. @throws {ClusterError} source_unavailable, bad_checkpoint, unsupported_model */
   readonly text: (entry: ModelEntry) => Promise<TextModel>
+  /** How its vectors are made, or null where it is no model of embeddings. @throws {ClusterError} source_unavailable, bad_checkpoint, unsupported_field */
+  readonly embedding: (entry: ModelEntry) => Promise<EmbeddingCard | null>
   /** Read once and kept, headers of its weights only. @throws {ClusterError} source_unavailable, bad_checkpoint, unsupported_model */
   readonly describe: (entry: ModelEntry) => Promise<ModelDescription>
   /** The models of the hub that have been described. */
@@ -85,6 +88,7 @@ function kept<T>(): (key: string, load: () => Promise<T>) => Promise<T> {
 
 export function createModelCatalog({ folders, addresses = new Map<ModelId, string>(), hub = null, openFar }: CatalogOptions): ModelCatalog {
   const texts = kept<TextModel>()
+  const cards = kept<EmbeddingCard | null>()
   const descriptions = new Map<string, { readonly entry: ModelEntry; readonly model: Promise<ModelDescription> }>()
   const openSource = ({ id, files, source }: ModelEntry): ModelSource => {
     if (files) return openFiles(files)
@@ -129,6 +133,7 @@ export function createModelCatalog({ folders, addresses = new Map<ModelId, strin
       return null
     },
     text: (entry) => texts(keyOf(entry), async () => loadText(openSource(entry))),
+    embedding: (entry) => cards(keyOf(entry), async () => readEmbeddingCard(openSource(entry))),
     describe: (entry) => {
       const key = keyOf(entry)
       const known = descriptions.get(key)

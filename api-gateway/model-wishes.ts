@@ -79,15 +79,21 @@ export function wishingBackend(
   models: ModelCatalog,
   defaults: Omit<PlacementRequest, 'model' | 'minDevices' | 'state'>,
 ): CompletionBackend {
+  const want = async (model: ModelId): Promise<void> => {
+    if (network.view().wishes.has(model)) return
+    const { id } = await models.find(model)
+    await wishes.set(id, { ...defaults, minDevices: 1 })
+  }
   return {
     view: network.view,
     serving: client.serving,
     complete: async function* (request) {
-      if (!network.view().wishes.has(request.model)) {
-        const { id } = await models.find(request.model)
-        await wishes.set(id, { ...defaults, minDevices: 1 })
-      }
+      await want(request.model)
       yield* client.complete(request)
+    },
+    embed: async (request) => {
+      await want(request.model)
+      return client.embed(request)
     },
   }
 }

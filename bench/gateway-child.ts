@@ -126,7 +126,7 @@ const { network, tokens } = stubNetwork(Number(tickMs), (index) => 300 + ((index
 const client = createRingClient({ network, timer: systemClock.timer, now: systemClock.now, randomId: () => randomBytes(8).toString('hex') })
 const nowhere = { ask: () => undefined, become: () => undefined, drop: () => undefined, forget: () => undefined }
 const app = createGateway({
-  backend: { complete: client.complete, serving: client.serving, view: network.view },
+  backend: { complete: client.complete, embed: client.embed, serving: client.serving, view: network.view },
   models: createModelCatalog({ folders: [path.join(import.meta.dirname, '../models')] }),
   encoder: createPromptEncoder(),
   wishes: nowhere,

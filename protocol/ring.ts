@@ -70,6 +70,8 @@ export const jobSchema = z.object({
   sampling: samplingSchema,
   /** Null where the answer is free. */
   grammar: grammarSchema.nullable(),
+  /** Null: tokens are sampled. Else the answer is one vector, made of the prompt's hidden states behind the final norm: the last, or their mean. */
+  pooling: z.enum(['last', 'mean']).nullable(),
   /** First tokens of the answer, given instead of sampled: what the log probabilities of a prompt are asked with. */
   givenIds: z.array(tokenIdSchema).max(1 << 20),
   /** Likeliest tokens told with each token and its log probability; null = none of it. */
@@ -91,6 +93,7 @@ export const jobSchema = z.object({
   drafts: z.boolean(),
 })
 export type Job = z.infer<typeof jobSchema>
+export type Pooling = NonNullable<Job['pooling']>
 
 export const finishReasonSchema = z.enum(['stop', 'length'])
 export type FinishReason = z.infer<typeof finishReasonSchema>
@@ -145,6 +148,8 @@ export type TokenFrame = Base & {
   /** Null unless the job asks for them. */
   readonly logprobs: TokenLogprobs | null
 }
+/** What a job with a `pooling` is answered with, from the tail to the client: nothing follows. */
+export type EmbeddingFrame = Base & { readonly type: 'embedding'; readonly values: Float32Array }
 /** Prefill so far, from the head to the client. */
 export type ProgressFrame = Base & { readonly type: 'progress'; readonly processed: number; readonly total: number }
 /** From the head to a client whose job waits until there is room for its KV caches. */
@@ -193,6 +198,7 @@ export type RingFrame =
   | JobFrame
   | ActivationFrame
   | TokenFrame
+  | EmbeddingFrame
   | ProgressFrame
   | WaitingFrame
   | ReleaseFrame
@@ -214,6 +220,7 @@ const TYPE_CODES = {
   gossip: 9,
   prefix: 10,
   waiting: 11,
+  embedding: 12,
 } as const satisfies Record<RingFrame['type'], number>
 const NUMBER_CODES = { f16: 1, f32: 2 } as const
 const ELEMENT_BYTES = { f16: 2, f32: 4 } as const
@@ -241,6 +248,13 @@ const failureBodySchema = z.object({
 })
 const EMPTY = new Uint8Array(0)
 const json = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value))
+
+/** Little-endian, whatever the machine is. */
+function floatBytes(values: Float32Array): Uint8Array {
+  const view = new DataView(new ArrayBuffer(values.length * 4))
+  values.forEach((value, i) => view.setFloat32(i * 4, value, true))
+  return new Uint8Array(view.buffer)
+}
 
 function behind(...parts: readonly Uint8Array[]): Uint8Array {
   const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0))
@@ -280,6 +294,8 @@ function fieldsOf(frame: RingFrame): HeaderFields {
         count: frame.tokenId,
         payload: json({ finish: frame.finish, hops: hopsToBody(frame.hops), logprobs: frame.logprobs }),
       }
+    case 'embedding':
+      return { ...plain, numberCode: NUMBER_CODES.f32, count: 1, width: frame.values.length, payload: floatBytes(frame.values) }
     case 'progress':
       return { ...plain, position: frame.processed, count: frame.total }
     case 'waiting':
@@ -391,6 +407,15 @@ function decodeToken(base: Base, view: DataView, payload: Uint8Array): TokenFram
   return { ...base, type: 'token', index, tokenId, finish, hops: hopsFromBody(hops), more, cached, logprobs }
 }
 
+function decodeEmbedding(base: Base, view: DataView, payload: Uint8Array): EmbeddingFrame {
+  const width = view.getUint32(36, true)
+  if (width === 0 || view.getUint32(24, true) !== 1 || view.getUint8(3) !== NUMBER_CODES.f32 || payload.length !== width * 4)
+    throw malformed(`a vector of ${width} f32 in ${payload.length} bytes`)
+  if (!allFinite(payload, 'f32')) throw malformed('numbers that are not finite')
+  const numbers = new DataView(payload.buffer, payload.byteOffset, payload.byteLength)
+  return { ...base, type: 'embedding', values: Float32Array.from({ length: width }, (_, i) => numbers.getFloat32(i * 4, true)) }
+}
+
 function decodeAsk(base: Base, view: DataView): AskFrame {
   const want = Object.keys(WANT_CODES).find((name) => isWant(name) && WANT_CODES[name] === view.getUint8(2))
   if (want === undefined || !isWant(want)) throw malformed(`it asks for ${view.getUint8(2)}`)
@@ -426,6 +451,8 @@ export function decodeFrame(bytes: Uint8Array): RingFrame {
       return decodeActivation(base, view, payload)
     case TYPE_CODES.token:
       return decodeToken(base, view, payload)
+    case TYPE_CODES.embedding:
+      return decodeEmbedding(base, view, payload)
     case TYPE_CODES.progress:
       return { ...base, type: 'progress', processed: position, total: count }
     case TYPE_CODES.waiting:

@@ -10,6 +10,7 @@ import type { StoredType } from '../core/quant/stored.ts'
 import { ClusterError } from '../protocol/errors.ts'
 import { storedTable, type EmbeddingTable, type TableShape } from './embedding.ts'
 import type { Engine } from './engine.ts'
+import { readFinalNorm } from './final-norm.ts'
 import { bytesToRead, growingSpace, type WeightReading } from './external-data.ts'
 import { checkRange, emitOptionsOf, onGraphs, sessionOptionsOf, type LoadShardOptions } from './load-options.ts'
 import { fidelityOfGraphs, fromCheckpoint, heldByGraphs, openShardGraphs } from './open-graph.ts'
@@ -94,6 +95,7 @@ async function finish<Cache>(engine: Engine<Cache>, options: LoadShardOptions, {
     contextLength,
     embedding,
     isLast,
+    readNorm: () => readFinalNorm(model, options.source),
   })
 }
 

@@ -42,6 +42,7 @@ for (const canRewind of [true, false]) {
       contextLength: 16,
       embedding: null,
       isLast: false,
+      readNorm: () => Promise.reject(new Error('no norm here')),
     }
     const runner = createRunner({ engine, ...options })
     runner.open(SEQUENCE, 16)

@@ -5,6 +5,7 @@ import { ClusterError, toClusterError } from '../protocol/errors.ts'
 import type { SequenceId } from '../protocol/ids.ts'
 import { embed, type EmbeddingTable } from './embedding.ts'
 import type { HeadOutput } from '../core/text/head-output.ts'
+import type { FinalNorm } from './final-norm.ts'
 import type { Engine, HiddenRows, Segment } from './engine.ts'
 import type { ShardInput, ShardOutput, ShardRun, ShardRunner, ShardWant } from './shard-runner.ts'
 
@@ -23,6 +24,8 @@ export type RunnerOptions<Cache> = {
   /** On the first shard only. */
   readonly embedding: EmbeddingTable | null
   readonly isLast: boolean
+  /** Reads the norm behind the last layer, when it is first asked for. */
+  readonly readNorm: () => Promise<FinalNorm>
 }
 
 /** A run that may go, and what the engine needs of it. */
@@ -59,6 +62,7 @@ function attempt<T>(make: () => T): T | ClusterError {
 export function createRunner<Cache>(options: RunnerOptions<Cache>): ShardRunner {
   const { engine, contextLength } = options
   const sequences = new Map<SequenceId, Sequence<Cache>>()
+  let norm: Promise<FinalNorm> | null = null
 
   function place({ sequence, position, count, reach }: ShardRun): Sequence<Cache> {
     const state = sequences.get(sequence)
@@ -79,10 +83,11 @@ export function createRunner<Cache>(options: RunnerOptions<Cache>): ShardRunner 
   function accept(run: ShardRun): Accepted<Cache> {
     const { want } = run
     const state = place(run)
-    if ((want.type === 'head' || want.type === 'heads' || want.type === 'all-logits') && !options.isLast)
+    if (want.type !== 'hidden' && want.type !== 'none' && !options.isLast)
       throw new ClusterError('invalid_value', 'logits were asked of a shard without a head')
     const logitRows = want.type === 'head' ? 1 : want.type === 'heads' ? want.rows : 0
-    if (logitRows > run.count) throw new ClusterError('invalid_value', `logits of ${logitRows} rows were asked of a run of ${run.count}`)
+    if (Math.max(logitRows, want.type === 'normed' ? want.rows : 0) > run.count)
+      throw new ClusterError('invalid_value', `more rows were asked for than the ${run.count} of a run`)
     return { run, state, logitRows, segment: { cache: state.cache, hidden: rowsOf(run.input, run.count, options), span: run } }
   }
 
@@ -102,6 +107,15 @@ export function createRunner<Cache>(options: RunnerOptions<Cache>): ShardRunner 
     return outputs
   }
 
+  async function normed(segment: number, rows: number): Promise<Float32Array> {
+    norm ??= options.readNorm()
+    norm.catch(() => (norm = null))
+    const bytes = await engine.readHidden(segment, 'f32')
+    const values = asFloat32(bytes.slice(bytes.length - rows * options.hiddenSize * 4))
+    ;(await norm)(values)
+    return values
+  }
+
   async function output(segment: number, want: ShardWant, heads: readonly HeadOutput[]): Promise<ShardOutput> {
     switch (want.type) {
       case 'none':
@@ -115,6 +129,8 @@ export function createRunner<Cache>(options: RunnerOptions<Cache>): ShardRunner 
       }
       case 'heads':
         return { type: 'heads', heads }
+      case 'normed':
+        return { type: 'normed', values: await normed(segment, want.rows) }
       case 'all-logits':
         return { type: 'all-logits', logits: await engine.runAllLogits(segment) }
     }

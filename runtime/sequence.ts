@@ -2,6 +2,7 @@ import type { Constraint } from '../core/constrain/constraint.ts'
 import type { PeerId, SequenceId } from '../protocol/ids.ts'
 import type { AskWant, Job } from '../protocol/ring.ts'
 import type { OutputLog } from './output-log.ts'
+import type { Pooled } from './pooling.ts'
 import type { Speculation } from './speculation.ts'
 
 /** One running completion as one shard knows it. Positions count tokens of prompt and answer together. */
@@ -49,6 +50,8 @@ export type Sequence = {
   lapAt: number | null
   /** At the tail of an answer under a grammar: where it stands. */
   constraint: Promise<Constraint> | null
+  /** At the tail, for a mean over all rows: those so far. */
+  pooled: Pooled | null
   /** When something last happened here, monotonic milliseconds. */
   touchedAt: number
   /** What was last asked of others, so that a burst of frames behind a gap asks once. */
@@ -81,6 +84,7 @@ export const createSequence = (id: SequenceId, cache: SequenceId, log: OutputLog
   early: [],
   lapAt: null,
   constraint: null,
+  pooled: null,
   touchedAt: now,
   asked: new Map(),
   refused: null,
@@ -93,6 +97,7 @@ export function truncate(sequence: Sequence, position: number): void {
   sequence.passed = Math.min(sequence.passed, position)
   sequence.sentTo = Math.min(sequence.sentTo, position)
   sequence.sure = Math.min(sequence.sure, position)
+  if (sequence.pooled && position < sequence.pooled.until) sequence.pooled = null
   sequence.lapAt = null
   sequence.log.truncate(position)
 }

@@ -14,12 +14,13 @@ export type ShardInput =
 
 /**
  * What to compute after the layers. `hidden` on all shards but the last; on the last `head` to sample after the last token, `heads`
- * after each of the last `rows`, or `none` for early prefill chunks; `all-logits` for conformance.
+ * after each of the last `rows`, `normed` for these themselves behind the final norm, or `none` for early prefill chunks; `all-logits` for conformance.
  */
 export type ShardWant =
   | { readonly type: 'hidden'; readonly numberType: HandoffType }
   | { readonly type: 'head' }
   | { readonly type: 'heads'; readonly rows: number }
+  | { readonly type: 'normed'; readonly rows: number }
   | { readonly type: 'none' }
   | { readonly type: 'all-logits' }
 
@@ -40,6 +41,8 @@ export type ShardOutput =
   | { readonly type: 'hidden'; readonly bytes: Uint8Array }
   | { readonly type: 'head'; readonly head: HeadOutput }
   | { readonly type: 'heads'; readonly heads: readonly HeadOutput[] }
+  /** Row-major [rows, hiddenSize]. */
+  | { readonly type: 'normed'; readonly values: Float32Array }
   /** Row-major [count, vocabSize]. */
   | { readonly type: 'all-logits'; readonly logits: Float32Array }
   | { readonly type: 'none' }

@@ -7,6 +7,7 @@ import type { Job, TokenFrame } from '../protocol/ring.ts'
 import { createHeadAdmission, type HeadAdmission } from './head-admission.ts'
 import type { HopsSoFar } from './pass-lane.ts'
 import { createPrefillChunks } from './prefill-chunks.ts'
+import { wantToPool } from './pooling.ts'
 import type { StageCore } from './stage-core.ts'
 import type { LoggedPass } from './output-log.ts'
 import { scopeOf } from './prefix-cache.ts'
@@ -48,16 +49,17 @@ export function createHeadPart(
   })
 
   /** What to compute of a pass that is sampled from behind its last token that is no guess, and behind each guess. */
-  function wantOf(samples: boolean, guesses: number): ShardWant {
+  function wantOf({ job }: Sequence, { position, count, sample, drafts }: Omit<LoggedPass, 'payload'>): ShardWant {
     if (!place.shard.last) return { type: 'hidden', numberType: placement.handoff }
-    if (!samples) return { type: 'none' }
-    return guesses === 0 ? { type: 'head' } : { type: 'heads', rows: guesses + 1 }
+    if (job?.pooling) return wantToPool(job.pooling, job, { position, count })
+    if (!sample) return { type: 'none' }
+    return drafts.length === 0 ? { type: 'head' } : { type: 'heads', rows: drafts.length + 1 }
   }
 
   type At = { readonly reach: number; readonly sample: boolean; readonly drafts: readonly number[] }
   const run = (sequence: Sequence, ids: readonly number[], position: number, at: At): void => {
-    const want = wantOf(at.sample, at.drafts.length)
     const pass = { position, count: ids.length, ...at }
+    const want = wantOf(sequence, pass)
     core.enqueue(sequence, { ...pass, hops: [], input: { type: 'tokens', ids } }, want, async (output, hops) => {
       await finishPass(sequence, output, pass, hops)
       if (core.sequences.get(sequence.id) === sequence) prefill(sequence)
@@ -80,7 +82,9 @@ export function createHeadPart(
     const end = Math.min(position + chunk, position < promptEnd ? promptEnd : total)
     const fromAnswer = (index: number): number => Math.max(0, index - job.promptIds.length)
     const ids = [...job.promptIds.slice(position, end), ...answerIds.slice(fromAnswer(position), fromAnswer(end))]
-    run(sequence, ids, position, { reach: position < promptEnd ? promptEnd : end, sample: end === total, drafts: [] })
+    // For a mean over all rows the tail has to know the job from the first one on.
+    const sample = end === total || job.pooling === 'mean'
+    run(sequence, ids, position, { reach: position < promptEnd ? promptEnd : end, sample, drafts: [] })
   }
 
   /** The next shards have taken what lies before `position`; the tail, where it says so, has computed it. */
@@ -129,14 +133,16 @@ export function createHeadPart(
     }
     // A head that is the tail too computes the last token anew: what it sampled from is gone.
     const isOutgrown = rotatesAnew(total) && !rotatesAnew(sequence.length)
-    core.rewind(sequence, isOutgrown || (sequence.job && !agrees(sequence, job)) ? 0 : place.shard.last ? total - 1 : total)
+    // Of a mean over all rows nobody keeps a part.
+    const isAnew = isOutgrown || job.pooling === 'mean'
+    core.rewind(sequence, isAnew || (sequence.job && !agrees(sequence, job)) ? 0 : place.shard.last ? total - 1 : total)
     sequence.inherited = null
     sequence.job = job
     sequence.answerIds = [...job.acceptedIds]
     if (!place.shard.last) post(place.tail.peerId, { ...base(id), type: 'job', job })
     if (sequence.expected === 0 && !job.resumes) begin(sequence, job)
     sequence.passed = sequence.expected
-    if (job.resumes) resume(sequence, job.client, isOutgrown ? 0 : total)
+    if (job.resumes) resume(sequence, job.client, isAnew ? 0 : total)
     sequence.speculation = speculates(job) ? createSpeculation(core.newDrafter()) : null
     sequence.speculation?.push([...job.promptIds, ...job.acceptedIds])
     prefill(sequence)

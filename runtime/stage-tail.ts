@@ -5,9 +5,10 @@ import type { PeerId } from '../protocol/ids.ts'
 import type { FinishReason, Job, TokenFrame, TokenLogprobs } from '../protocol/ring.ts'
 import type { LoggedPass } from './output-log.ts'
 import type { HopsSoFar } from './pass-lane.ts'
+import { addRows, meanOf, wantToPool } from './pooling.ts'
 import type { StageCore } from './stage-core.ts'
 import type { Sequence } from './sequence.ts'
-import type { ShardOutput } from './shard-runner.ts'
+import type { ShardOutput, ShardWant } from './shard-runner.ts'
 import { createTokenChooser } from './token-chooser.ts'
 
 type Chosen = Awaited<ReturnType<ReturnType<typeof createTokenChooser>['choose']>>
@@ -17,8 +18,10 @@ const MAX_EARLY_SAMPLES = 16
 
 export type TailPart = {
   readonly onJob: (sequence: Sequence, job: Job) => void
-  /** Of how many of the pass's last tokens the next one is sampled: the one that the answer ends with, and guesses behind it. */
-  readonly rowsToSample: (sequence: Sequence, pass: SampledPass) => number
+  /** What to compute of a pass: of each of its last tokens that the next one is sampled behind, the end of the answer and guesses, or what a vector is made of. */
+  readonly wantOf: (sequence: Sequence, pass: SampledPass) => ShardWant
+  /** Adds rows to the vector of a job. True when it is whole, and sent. */
+  readonly pool: (sequence: Sequence, rows: Float32Array, pass: SampledPass) => boolean
   readonly sample: (sequence: Sequence, output: ShardOutput, pass: SampledPass, hops: HopsSoFar) => Promise<void>
   /** Keeps a pass until the job is here. */
   readonly waitForJob: (sequence: Sequence, run: () => void) => void
@@ -53,9 +56,12 @@ export function createTailPart(core: StageCore, nextLap: (token: TokenFrame) => 
     if (!finish && !place.shard.first) post(place.head.peerId, token)
     post(job.client, token)
     if (!finish && place.shard.first) nextLap(token)
-    if (!finish) return
-    for (const other of place.others) post(other.peerId, { ...base(sequence.id), type: 'release', keeps: job.cacheScope !== null })
-    core.forget(sequence.id, job.cacheScope !== null)
+    if (finish) finishAll(sequence, job)
+  }
+
+  function finishAll(sequence: Sequence, { cacheScope }: Job): void {
+    for (const other of place.others) post(other.peerId, { ...base(sequence.id), type: 'release', keeps: cacheScope !== null })
+    core.forget(sequence.id, cacheScope !== null)
   }
 
   return {
@@ -69,9 +75,22 @@ export function createTailPart(core: StageCore, nextLap: (token: TokenFrame) => 
       chooser.expect(job)
       for (const run of sequence.early.splice(0)) run()
     },
-    rowsToSample: ({ job, answerIds }, { position, count, drafts }) => {
+    wantOf: ({ job, answerIds }, pass) => {
+      const { position, count, drafts } = pass
+      if (job?.pooling) return wantToPool(job.pooling, job, pass)
       const rows = job === null ? 0 : position + count - (job.promptIds.length + answerIds.length) + 1
-      return rows >= 1 && rows <= Math.min(count, drafts.length + 1) ? rows : 0
+      if (rows < 1 || rows > Math.min(count, drafts.length + 1)) return { type: 'none' }
+      return rows > 1 ? { type: 'heads', rows } : { type: 'head' }
+    },
+    pool: (sequence, rows, pass) => {
+      const { job } = sequence
+      if (!job?.pooling) return false
+      if (job.pooling === 'mean') sequence.pooled = addRows(sequence.pooled, pass, rows)
+      if (pass.position + pass.count < job.promptIds.length) return false
+      const values = sequence.pooled ? meanOf(sequence.pooled) : rows
+      post(job.client, { ...base(sequence.id), type: 'embedding', values })
+      finishAll(sequence, job)
+      return true
     },
     sample: async (sequence, output, { position, count, drafts }, hops) => {
       const { job, answerIds, branch } = sequence

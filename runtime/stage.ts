@@ -57,8 +57,9 @@ export function createStage(options: StageOptions): Stage {
 
   async function finishPass(sequence: Sequence, output: ShardOutput, pass: Omit<LoggedPass, 'payload'>, hops: HopsSoFar): Promise<void> {
     if (output.type === 'hidden') core.pass(sequence, { ...pass, payload: output.bytes }, hops())
-    else if (output.type === 'none') tellProgress(sequence, pass.position + pass.count, pass.reach)
-    else await tail.sample(sequence, output, pass, hops)
+    else if (output.type === 'none' || (output.type === 'normed' && !tail.pool(sequence, output.values, pass)))
+      tellProgress(sequence, pass.position + pass.count, pass.reach)
+    else if (output.type !== 'normed') await tail.sample(sequence, output, pass, hops)
   }
 
   /** At the tail: so much is computed on every shard, and so much more may come. */
@@ -98,12 +99,7 @@ export function createStage(options: StageOptions): Stage {
     const { position, count, reach, sample, drafts, payload } = tailOf({ ...frame, drafts: frame.guess.drafts }, sequence.expected)
     const pass = { position, count, reach, sample, drafts }
     const input = { type: 'hidden', numberType: frame.numberType, bytes: payload } as const
-    const rows = place.shard.last ? tail.rowsToSample(sequence, pass) : 0
-    const want: ShardWant = !place.shard.last
-      ? { type: 'hidden', numberType: placement.handoff }
-      : rows > 1
-        ? { type: 'heads', rows }
-        : { type: rows === 1 ? 'head' : 'none' }
+    const want: ShardWant = place.shard.last ? tail.wantOf(sequence, pass) : { type: 'hidden', numberType: placement.handoff }
     core.enqueue(sequence, { ...pass, input, hops: frame.hops }, want, (output, hops) => finishPass(sequence, output, pass, hops))
   }
 
@@ -213,6 +209,7 @@ export function createStage(options: StageOptions): Stage {
         return
       }
       case 'waiting':
+      case 'embedding':
       case 'gossip':
         return
     }

@@ -47,7 +47,7 @@ const OPENAI: readonly Operation[] = [
     method: 'POST',
     path: '/v1/embeddings',
     tag: 'OpenAI',
-    summary: 'Refused by name: no model here gives embeddings',
+    summary: 'Vectors of texts, from models of embeddings; others are refused by name, as this one is',
     body: embeddingsBodySchema,
     example: { model: 'ember', input: 'Hello!' },
     status: 400,

@@ -15,7 +15,6 @@ import {
   parseCompletionRequest,
   promptsOf,
 } from '../dialects/openai-completions.ts'
-import { parseEmbeddingsRequest } from '../dialects/openai-embeddings.ts'
 import { planChat } from '../jobs/answer-plan.ts'
 import { checkContext } from '../jobs/run-job.ts'
 import { collectJob, streamJob, type JobContext } from '../jobs/serve-job.ts'
@@ -75,10 +74,6 @@ export function completionRoutes(options: CompletionRoutesOptions): Router {
   const router = Router()
   router.post(['/v1/chat/completions', '/chat/completions'], chat)
   router.post('/v1/completions', complete)
-  router.post('/v1/embeddings', async (request) => {
-    const { id } = await models.find(parseEmbeddingsRequest(request.body).model)
-    throw new ClusterError('invalid_value', `model: ${id} answers with text; no model here gives embeddings`, { detail: { param: 'model' } })
-  })
   router.post('/v1/cancel/:id', (request, response) => {
     if (!options.running.cancel(request.params.id))
       throw new ClusterError('route_not_found', 'no request with that id runs', { detail: { param: 'id' } })

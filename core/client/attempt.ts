@@ -29,6 +29,9 @@ export type CompletionEvent =
       readonly logprobs: TokenLogprobs | null
     }
 
+/** The one event that a job with a `pooling` ends in. */
+export type EmbeddingEvent = { readonly type: 'embedding'; readonly values: Float32Array }
+
 /** What an attempt wakes up for. */
 export type Wake =
   | { readonly type: 'frame'; readonly from: PeerId; readonly frame: RingFrame }
@@ -67,7 +70,11 @@ const MOST_LATE_MS = 30_000
  * @throws {RingReplaced} when a newer placement should go on with it
  * @throws {ClusterError} ring_broken, ring_reforming, deadline_exceeded; what a shard failed with
  */
-export async function* runAttempt(attempt: Attempt, job: Job, options: AttemptOptions): AsyncGenerator<CompletionEvent, void, undefined> {
+export async function* runAttempt(
+  attempt: Attempt,
+  job: Job,
+  options: AttemptOptions,
+): AsyncGenerator<CompletionEvent | EmbeddingEvent, void, undefined> {
   const { placement, sequence, events } = attempt
   const { network, timer, now, laps } = options
   const [head, tail] = [placement.shards[0], placement.shards.at(-1)]
@@ -126,6 +133,7 @@ export async function* runAttempt(attempt: Attempt, job: Job, options: AttemptOp
       heardAt = actedAt = now()
       yield { type: 'progress', processed: 0, total: job.promptIds.length, queue: { position: frame.position, etaMs: frame.etaMs } }
     }
+    if (frame.type === 'embedding' && from === tail.peerId) yield { type: 'embedding', values: frame.values }
     if (frame.type !== 'token' || from !== tail.peerId) continue
     if (frame.index > nextIndex) post(tail.peerId, { ...base, type: 'ask', want: 'tokens', from: nextIndex, branch: 0 }).catch(() => undefined)
     if (frame.index !== nextIndex) continue

@@ -3,10 +3,10 @@ import { ClusterError, ERRORS, toClusterError } from '../../protocol/errors.ts'
 import type { Placement } from '../../protocol/cluster.ts'
 import type { Grammar } from '../../protocol/grammar.ts'
 import { sequenceId, type ModelId, type PeerId, type SequenceId } from '../../protocol/ids.ts'
-import { decodeFrames, encodeFrame, type Job, type RingFrame, type Sampling } from '../../protocol/ring.ts'
+import { decodeFrames, encodeFrame, GREEDY, type Job, type Pooling, type RingFrame, type Sampling } from '../../protocol/ring.ts'
 import { createLapClock } from '../cluster/lap-clock.ts'
 import type { Network } from '../cluster/network.ts'
-import { createAttempt, RingReplaced, runAttempt, type Attempt, type CompletionEvent } from './attempt.ts'
+import { createAttempt, RingReplaced, runAttempt, type Attempt, type CompletionEvent, type EmbeddingEvent } from './attempt.ts'
 import { eventQueue } from './event-queue.ts'
 import { cancelled, createServing, whyNot } from './serving.ts'
 
@@ -33,6 +33,10 @@ export type CompletionRequest = {
   readonly onRing?: (event: RingEvent) => void
 }
 
+export type EmbeddingRequest = Pick<CompletionRequest, 'model' | 'promptIds' | 'signal'> & { readonly pooling: Pooling }
+/** Of either kind. */
+type RingRequest = CompletionRequest & { readonly pooling?: Pooling }
+
 export type RingEvent =
   /** `resumes`: shards may go on with what they have of it. */
   { readonly type: 'ring'; readonly placement: Placement; readonly resumes: boolean } | { readonly type: 'pause'; readonly reason: string }
@@ -46,6 +50,8 @@ export type RingClient = {
    *   deadline_exceeded, cancelled
    */
   readonly complete: (request: CompletionRequest) => AsyncGenerator<CompletionEvent, void, undefined>
+  /** The pooled hidden states of a text behind the final norm, [hiddenSize], as they are: not brought to a length of 1. @throws {ClusterError} as `complete` */
+  readonly embed: (request: EmbeddingRequest) => Promise<Float32Array>
   /** The placement that serves `model` now, or why none does. */
   readonly serving: (model: ModelId) => Placement | ClusterError
   readonly close: () => void
@@ -133,7 +139,12 @@ export function createRingClient(options: RingClientOptions): RingClient {
       })
   }
 
-  async function* follow(attempt: Attempt, job: Job, signal: AbortSignal, laps = createLapClock()): AsyncGenerator<CompletionEvent, void, undefined> {
+  async function* follow(
+    attempt: Attempt,
+    job: Job,
+    signal: AbortSignal,
+    laps = createLapClock(),
+  ): AsyncGenerator<CompletionEvent | EmbeddingEvent, void, undefined> {
     const onAbort = (): void => attempt.events.fail(cancelled())
     running.set(attempt.sequence, attempt)
     signal.addEventListener('abort', onAbort, { once: true })
@@ -149,7 +160,7 @@ export function createRingClient(options: RingClientOptions): RingClient {
 
   const newSequence = (): SequenceId => sequenceId(options.randomId())
 
-  async function* complete(request: CompletionRequest): AsyncGenerator<CompletionEvent, void, undefined> {
+  async function* run(request: RingRequest): AsyncGenerator<CompletionEvent | EmbeddingEvent, void, undefined> {
     const { model, signal } = request
     const laps = createLapClock()
     const acceptedIds: number[] = []
@@ -173,10 +184,11 @@ export function createRingClient(options: RingClientOptions): RingClient {
             if (event.type === 'token') {
               failures = 0
               acceptedIds.push(event.tokenId)
-              if (event.finish) used.splice(used.indexOf(attempt), 1)
             }
+            const isLast = event.type === 'embedding' || (event.type === 'token' && event.finish !== null)
+            if (isLast) used.splice(used.indexOf(attempt), 1)
             yield event
-            if (event.type === 'token' && event.finish) return
+            if (isLast) return
           }
         } catch (thrown) {
           const error = thrown instanceof RingReplaced ? null : toClusterError(thrown)
@@ -210,8 +222,19 @@ export function createRingClient(options: RingClientOptions): RingClient {
     })
   }
 
+  async function* complete(request: CompletionRequest): AsyncGenerator<CompletionEvent, void, undefined> {
+    for await (const event of run(request)) if (event.type !== 'embedding') yield event
+  }
+
+  async function embed(request: EmbeddingRequest): Promise<Float32Array> {
+    for await (const event of run({ ...request, sampling: GREEDY, stopIds: [], maxTokens: 1, drafts: false }))
+      if (event.type === 'embedding') return event.values
+    throw new ClusterError('ring_broken', 'the ring answered without a vector')
+  }
+
   return {
     complete,
+    embed,
     serving: (model) => serving.at(model) ?? whyNot(network.view(), model),
     close: () => {
       closeFrames()
@@ -222,7 +245,7 @@ export function createRingClient(options: RingClientOptions): RingClient {
   }
 }
 
-function jobOf(request: CompletionRequest, client: PeerId, acceptedIds: readonly number[], resumes: boolean): Job {
+function jobOf(request: RingRequest, client: PeerId, acceptedIds: readonly number[], resumes: boolean): Job {
   return {
     client,
     model: request.model,
@@ -231,6 +254,7 @@ function jobOf(request: CompletionRequest, client: PeerId, acceptedIds: readonly
     resumes,
     sampling: request.sampling,
     grammar: request.grammar ?? null,
+    pooling: request.pooling ?? null,
     givenIds: [...(request.givenIds ?? [])],
     topLogprobs: request.topLogprobs ?? null,
     stopIds: [...request.stopIds],

@@ -4,7 +4,7 @@ import { parseConfig, parseGenerationEosIds, parseModelType } from './config.ts'
 import type { ModelSource } from './model-source.ts'
 import { describeGguf } from './gguf-description.ts'
 import type { ModelDescription } from './model-description.ts'
-import { languagePart, languageTensors } from './language-part.ts'
+import { isHeadless, languagePart, languageTensors } from './language-part.ts'
 import { readTensorIndex } from './safetensors.ts'
 
 /**
@@ -21,9 +21,11 @@ export async function describeModel(source: ModelSource, signal?: AbortSignal): 
   const config = parseConfig(text)
   const generation = await source.readText('generation_config.json', signal)
   const generationIds = generation === null ? [] : parseGenerationEosIds(generation)
+  const stored = await readTensorIndex(source, signal)
   return {
-    config,
-    tensors: languageTensors(await readTensorIndex(source, signal)),
+    // What a head is made of then is only there in the table of the embedding.
+    config: isHeadless(stored) ? { ...config, tieWordEmbeddings: true } : config,
+    tensors: languageTensors(stored),
     eosIds: generationIds.length > 0 ? generationIds : config.eosIds,
     contextLength: config.maxPositions,
   }

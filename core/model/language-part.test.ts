@@ -67,3 +67,20 @@ test('a whole without its text part is refused; other configurations and broken 
   for (const text of ['{"model_type":"llama","text_config":{}}', '{"model_type":', '[]']) expect(languagePart(text)).toBe(text)
   expect(languageTensors(new Map()).size).toBe(0)
 })
+
+test('a checkpoint that was stored without its head, as models of embeddings are, has the names of a whole one and the table for a head', async () => {
+  const bytes = readFileSync(`${folder}model.safetensors`)
+  const length = Number(bytes.readBigUInt64LE(0))
+  const header: Record<string, unknown> = JSON.parse(bytes.subarray(8, 8 + length).toString())
+  const kept = Object.entries(header).filter(([name]) => name.startsWith('model.'))
+  const renamed = json(Object.fromEntries(kept.map(([name, entry]) => [name.slice('model.'.length), entry])))
+  const start = Buffer.alloc(8)
+  start.writeBigUInt64LE(BigInt(renamed.length))
+  const files = new Map<string, Uint8Array>([
+    ['config.json', json({ ...CONFIG, tie_word_embeddings: false })],
+    ['model.safetensors', new Uint8Array(Buffer.concat([start, renamed, bytes.subarray(8 + length)]))],
+  ])
+  const { config, tensors } = await describeModel(memorySource('headless', files))
+  expect(config.tieWordEmbeddings).toBe(true)
+  expect([...tensors.keys()].sort()).toEqual(kept.map(([name]) => name).sort())
+})

@@ -60,8 +60,12 @@ export function languagePart(configText: string): string {
   return JSON.stringify({ ...standard, ...shared, ...text })
 }
 
+/** Whether a checkpoint is that of a model without its head, as those of embeddings are kept: its tensors have no `model.` before them. */
+export const isHeadless = (tensors: TensorIndex): boolean => tensors.has('embed_tokens.weight')
+
 /** Tensors under the names they have in a checkpoint of text alone. Those of the other parts keep theirs; nothing reads them. */
 export function languageTensors(tensors: TensorIndex): TensorIndex {
+  if (isHeadless(tensors)) return new Map([...tensors].map(([name, location]) => [`model.${name}`, location]))
   return new Map(
     [...tensors].map(([name, location]) => {
       const [prefix, replacement] = PREFIXES.find(([start]) => name.startsWith(start)) ?? ['', '']

@@ -1,4 +1,5 @@
 /** Official clients, unmodified, against a whole server on whose ring Ember runs: chat, stream, tools, structured output, abort, errors, retries. */
+import path from 'node:path'
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
 import Anthropic from '@anthropic-ai/sdk'
 import { ChatOpenAI } from '@langchain/openai'
@@ -7,6 +8,7 @@ import { Ollama } from 'ollama'
 import OpenAI from 'openai'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { z } from 'zod'
+import { writeEmbeddingModel } from '../harness/embedding-model.ts'
 import { startServing, type ServingServer } from '../harness/server.ts'
 
 const GREETING = 'Hello! I am Ember. How can I help you?'
@@ -21,7 +23,13 @@ const personSchema = z.object({ name: z.string().max(8), age: z.number().int().m
 const TOOL = { type: 'function' as const, function: { name: 'remember', description: 'Keeps a person in mind', parameters: PERSON } }
 let server: ServingServer
 beforeAll(async () => {
-  server = await startServing()
+  server = await startServing((modelsDir) =>
+    writeEmbeddingModel(path.join(modelsDir, 'vectors'), {
+      pooling: { pooling_mode_lasttoken: true },
+      normalizes: true,
+      config: { is_matryoshka: true },
+    }),
+  )
 })
 afterAll(() => server.close())
 
@@ -57,6 +65,20 @@ describe('openai', () => {
       expect(top_logprobs[0]).toMatchObject({ token, logprob })
       expect(top_logprobs.map((top) => top.logprob)).toEqual(top_logprobs.map((top) => top.logprob).sort((a, b) => b - a))
     }
+  })
+  test('gets embeddings, as it asks for them and as floats, cut, and of a model that has none a typed error', async () => {
+    const input = ['Hello!', 'Something else.']
+    const { data, usage } = await client().embeddings.create({ model: 'vectors', input })
+    const lengthOf = (vector: readonly number[]): number => Math.hypot(...vector)
+    expect(data.map(({ index, embedding }) => [index, embedding.length])).toEqual([0, 1].map((index) => [index, 192]))
+    for (const { embedding } of data) expect(lengthOf(embedding)).toBeCloseTo(1, 5)
+    expect(usage.total_tokens).toBeGreaterThan(2)
+    const floats = await client().embeddings.create({ model: 'vectors', input, encoding_format: 'float' })
+    const cut = await client().embeddings.create({ model: 'vectors', input: input[1] ?? '', dimensions: 64 })
+    const part = data[1]?.embedding.slice(0, 64) ?? []
+    for (const [i, value] of part.entries()) expect(cut.data[0]?.embedding[i]).toBeCloseTo(value / lengthOf(part), 4)
+    for (const [i, value] of (data[0]?.embedding ?? []).entries()) expect(floats.data[0]?.embedding[i]).toBeCloseTo(value, 4)
+    await expect(client().embeddings.create({ model: 'ember', input })).rejects.toMatchObject({ status: 400, param: 'model' })
   })
   test('sees refusals as typed errors', async () => {
     const schema = { type: 'object', properties: { a: { type: 'string', pattern: 'x' } } }

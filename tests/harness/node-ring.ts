@@ -1,4 +1,4 @@
-/** Two devices with real models on a backend that Node has, in this process, with every frame between them counted. */
+/** Devices with real models on a backend that Node has, in this process, with every frame between them counted. */
 import { expect } from 'vitest'
 import { folderSource } from '../../api-gateway/folder-source.ts'
 import { loadKernels } from '../../api-gateway/local-device-kernels.ts'
@@ -20,14 +20,15 @@ export type NodeRing = {
   readonly [Symbol.asyncDispose]: () => Promise<void>
 }
 
-export async function openNodeRing(folder: string, backend: Backend, weightFormat: WeightFormat): Promise<NodeRing> {
+/** @param size devices, 1 or 2 */
+export async function openNodeRing(folder: string, backend: Backend, weightFormat: WeightFormat, size = 2): Promise<NodeRing> {
   const cluster = createMemoryCluster()
   let counter = 1n
   const randomId = (): string => (counter++).toString(16).padStart(16, '0')
   const client = createRingClient({ network: cluster.join('client', 'client', null), timer: systemClock.timer, now: systemClock.now, randomId })
   const runtime = backend === 'simd' ? { simd: await loadKernels() } : { ort: await loadOrt({ backend: 'wasm', numThreads: 1 }) }
   const capabilities = { backend, weightFormats: [weightFormat], floatType: 'f32', memoryBytes: 2 ** 28, threads: 1, hardware: 'test' } as const
-  const nodes = ['aaaa', 'bbbb'].map((name) =>
+  const nodes = ['aaaa', 'bbbb'].slice(0, size).map((name) =>
     createDevice({
       network: { ...cluster.join(name, 'device', capabilities), setCapabilities: () => undefined },
       capabilities,
@@ -39,15 +40,14 @@ export async function openNodeRing(folder: string, backend: Backend, weightForma
     }),
   )
   const wish = { source: '/models/model', strategy: 'memory-weighted', quality: 'balanced', contextLength: null, localDevice: 'withdraw' } as const
-  cluster.wish({ ...wish, model: NODE_MODEL, minDevices: 2, maxDevices: 2, state: 'serve' })
+  cluster.wish({ ...wish, model: NODE_MODEL, minDevices: size, maxDevices: size, state: 'serve' })
   const settled = await cluster.until((view) => {
     const placement = view.placements.get(NODE_MODEL)
     return placement !== undefined && (placement.problem !== null || placementState(view, placement) !== 'loading')
   })
-  expect([...settled.peers.values()].flatMap(({ status }) => status.shards.map(({ state, error }) => error?.message ?? state))).toEqual([
-    'ready',
-    'ready',
-  ])
+  expect([...settled.peers.values()].flatMap(({ status }) => status.shards.map(({ state, error }) => error?.message ?? state))).toEqual(
+    nodes.map(() => 'ready'),
+  )
   return {
     cluster,
     client,

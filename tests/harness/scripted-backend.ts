@@ -57,6 +57,15 @@ export type Script = {
   readonly notServing?: ClusterError
 }
 
+/** Of two numbers that tell the input: its length and its sum. */
+async function embed({ promptIds, signal }: Parameters<CompletionBackend['embed']>[0]): Promise<Float32Array> {
+  signal.throwIfAborted()
+  return Float32Array.of(
+    promptIds.length,
+    promptIds.reduce((sum, id) => sum + id, 0),
+  )
+}
+
 export type ScriptedBackend = CompletionBackend & {
   readonly requests: readonly CompletionRequest[]
   /** Completions that have begun and not ended. */
@@ -112,5 +121,13 @@ export function scriptedBackend(script: Script = {}): ScriptedBackend {
     }
   }
 
-  return { complete, serving: () => script.notServing ?? PLACEMENT, view: () => script.view ?? READY_VIEW, requests, aborts, active: () => active }
+  return {
+    complete,
+    embed,
+    serving: () => script.notServing ?? PLACEMENT,
+    view: () => script.view ?? READY_VIEW,
+    requests,
+    aborts,
+    active: () => active,
+  }
 }

@@ -204,6 +204,8 @@ function toyRunner(
         return { type: 'head', head: headOf(rows.at(-1) ?? []) }
       case 'heads':
         return { type: 'heads', heads: rows.slice(-run.want.rows).map(headOf) }
+      case 'normed':
+        return { type: 'normed', values: Float32Array.from(rows.slice(-run.want.rows).flat()) }
       case 'none':
         return { type: 'none' }
       case 'all-logits':
