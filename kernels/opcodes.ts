@@ -22,7 +22,7 @@ export const MERGE_SHORTLIST = 15
 export const NO_BARRIER = 256
 /** The same in a pass of one row. */
 export const NO_BARRIER_ALONE = 512
-/** In a pass of one row each thread does all of it by itself, into row `part` of y: that takes less than to meet. */
+/** In a pass of one row each thread does all of it by itself, into row `part` of y: the others would only wait for it. */
 export const EACH = 1024
 /** In a pass of one row x is in row `part`, where EACH has put it. */
 export const OWN_X = 2048

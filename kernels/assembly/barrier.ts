@@ -2,7 +2,7 @@
 // One counter that only grows, as no reset can race with it: of 64 bits, it never comes round.
 import { FRAME_ARRIVED } from '../opcodes'
 
-// About as long as it takes to wake one.
+// Meant to be about what waking one costs.
 const SPINS: u32 = 20000
 
 export function meet(frame: usize, parts: u32): void {
