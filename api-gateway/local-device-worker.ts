@@ -9,7 +9,7 @@ import { isModelId, peerId } from '../protocol/ids.ts'
 import { PROTOCOL_VERSION } from '../protocol/version.ts'
 import { formatsOf } from '../core/graph/emit-options.ts'
 import type { ModelSource } from '../core/model/model-source.ts'
-import { createDevice } from '../runtime/device.ts'
+import { createDevice, type DeviceLog } from '../runtime/device.ts'
 import { loadShard } from '../runtime/load-shard.ts'
 import { chosenOf } from '../runtime/measure/chosen-capabilities.ts'
 import type { EngineToHost, HostToEngine } from '../runtime/peer-port.ts'
@@ -25,7 +25,7 @@ import { loadXgrammar } from './local-device-xgrammar.ts'
 import { createNodePeerHost } from './transport/node-peer-host.ts'
 
 const options = workerData as LocalDeviceOptions
-const log = (message: string, fields: Record<string, unknown>): void => parentPort?.postMessage({ message, fields })
+const log: DeviceLog = (message, fields, level): void => parentPort?.postMessage({ message, fields, level })
 const candidates = (['simd', 'wasm'] as const).map((backend): Capabilities => ({
   backend,
   weightFormats: formatsOf(backend, 'f32'),

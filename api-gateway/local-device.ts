@@ -1,4 +1,5 @@
 /** The server's own device: the same runner in a worker thread, so that the API answers before any browser joins. */
+import type { DeviceLog } from '../runtime/device.ts'
 import type { Hub } from './hub-access.ts'
 import { spawnWorker } from './spawn-worker.ts'
 
@@ -22,14 +23,12 @@ export type LocalDeviceOptions = {
 export type LocalDevice = { readonly close: () => Promise<void> }
 
 /** `onLog` gets what the device wants to say; `onExit` is called when the worker ends without being asked. */
-export function startLocalDevice(
-  options: LocalDeviceOptions,
-  onLog: (message: string, fields: Record<string, unknown>) => void,
-  onExit: (code: number) => void,
-): LocalDevice {
+export function startLocalDevice(options: LocalDeviceOptions, onLog: DeviceLog, onExit: (code: number) => void): LocalDevice {
   const worker = spawnWorker(new URL('./local-device-worker.ts', import.meta.url), { workerData: options })
   let closing = false
-  worker.on('message', ({ message, fields }: { message: string; fields: Record<string, unknown> }) => onLog(message, fields))
+  worker.on('message', ({ message, fields, level }: { message: string; fields: Record<string, unknown>; level?: 'detail' }) =>
+    onLog(message, fields, level),
+  )
   worker.on('error', (error) => onLog('the local device failed', { cause: String(error) }))
   worker.on('exit', (code) => {
     if (!closing) onExit(code)

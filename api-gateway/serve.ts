@@ -110,7 +110,7 @@ function openLocalDevice(options: Options, { url, token, ca }: Home, modelFolder
       measurementsFile: path.join(options.home, 'measurements.json'),
       ...(ca === null ? {} : { ca }),
     },
-    (message, fields) => log.info(fields, `local device: ${message}`),
+    (message, fields, level) => log[level === 'detail' ? 'debug' : 'info'](fields, `local device: ${message}`),
     (code) => log.error({ code }, 'the local device ended; the server goes on without it'),
   )
 }

@@ -1,6 +1,7 @@
 /** A device: the ring node with real models behind it. Platform-free: files, time and onnxruntime come as parameters. */
 import type { Capabilities, WeightFormat, Wish } from '../protocol/cluster.ts'
 import type { Clock } from '../core/link/clock.ts'
+import type { TensorError } from '../core/graph/fidelity.ts'
 import { holdingOf } from '../core/cluster/format-choice.ts'
 import { modelSizing } from '../core/cluster/model-sizing.ts'
 import type { ModelSizing } from '../core/cluster/sizing.ts'
@@ -30,8 +31,12 @@ export type OpenShard = (request: {
   readonly contextLength: number
   readonly capabilities: Capabilities
   readonly onProgress: (progress: LoadProgress) => void
+  readonly onTensorErrors: (errors: readonly TensorError[]) => void
   readonly signal: AbortSignal
 }) => Promise<ShardRunner>
+
+/** `detail`: what only somebody who looks for it wants to read. */
+export type DeviceLog = (message: string, fields: Record<string, unknown>, level?: 'detail') => void
 
 export type DeviceOptions = {
   readonly network: PortNetwork
@@ -46,7 +51,7 @@ export type DeviceOptions = {
   /** Why the device offers less than it was created with, or nothing any more. */
   readonly onOffer?: (sentence: string) => void
   readonly clock: Clock
-  readonly log: (message: string, fields: Record<string, unknown>) => void
+  readonly log: DeviceLog
 }
 
 export type Device = RingNode & Pick<Offer, 'reserve'>
@@ -113,7 +118,9 @@ export function createDevice(options: DeviceOptions): Device {
     withModel(placement.source, async (source, model) => {
       const { startLayer, endLayer, weightFormat } = shard
       const { contextLength } = placement
-      const runner = await options.openShard({ source, model, startLayer, endLayer, weightFormat, contextLength, capabilities, onProgress, signal })
+      const onTensorErrors = (tensors: readonly TensorError[]): void => log('how tensors are held', { model: placement.model, tensors }, 'detail')
+      const wanted = { startLayer, endLayer, weightFormat, contextLength, capabilities }
+      const runner = await options.openShard({ source, model, ...wanted, onProgress, onTensorErrors, signal })
       const { worstTensors = [], classes } = runner.quantization
       log('layers are loaded', { model: placement.model, heldBytes: runner.heldBytes, held: classes, worstTensors })
       return runner

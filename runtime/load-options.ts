@@ -1,6 +1,7 @@
 /** What a shard is loaded from, and on what it is to run. */
 import { architectureOf } from '../core/arch/registry.ts'
 import { floatTypeOf, type EmitOptions, type GraphBackend } from '../core/graph/emit-options.ts'
+import type { TensorError } from '../core/graph/fidelity.ts'
 import type { ModelDescription } from '../core/model/model-description.ts'
 import type { ModelSource } from '../core/model/model-source.ts'
 import type { Backend, WeightFormat } from '../protocol/cluster.ts'
@@ -32,6 +33,8 @@ export type LoadShardOptions = BackendRuntime & {
   /** Tokens a sequence may hold. */
   readonly contextLength: number
   readonly onProgress?: (progress: LoadProgress) => void
+  /** Told once, of every matrix, when the weights are in their places. */
+  readonly onTensorErrors?: (errors: readonly TensorError[]) => void
   readonly signal?: AbortSignal
   readonly leastPartBytes?: EmitOptions['leastPartBytes']
 }

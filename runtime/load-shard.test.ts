@@ -3,6 +3,7 @@ import { beforeAll, expect, test } from 'vitest'
 import { folderSource } from '../api-gateway/folder-source.ts'
 import { loadKernels } from '../api-gateway/local-device-kernels.ts'
 import { estimateShard } from '../core/cluster/estimate.ts'
+import type { TensorError } from '../core/graph/fidelity.ts'
 import { emitShard } from '../core/graph/shard-graphs.ts'
 import { heldWeightBytes } from '../core/graph/held-bytes.ts'
 import { describeModel } from '../core/model/describe-model.ts'
@@ -159,4 +160,17 @@ test('a cancelled load stops with cancelled', async () => {
   const abort = new AbortController()
   abort.abort()
   await expect(load(0, 4, { signal: abort.signal })).rejects.toMatchObject({ code: 'cancelled' })
+})
+
+test.each(['wasm', 'simd'] as const)('on %s the error of every matrix is told once, exact ones too', async (backend) => {
+  const told: TensorError[][] = []
+  const runner = await load(0, 4, { backend, simd, weightFormat: 'int8', onTensorErrors: (errors) => told.push([...errors]) })
+  const { losslessTensors, requantizedTensors, worstError } = runner.quantization
+  await runner.dispose()
+  const [errors = [], ...more] = told
+  expect(more).toEqual([])
+  expect(errors.some(({ tensor }) => tensor.includes('layers.2.mlp.down_proj'))).toBe(true)
+  expect(errors.filter(({ error }) => error > 0)).not.toEqual([])
+  expect(errors.length).toBeLessThanOrEqual(losslessTensors + requantizedTensors)
+  expect(Math.max(...errors.map(({ error }) => error))).toBe(worstError)
 })

@@ -1,7 +1,7 @@
 /** A shard from a checkpoint: reads its own layers' bytes, builds the graph for the backend, compiles and warms it up. */
 import { architectureOf } from '../core/arch/registry.ts'
 import { rotationChangesAt } from '../core/arch/rope.ts'
-import { quantizationOf, type MatrixFidelity } from '../core/graph/fidelity.ts'
+import { quantizationOf, tensorErrors, type MatrixFidelity } from '../core/graph/fidelity.ts'
 import { emitShard } from '../core/graph/shard-graphs.ts'
 import type { ModelDescription } from '../core/model/model-description.ts'
 import { readTensors } from '../core/model/read-tensors.ts'
@@ -81,6 +81,7 @@ async function finish<Cache>(engine: Engine<Cache>, options: LoadShardOptions, {
   }
   const all = heldBytes + (embedding?.heldBytes ?? 0)
   const quantization = quantizationOf(fidelity)
+  options.onTensorErrors?.(tensorErrors(fidelity))
   const restartAt = rotationChangesAt(model.config)
   const keepsTokens = model.config.layers.every(({ mixer }) => mixer === 'attention')
   return createRunner({

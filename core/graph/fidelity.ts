@@ -65,20 +65,27 @@ function joinPieces(list: readonly MatrixFidelity[]): readonly MatrixFidelity[] 
 /** Lines of tensors that a report has room for. */
 const WORST = 8
 
-/** By name. Matrices that are held together have one error. */
-function worstTensors(list: readonly MatrixFidelity[]): Quantization['worstTensors'] {
+export type TensorError = NonNullable<Quantization['worstTensors']>[number]
+
+/** Matrices that are held together have one error. */
+function errorOf({ matrices, stored, held, deviation }: MatrixFidelity): TensorError {
+  const names = [...new Set(matrices.map((matrix) => matrix.trim()))]
+  const tensor = names.length === 1 ? (names[0] ?? '') : `${names[0]} and ${names.length - 1} more`
+  return { tensor: tensor.slice(0, 200), stored, held, error: told(deviation) }
+}
+
+/** Of every matrix, in the order in which they were loaded; 0 where it is exact. */
+export const tensorErrors = (pieces: readonly MatrixFidelity[]): readonly TensorError[] => joinPieces(pieces).map(errorOf)
+
+function worstTensors(list: readonly MatrixFidelity[]): TensorError[] {
   const rounded = list.filter(({ deviation }) => deviation.differences > 0).toSorted((a, b) => told(b.deviation) - told(a.deviation))
-  return rounded.slice(0, WORST).map(({ matrices, stored, held, deviation }) => {
-    const names = [...new Set(matrices.map((matrix) => matrix.trim()))]
-    const tensor = names.length === 1 ? (names[0] ?? '') : `${names[0]} and ${names.length - 1} more`
-    return { tensor: tensor.slice(0, 200), stored, held, error: told(deviation) }
-  })
+  return rounded.slice(0, WORST).map(errorOf)
 }
 
 /** Of all matrices of a shard. */
 export function quantizationOf(pieces: readonly MatrixFidelity[]): Quantization {
   const list = joinPieces(pieces)
-  const worst = worstTensors(list) ?? []
+  const worst = worstTensors(list)
   const byClass = new Map<string, MatrixFidelity[]>()
   for (const one of list) {
     const key = `${one.stored} ${one.held}`

@@ -1,9 +1,9 @@
 /**
  * `npm run quality -- [DIR] [--webgpu] [--write FILE.md]`: what formats cost. Next-token distributions of the embedded model, and of the golden
  * checkpoints in DIR, on each backend of Node (with --webgpu a few texts on WebGPU in Chromium too) against f32 on ONNX Runtime, over the
- * models' own texts. The same numbers every time.
+ * models' own texts. The same numbers every time. What FILE says between and behind its tables stays.
  */
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { folderSource } from '../../api-gateway/folder-source.ts'
@@ -20,6 +20,7 @@ import { divergenceOf, joined, type Divergence } from './divergence.ts'
 import { logitsOf, type Pass } from './logits.ts'
 import { ROUNDINGS, requantized } from './requantized.ts'
 import { textsOf } from './texts.ts'
+import { withTables } from './with-tables.ts'
 
 const ROOT = path.join(import.meta.dirname, '../..')
 /** A software GPU takes a second for a text. */
@@ -153,9 +154,9 @@ async function main(): Promise<void> {
   ]
   if (values.webgpu) sections.splice(1, 0, [`Ember: WebGPU, the first ${WEBGPU_TEXTS} texts`, await webgpuRows()])
   if (folder !== undefined) sections.push(['Golden checkpoints (tiny, random weights)', await goldenRows(folder)])
-  const text = sections.map(([title, rows]) => `### ${title}\n\n${table('', rows)}`).join('\n\n')
-  print(text)
-  if (values.write !== undefined) writeFileSync(values.write, `${text}\n`)
+  const tables = sections.map(([title, rows]) => ({ title, text: table('', rows) }))
+  print(withTables('', tables))
+  if (values.write !== undefined) writeFileSync(values.write, withTables(existsSync(values.write) ? readFileSync(values.write, 'utf8') : '', tables))
 }
 
 await main()

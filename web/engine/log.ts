@@ -1,4 +1,4 @@
-/** The engine's log: one line an event, to the browser's console. */
-export function log(message: string, fields: Record<string, unknown>): void {
-  console.info(`[ringlet] ${message}`, fields)
+/** The engine's log: one line an event, to the browser's console; details where it shows verbose lines. */
+export function log(message: string, fields: Record<string, unknown>, level?: 'detail'): void {
+  console[level === 'detail' ? 'debug' : 'info'](`[ringlet] ${message}`, fields)
 }
