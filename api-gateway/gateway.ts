@@ -110,7 +110,8 @@ function routeNotFound(path: string): ClusterError {
 
 const endOfRoutes: RequestHandler = (request, response, next) => {
   const methods = methodsOf(request.path)
-  if (methods.length === 0) return next(routeNotFound(request.path))
+  // One that takes the method has passed the request on: here it has nothing for it.
+  if (methods.length === 0 || methods.includes(request.method === 'HEAD' ? 'GET' : request.method)) return next(routeNotFound(request.path))
   response.setHeader('allow', methods.join(', '))
   next(new ClusterError('method_not_allowed', `${request.path} takes ${methods.join(' and ')}, not ${request.method}`))
 }
