@@ -24,7 +24,12 @@ function divisionOf({ operation, words }: Instruction): string | null {
     case 'rotate':
     case 'store':
       return by('heads', words['heads'])
-    default:
+    case 'attend':
+    case 'route':
+    case 'combine':
+    case 'convolve':
+    case 'shortlist':
+    case 'mergeShortlists':
       return null
   }
 }
