@@ -54,6 +54,38 @@ test('echo puts the prompt before each choice, streamed and whole', async () => 
   }
 })
 
+test('echo with logprobs: of every token of the prompt but the first, then of the answer, streamed and whole', async () => {
+  const answer = ember.encode(' upon a time', false)
+  await using gateway = await startGateway({ answer: ({ givenIds = [] }) => [...givenIds, ...answer] })
+  const listsSchema = z.object({
+    tokens: z.array(z.string()),
+    token_logprobs: z.array(z.number().nullable()),
+    top_logprobs: z.array(z.record(z.string(), z.number()).nullable()),
+    text_offset: z.array(z.number()),
+  })
+  const schema = z.object({
+    choices: z.array(z.object({ text: z.string(), logprobs: listsSchema.nullable() })),
+    usage: z.object({ prompt_tokens: z.number(), completion_tokens: z.number() }).nullish(),
+  })
+  const prompt = ember.encode('Once there was', false)
+  const request = { model: 'ember', prompt, echo: true, logprobs: 2 }
+  const { choices, usage } = schema.parse(await (await gateway.post(PATH, request)).json())
+  const lists = choices[0]?.logprobs
+  expect(choices[0]?.text).toBe('Once there was upon a time')
+  expect(lists?.tokens.join('')).toBe(choices[0]?.text)
+  expect(lists?.token_logprobs).toEqual([...prompt, ...answer].map((_, i) => (i === 0 ? null : -0.25)))
+  expect(lists?.top_logprobs.map((top) => top === null)).toEqual(lists?.token_logprobs.map((one) => one === null))
+  expect(lists?.text_offset).toEqual(lists?.tokens.map((_, i) => lists.tokens.slice(0, i).join('').length))
+  expect(usage?.prompt_tokens).toBe(prompt.length)
+  // The script ends in a stop token, which counts.
+  expect(usage?.completion_tokens).toBe(answer.length + 1)
+  const events = await readEvents(await gateway.post(PATH, { ...request, stream: true }))
+  const chunks = events.slice(0, -1).flatMap((event) => schema.parse(event).choices)
+  expect(chunks.map(({ text }) => text).join('')).toBe(choices[0]?.text)
+  expect(chunks.flatMap(({ logprobs }) => logprobs?.token_logprobs ?? [])).toEqual(lists?.token_logprobs)
+  expect(chunks.flatMap(({ logprobs }) => logprobs?.text_offset ?? [])).toEqual(lists?.text_offset)
+})
+
 test.each([
   [{ prompt: '' }, 'invalid_value', 'prompt'],
   [{ prompt: [] }, 'invalid_value', 'prompt'],

@@ -54,14 +54,6 @@ export type CompletionRequest = z.infer<typeof completionBodySchema> & { readonl
 export function parseCompletionRequest(body: Readonly<Record<string, unknown>>): CompletionRequest {
   const fields = parseFields(completionBodySchema, body)
   refuseUnsupported(body, UNSUPPORTED)
-  if (fields.echo && fields.logprobs !== null && fields.logprobs !== undefined)
-    throw new ClusterError(
-      'unsupported_field',
-      'logprobs: together with echo, log probabilities of the prompt are asked for, which are not given here',
-      {
-        detail: { param: 'logprobs' },
-      },
-    )
   return { ...fields, streaming: streamOptionsOf(fields) }
 }
 
@@ -90,6 +82,7 @@ export function completionJob(request: CompletionRequest, model: ModelId, text: 
     maxTokens: request.max_tokens ?? DEFAULT_MAX_TOKENS,
     continuesText: true,
     topLogprobs: request.logprobs ?? null,
+    echoesLogprobs: (request.echo ?? false) && typeof request.logprobs === 'number',
     ...PLAIN_ANSWER,
     grammar: answerGrammar({ calls: null, json: jsonRuleOf(request.response_format, 'response_format', true), after: null }),
   }
@@ -106,15 +99,27 @@ export function echoes(request: CompletionRequest, job: TextJob): readonly strin
   })
 }
 
+/** Nothing comes before the first token of a prompt, so it has no log probability. */
+type Listed = TokenInfo | { readonly token: string; readonly logprob: null }
+
 /** OpenAI's older form: lists side by side, and the likeliest tokens as a dictionary. @param offset characters of the choice before the first token */
-function logprobsOf(tokens: readonly TokenInfo[], offset: number): object {
+function logprobsOf(tokens: readonly Listed[], offset: number): object {
   let at = offset
+  const likeliest = (one: Listed): object | null =>
+    one.logprob === null ? null : Object.fromEntries([...one.top, one].map((top) => [top.token, top.logprob]))
   return {
     tokens: tokens.map(({ token }) => token),
     token_logprobs: tokens.map(({ logprob }) => logprob),
-    top_logprobs: tokens.map(({ token, logprob, top }) => Object.fromEntries([...top, { token, logprob }].map((one) => [one.token, one.logprob]))),
+    top_logprobs: tokens.map(likeliest),
     text_offset: tokens.map(({ token }) => (at += token.length) - token.length),
   }
+}
+
+/** The tokens of a choice's prompt, where the job echoes their log probabilities. */
+function echoedOf(job: TextJob, choice: number, behindFirst: readonly TokenInfo[]): readonly Listed[] {
+  const [first] = job.prompts[Math.floor(choice / job.choicesPerPrompt)] ?? []
+  if (!job.echoesLogprobs || first === undefined) return []
+  return [{ token: new TextDecoder().decode(job.text.bytesOfToken(first)), logprob: null }, ...behindFirst]
 }
 
 const choiceOf = (index: number, text: string, finish: string | null, logprobs: object | null = null): object => ({
@@ -128,9 +133,10 @@ export function completionBody(envelope: Envelope, job: TextJob, before: readonl
   return {
     ...envelope,
     object: 'text_completion',
-    choices: results.map(({ text, reason, logprobs }, index) => {
+    choices: results.map(({ text, reason, logprobs, echoed }, index) => {
       const echo = before[index] ?? ''
-      return choiceOf(index, echo + text, reason, job.topLogprobs === null ? null : logprobsOf(logprobs, echo.length))
+      const listed = [...echoedOf(job, index, echoed), ...logprobs]
+      return choiceOf(index, echo + text, reason, job.topLogprobs === null ? null : logprobsOf(listed, job.echoesLogprobs ? 0 : echo.length))
     }),
     usage: usageOf(job, results),
   }
@@ -141,6 +147,7 @@ export function completionStreamWriter(envelope: Envelope, job: TextJob, before:
   /** Characters of each choice so far, for its log probabilities; and of tokens whose text has not gone out yet. */
   const offsets: number[] = []
   const waiting = new Map<number, TokenInfo[]>()
+  const echoed = new Map<number, TokenInfo[]>()
   const usage = (): Usage => usageOf(job, counts)
   const chunk = (choices: readonly object[]): object => ({
     ...envelope,
@@ -150,12 +157,16 @@ export function completionStreamWriter(envelope: Envelope, job: TextJob, before:
   })
   return {
     event: (stream, event) => {
+      if (event.type === 'progress' && event.echoed) echoed.set(event.choice, [...(echoed.get(event.choice) ?? []), event.echoed])
       if (event.type !== 'text' && event.type !== 'finish') return
       const { choice } = event
       const isFirst = counts[choice] === undefined
       counts[choice] = event
       const echo = isFirst ? (before[choice] ?? '') : ''
-      if (echo !== '') stream.event(chunk([choiceOf(choice, echo, null)]))
+      if (echo !== '') {
+        const listed = echoedOf(job, choice, echoed.get(choice) ?? [])
+        stream.event(chunk([choiceOf(choice, echo, null, listed.length === 0 ? null : logprobsOf(listed, 0))]))
+      }
       if (isFirst) offsets[choice] = echo.length
       if (event.type === 'text' && event.logprobs) waiting.set(choice, [...(waiting.get(choice) ?? []), event.logprobs])
       if (event.type === 'text' && event.text === '') return

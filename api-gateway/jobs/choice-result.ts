@@ -8,6 +8,8 @@ export type ChoiceResult = TokenCounts & {
   readonly calls: readonly CallResult[]
   /** Of every token, where the job asks for them. */
   readonly logprobs: readonly TokenInfo[]
+  /** Of the prompt's tokens behind the first, where the job asks for them. */
+  readonly echoed: readonly TokenInfo[]
   readonly reason: AnswerEnd
   /** The stop text that ended it. */
   readonly stop: string | null
@@ -19,6 +21,7 @@ export function createChoiceCollector(): ChoiceCollector {
   let [text, reasoning] = ['', '']
   const calls: { id: string; name: string; arguments: string }[] = []
   const logprobs: TokenInfo[] = []
+  const echoed: TokenInfo[] = []
   let end: Pick<ChoiceResult, 'reason' | 'stop' | 'tokens' | 'cached'> = { reason: 'length', stop: null, tokens: 0, cached: 0 }
   return {
     add: (event) => {
@@ -42,9 +45,10 @@ export function createChoiceCollector(): ChoiceCollector {
           end = { reason: event.reason, stop: event.stop, tokens: event.tokens, cached: event.cached }
           return
         case 'progress':
+          if (event.echoed) echoed.push(event.echoed)
           return
       }
     },
-    result: () => ({ text, reasoning, calls, logprobs, ...end }),
+    result: () => ({ text, reasoning, calls, logprobs, echoed, ...end }),
   }
 }

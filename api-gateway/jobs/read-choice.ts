@@ -20,7 +20,7 @@ const newCallId = (): string =>
     .padEnd(9, '0')
     .slice(0, 9)
 
-function tokenInfo({ text }: TextJob, id: number, { logprob, top }: TokenLogprobs): TokenInfo {
+export function tokenInfo({ text }: TextJob, id: number, { logprob, top }: TokenLogprobs): TokenInfo {
   const named = (token: number, probability: number): TokenInfo['top'][number] => {
     const bytes = text.bytesOfToken(token)
     return { id: token, token: new TextDecoder().decode(bytes), bytes: [...bytes], logprob: probability }

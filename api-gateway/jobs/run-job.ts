@@ -3,7 +3,7 @@ import { ClusterError, toClusterError } from '../../protocol/errors.ts'
 import type { Sampling } from '../../protocol/ring.ts'
 import { NO_TRACE, type ChoiceTrace, type JobTrace } from '../traces.ts'
 import type { CompletionBackend } from '../completion-backend.ts'
-import { createChoiceReader } from './read-choice.ts'
+import { createChoiceReader, tokenInfo } from './read-choice.ts'
 import { choiceCount, type JobEvent, type TextJob } from './text-job.ts'
 
 /** Tokens that prompt and answer may have together, as the model and its placement allow. */
@@ -47,15 +47,18 @@ async function* runChoice(
   const promptIds = job.prompts[Math.floor(choice / job.choicesPerPrompt)] ?? []
   const room = contextLength(job, backend) - promptIds.length
   const reader = createChoiceReader(job, choice)
+  // The tail tells of every token that follows another how likely it was: of a prompt where that is given as the answer.
+  const givenIds = job.echoesLogprobs ? promptIds.slice(1) : []
   const completion = backend.complete({
     model: job.model,
-    promptIds,
+    promptIds: promptIds.slice(0, promptIds.length - givenIds.length),
+    givenIds,
     sampling: seedOf(job.sampling, choice % job.choicesPerPrompt),
     stopIds: job.text.eosIds,
-    maxTokens: Math.min(job.maxTokens ?? room, room),
+    maxTokens: givenIds.length + Math.min(job.maxTokens ?? room, room),
     ...(job.grammar ? { grammar: job.grammar } : {}),
     ...(job.topLogprobs === null ? {} : { topLogprobs: job.topLogprobs }),
-    cacheScope,
+    cacheScope: givenIds.length > 0 ? null : cacheScope,
     signal,
     onRing: trace.ring,
   })
@@ -65,7 +68,12 @@ async function* runChoice(
       yield { ...event, choice }
       continue
     }
-    for (const one of reader.push(event)) {
+    if (event.index < givenIds.length) {
+      const echoed = event.logprobs && tokenInfo(job, event.tokenId, event.logprobs)
+      yield { type: 'progress', choice, processed: event.index + 2, total: promptIds.length, ...(echoed ? { echoed } : {}) }
+      continue
+    }
+    for (const one of reader.push({ ...event, index: event.index - givenIds.length })) {
       if (one.type === 'finish') trace.end(one.reason === 'tool_calls' ? 'stop' : one.reason)
       yield one
       if (one.type === 'finish') return

@@ -19,6 +19,8 @@ export type TextJob = AnswerPlan & {
   readonly continuesText: boolean
   /** Likeliest tokens told with each token and its log probability; null = none of it. */
   readonly topLogprobs: number | null
+  /** Also tells how likely the tokens of the prompt are: it is computed token by token then. Default false. */
+  readonly echoesLogprobs?: boolean
 }
 
 /** A token, how likely it was, and the likeliest in its place. */
@@ -28,7 +30,8 @@ type NamedToken = { readonly id: number; readonly token: string; readonly bytes:
 export type AnswerEnd = FinishReason | 'tool_calls'
 
 export type JobEvent =
-  | { readonly type: 'progress'; readonly choice: number; readonly processed: number; readonly total: number }
+  /** `echoed`: the last of the processed tokens of the prompt, where the job asks how likely these were. */
+  | { readonly type: 'progress'; readonly choice: number; readonly processed: number; readonly total: number; readonly echoed?: TokenInfo }
   /** One for each token, with empty text, and one for each text that is shown. */
   | ({ readonly type: 'text'; readonly choice: number; readonly text: string; readonly logprobs: TokenInfo | null } & TokenCounts)
   | ({ readonly type: 'reasoning'; readonly choice: number; readonly text: string } & TokenCounts)

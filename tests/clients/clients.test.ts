@@ -66,6 +66,19 @@ describe('openai', () => {
       expect(top_logprobs.map((top) => top.logprob)).toEqual(top_logprobs.map((top) => top.logprob).sort((a, b) => b - a))
     }
   })
+  test('gets log probabilities of a prompt, which are those of the same tokens as an answer', async () => {
+    const request = { model: 'ember', prompt: 'Once upon a time', temperature: 0, logprobs: 1, max_tokens: 6 }
+    const answered = await client().completions.create(request)
+    const prompt = request.prompt + (answered.choices[0]?.text ?? '')
+    const echoed = await client().completions.create({ ...request, prompt, echo: true, max_tokens: 1 })
+    const lists = echoed.choices[0]?.logprobs
+    expect(lists?.token_logprobs?.[0]).toBeNull()
+    expect(echoed.choices[0]?.text?.startsWith(prompt)).toBe(true)
+    const of = answered.choices[0]?.logprobs
+    const at = (lists?.tokens?.length ?? 0) - (of?.tokens?.length ?? 0) - 1
+    expect(lists?.tokens?.slice(at, -1)).toEqual(of?.tokens)
+    for (const [i, logprob] of (of?.token_logprobs ?? []).entries()) expect(lists?.token_logprobs?.[at + i]).toBeCloseTo(logprob, 2)
+  })
   test('gets embeddings, as it asks for them and as floats, cut, and of a model that has none a typed error', async () => {
     const input = ['Hello!', 'Something else.']
     const { data, usage } = await client().embeddings.create({ model: 'vectors', input })
