@@ -1,0 +1,36 @@
+import { expect, test } from 'vitest'
+import { opfsPieces } from './opfs-pieces.ts'
+
+/** A file system whose first request for a handle is never answered. */
+function silentOnce(): { readonly storage: Pick<StorageManager, 'getDirectory'>; readonly written: string[] } {
+  const written: string[] = []
+  let asked = 0
+  const access = (name: string) => ({
+    truncate: () => undefined,
+    write: (bytes: Uint8Array) => {
+      written.push(name)
+      return bytes.length
+    },
+    flush: () => undefined,
+    close: () => undefined,
+  })
+  const file = (name: string) => ({
+    getFile: () => Promise.resolve({ size: 0 }),
+    createSyncAccessHandle: () => (asked++ === 0 ? new Promise(() => undefined) : Promise.resolve(access(name))),
+  })
+  const folder = {
+    getDirectoryHandle: () => Promise.resolve(folder),
+    getFileHandle: (name: string) => Promise.resolve(file(name)),
+    removeEntry: () => Promise.resolve(),
+  }
+  // Of the interface only what pieces are written with.
+  return { storage: { getDirectory: () => Promise.resolve(folder as unknown as FileSystemDirectoryHandle) }, written }
+}
+
+test('a file that the browser never opens is not waited for: the load goes on, and the next piece is kept', async () => {
+  const { storage, written } = silentOnce()
+  const pieces = await opfsPieces(storage, 1)
+  expect(await pieces.write('model', 'first', new Uint8Array(4))).toBe('busy')
+  expect(await pieces.write('model', 'second', new Uint8Array(4))).toBe('kept')
+  expect(written).toEqual(['second'])
+})
