@@ -19,7 +19,7 @@ async function readVector(ref: WeightRef, { tensors }: ModelDescription, source:
 /** Reads its weights. @throws {ClusterError} source_unavailable, bad_checkpoint, unsupported_model */
 export async function readFinalNorm(model: ModelDescription, source: ModelSource): Promise<FinalNorm> {
   const { kind, weight, bias, epsilon } = finalNorm(model.config)
-  const [scales, shifts] = await Promise.all([weight, bias].map((ref) => (ref ? readVector(ref, model, source) : null)))
+  const [scales, shifts] = await Promise.all([weight, bias].map(async (ref) => (ref ? readVector(ref, model, source) : null)))
   const width = model.config.hiddenSize
   return (rows) => {
     for (let start = 0; start < rows.length; start += width) {

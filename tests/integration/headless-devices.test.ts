@@ -41,6 +41,7 @@ test('opens 2 devices that keep nothing in common, and opens again the one that 
       threads: '1',
       memory: '300',
       token: 'secret',
+      weights: 'auto',
     })
     const [first, second] = devices.pages()
     await first?.evaluate(() => localStorage.setItem('mark', 'first'))
