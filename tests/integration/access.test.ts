@@ -11,8 +11,9 @@ import { parseOptions } from '../../api-gateway/options.ts'
 import { startServer } from '../../api-gateway/serve.ts'
 
 const ROOT = path.join(import.meta.dirname, '../..')
-const home = mkdtempSync(path.join(tmpdir(), 'ringlet-keys-'))
-afterAll(() => rmSync(home, { recursive: true, force: true }))
+const homes = mkdtempSync(path.join(tmpdir(), 'ringlet-keys-'))
+const home = path.join(homes, 'keyed')
+afterAll(() => rmSync(homes, { recursive: true, force: true }))
 
 /** `npm run keys -- …` without the check of dependencies. */
 async function keys(...args: readonly string[]): Promise<string> {
@@ -69,7 +70,7 @@ test('npm run keys: made, used at once by the running server, and revoked; --hel
 
 test('faults 31: a WebSocket upgrade from a foreign origin, or to a foreign host that names itself, is refused', async () => {
   const server = await startServer(
-    parseOptions(['--port', '0', '--no-local-device', '--allow-origin', 'https://chat.example'], { RINGLET_HOME: home }),
+    parseOptions(['--port', '0', '--no-local-device', '--allow-origin', 'https://chat.example'], { RINGLET_HOME: path.join(homes, 'open') }),
     {
       log: createLog('silent'),
     },
