@@ -34,6 +34,8 @@ import { createUploads } from './uploads.ts'
 import { weightOrigins } from './weight-origins.ts'
 import { joinAsGateway, type GatewayPeer } from './transport/gateway-peer.ts'
 
+/** socket.io's. */
+const SIGNALING_PATH = '/socket.io/'
 const ROOT = path.join(import.meta.dirname, '..')
 
 export type ServeHooks = {
@@ -171,21 +173,22 @@ export async function startServer(options: Options, hooks: ServeHooks): Promise<
   const uploads = createUploads(options.modelsDir, async (model) => (await models.filesOf(model)) !== null)
   const isRemovable = ({ files }: ModelEntry): boolean => files?.folder.startsWith(options.modelsDir + path.sep) ?? false
   const cards = createModelCards({ models, fits, view: peer.network.view, isRemovable })
-  server.on(
-    'request',
-    createGateway({
-      ...gatewaySettings(options, hooks),
-      onView: peer.network.onView,
-      access,
-      backend,
-      running,
-      models,
-      encoder,
-      wishes,
-      cards,
-      uploads,
-    }),
-  )
+  const gateway = createGateway({
+    ...gatewaySettings(options, hooks),
+    onView: peer.network.onView,
+    access,
+    backend,
+    running,
+    models,
+    encoder,
+    wishes,
+    cards,
+    uploads,
+  })
+  server.on('request', (request, response) => {
+    // The signal server answers those itself: answered twice, a polling peer loses its connection, or the server ends.
+    if (!request.url?.startsWith(SIGNALING_PATH)) gateway(request, response)
+  })
   // Headless devices that join one by one would re-form the ring each time: the first placement waits for all of them.
   await wishes.set(id, { ...defaults, minDevices: Math.max(1, Math.min(options.devices, options.maxDevices)) })
   const local = openLocalDevice(options, { url, token, ca }, modelFolders, logOf('device'))

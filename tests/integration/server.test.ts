@@ -27,8 +27,8 @@ async function start(...args: readonly string[]): Promise<RunningServer> {
   return server
 }
 
-async function say(url: string, hello: Partial<Hello>): Promise<unknown> {
-  const socket = io(url, { transports: ['websocket'], forceNew: true, reconnection: false })
+async function say(url: string, hello: Partial<Hello>, transport: 'websocket' | 'polling' = 'websocket'): Promise<unknown> {
+  const socket = io(url, { transports: [transport], forceNew: true, reconnection: false })
   try {
     const full = {
       version: PROTOCOL_VERSION,
@@ -76,6 +76,8 @@ describe('who may join', { timeout: 30_000 }, () => {
     expect(await say(url, { token: 'wrong' })).toMatchObject({ ok: false, error: { code: 'invalid_join_token' } })
     expect(await say(url, { token: 'sesame' })).toMatchObject({ ok: true })
     expect(await say(url, { role: 'client' })).toMatchObject({ ok: true })
+    // Where a proxy lets no WebSocket through.
+    expect(await say(url, { role: 'client' }, 'polling')).toMatchObject({ ok: true })
   })
 
   test('with API keys a client shows one; nobody plays the gateway', async () => {
