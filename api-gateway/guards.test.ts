@@ -2,7 +2,8 @@ import { expect, test } from 'vitest'
 import { memoryAccess } from '../tests/harness/access.ts'
 import { startGateway } from '../tests/harness/gateway.ts'
 import { routesOf } from '../tests/harness/routes.ts'
-import { NO_LIMITS, SCOPES, type Scope } from './access/access-entry.ts'
+import { SCOPES, type Scope } from '../protocol/access.ts'
+import { NO_LIMITS } from './access/access-entry.ts'
 import { needOf } from './http/authorize.ts'
 
 const addressOf = (path: string): string => path.replace(/[*:]\w+/g, 'x')

@@ -1,14 +1,8 @@
 /** What opens this server beside the secrets of its command line: keys for programs, invitations for devices. Kept as digests only. */
 import { createHash, randomBytes } from 'node:crypto'
 import { z } from 'zod'
+import { SCOPES } from '../../protocol/access.ts'
 import { MAX_NAME_CHARS } from '../../protocol/limits.ts'
-
-/**
- * `inference`: everything that asks a model. `cluster`: state of the cluster, placements and the catalog. `metrics`: /metrics.
- * `access`: keys and invitations themselves.
- */
-export const SCOPES = ['inference', 'cluster', 'metrics', 'access'] as const
-export type Scope = (typeof SCOPES)[number]
 
 const perMinute = z.number().int().min(1).max(1_000_000_000)
 /** Null = no limit. */

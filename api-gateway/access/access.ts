@@ -1,8 +1,9 @@
 /** Who may do what: the secrets of the command line and of the access file, judged anew at every call. */
 import { randomBytes } from 'node:crypto'
+import { SCOPES, type Scope } from '../../protocol/access.ts'
 import { ClusterError } from '../../protocol/errors.ts'
 import { entryWith, type AccessFile } from './access-file.ts'
-import { digestOf, isExpired, makeEntry, NO_LIMITS, SCOPES, type AccessEntry, type Limits, type NewEntry, type Scope } from './access-entry.ts'
+import { digestOf, isExpired, makeEntry, NO_LIMITS, type AccessEntry, type Limits, type NewEntry } from './access-entry.ts'
 
 /** Whom a secret belongs to. `id` names it without telling it. */
 export type Holder = { readonly id: string; readonly kind: 'key' | 'invite'; readonly scopes: readonly Scope[]; readonly limits: Limits }

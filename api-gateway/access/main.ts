@@ -1,10 +1,11 @@
 /** `npm run keys`: keys and invitations of the server on this machine, which need not run. */
 import path from 'node:path'
 import { parseArgs } from 'node:util'
+import { SCOPES, type Scope } from '../../protocol/access.ts'
 import { ClusterError } from '../../protocol/errors.ts'
 import { parseOptions } from '../options.ts'
 import { createAccess, type Access } from './access.ts'
-import { expiryAfter, limitsSchema, nameSchema, SCOPES, isExpired, type AccessEntry, type NewEntry, type Scope } from './access-entry.ts'
+import { expiryAfter, limitsSchema, nameSchema, isExpired, type AccessEntry, type NewEntry } from './access-entry.ts'
 import { ACCESS_FILE, openAccessFile } from './access-file.ts'
 
 const USAGE = `Keys for programs and invitations for devices. With the first of either the server is closed to whoever has none.

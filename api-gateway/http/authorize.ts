@@ -2,7 +2,7 @@
 import type { Request, RequestHandler } from 'express'
 import { ClusterError } from '../../protocol/errors.ts'
 import type { Access, Holder } from '../access/access.ts'
-import type { Scope } from '../access/access-entry.ts'
+import type { Scope } from '../../protocol/access.ts'
 
 export function secretOf(request: Request): string | null {
   const bearer = /^Bearer\s+(\S+)$/i.exec(request.headers.authorization ?? '')?.[1]

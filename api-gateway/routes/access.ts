@@ -1,9 +1,10 @@
 /** Keys and invitations over HTTP: make, list, revoke. A secret is in the one answer that makes it, and nowhere else. */
 import { Router, type Request } from 'express'
 import { z } from 'zod'
+import { SCOPES } from '../../protocol/access.ts'
 import { ClusterError } from '../../protocol/errors.ts'
 import type { Access } from '../access/access.ts'
-import { expiryAfter, limitsSchema, nameSchema, NO_LIMITS, SCOPES, shownEntry, type AccessEntry } from '../access/access-entry.ts'
+import { expiryAfter, limitsSchema, nameSchema, NO_LIMITS, shownEntry, type AccessEntry } from '../access/access-entry.ts'
 import { isLoopback } from '../addresses.ts'
 import { parseFields } from '../dialects/openai-fields.ts'
 

@@ -2,8 +2,6 @@
 import { z } from 'zod'
 import { jsonRequest, type ServerCall } from './server-call.ts'
 
-export const SCOPES = ['inference', 'cluster', 'metrics', 'access'] as const
-
 const entrySchema = z.object({
   id: z.string(),
   kind: z.enum(['key', 'invite']),

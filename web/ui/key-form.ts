@@ -1,5 +1,6 @@
 import { LitElement, css, html } from 'lit'
-import { SCOPES, type InviteWanted, type KeyWanted } from '../engine/access-client.ts'
+import { SCOPES, type Scope } from '../../protocol/access.ts'
+import type { InviteWanted, KeyWanted } from '../engine/access-client.ts'
 import { buttonStyles, fieldStyles, sharedStyles } from './shared-styles.ts'
 
 const SPANS = [
@@ -9,7 +10,7 @@ const SPANS = [
   ['52w', 'a year'],
   ['never', 'never'],
 ] as const
-const SCOPE_WORDS: Readonly<Record<(typeof SCOPES)[number], string>> = {
+const SCOPE_WORDS: Readonly<Record<Scope, string>> = {
   inference: 'ask models',
   cluster: 'see and change the cluster and its models',
   metrics: 'read metrics',
