@@ -1,19 +1,19 @@
-import { LitElement, css, html, nothing } from 'lit'
+import { LitElement, html, nothing } from 'lit'
 import type { PageEngine } from '../engine/page-engine.ts'
 import type { AccessClient } from '../engine/access-client.ts'
 import type { CatalogSession } from './catalog-session.ts'
 import type { TraceClient } from '../engine/trace-client.ts'
+import { appStyles } from './app-styles.ts'
 import './chat-page.ts'
 import type { ChatSession } from './chat-session.ts'
-import './cluster-page.ts'
-import './contribute-page.ts'
 import { phraseError } from './error-phrase.ts'
-import './keys-page.ts'
-import './models-page.ts'
+import { createPageLoads } from './page-loaders.ts'
 import { PAGES, pageAt, type Page } from './page-path.ts'
 import { redrawOn } from './redraw-on.ts'
 import './ring-mark.ts'
-import { sharedStyles } from './shared-styles.ts'
+import { buttonStyles, sharedStyles } from './shared-styles.ts'
+import { keptTheme, showTheme, type Theme } from './theme.ts'
+import './theme-switch.ts'
 
 /** A page's address with the token of the current one, so that a reload there is still invited. */
 function withInvitation(address: string): string {
@@ -48,6 +48,8 @@ export class RingletApp extends LitElement {
     traces: { attribute: false },
     access: { attribute: false },
     page: { state: true },
+    theme: { state: true },
+    failed: { state: true },
   }
   declare engine: PageEngine | null
   declare session: ChatSession | null
@@ -55,104 +57,15 @@ export class RingletApp extends LitElement {
   declare traces: TraceClient | null
   declare access: AccessClient | null
   declare private page: Page
+  declare private theme: Theme
+  /** The page's code could not be fetched. */
+  declare private failed: boolean
+  private readonly loads = createPageLoads(
+    () => this.requestUpdate(),
+    () => (this.failed = true),
+  )
 
-  static override styles = [
-    sharedStyles,
-    css`
-      :host {
-        --header-height: 3.6rem;
-      }
-      header {
-        position: sticky;
-        top: 0;
-        z-index: 2;
-        background: color-mix(in oklab, var(--ground) 88%, transparent);
-        backdrop-filter: blur(12px);
-        border-bottom: 1px solid var(--line);
-      }
-      .bar {
-        display: flex;
-        align-items: center;
-        justify-content: space-between;
-        gap: 0.5rem;
-        max-width: 68rem;
-        height: calc(var(--header-height) - 1px);
-        margin: 0 auto;
-        padding: 0 clamp(0.6rem, 4vw, 2rem);
-      }
-      .name {
-        display: inline-flex;
-        align-items: center;
-        gap: 0.55rem;
-        color: var(--ink);
-        font-size: 1.12rem;
-        font-weight: 670;
-        letter-spacing: -0.02em;
-        text-decoration: none;
-      }
-      ul {
-        display: flex;
-        gap: 0.15rem;
-        list-style: none;
-      }
-      nav a {
-        position: relative;
-        display: block;
-        padding: 0.35rem clamp(0.45rem, 2vw, 0.8rem);
-        border-radius: 8px;
-        color: var(--muted);
-        font-size: 0.94rem;
-        font-weight: 520;
-        text-decoration: none;
-      }
-      nav a:hover {
-        color: var(--ink);
-      }
-      nav a[aria-current] {
-        background: var(--sunken);
-        color: var(--ink);
-      }
-      .lending {
-        position: absolute;
-        top: 0.3rem;
-        right: 0.15rem;
-        width: 0.5rem;
-        height: 0.5rem;
-        border-radius: 50%;
-        background: var(--good);
-      }
-      .banner {
-        padding: 0.5rem 1rem;
-        background: var(--warn-soft);
-        color: var(--ink);
-        font-size: 0.9rem;
-        text-align: center;
-        overflow-wrap: anywhere;
-      }
-      .banner.refused {
-        background: var(--bad-soft);
-      }
-      main:focus {
-        outline: none;
-      }
-      .skip {
-        position: absolute;
-        left: -100rem;
-      }
-      .skip:focus {
-        left: 0.5rem;
-        top: 0.5rem;
-        z-index: 3;
-        padding: 0.4rem 0.8rem;
-        background: var(--surface);
-      }
-      @media (max-width: 26rem) {
-        .name span {
-          display: none;
-        }
-      }
-    `,
-  ]
+  static override styles = [sharedStyles, buttonStyles, appStyles]
 
   constructor() {
     super()
@@ -162,6 +75,9 @@ export class RingletApp extends LitElement {
     this.traces = null
     this.access = null
     this.page = pageAt(location.pathname)
+    this.theme = keptTheme(localStorage)
+    this.failed = false
+    this.loads.load(this.page)
     redrawOn(this, (redraw) => this.engine?.onChange(redraw) ?? (() => undefined))
   }
 
@@ -170,6 +86,7 @@ export class RingletApp extends LitElement {
     this.addEventListener('click', this.onClick)
     addEventListener('popstate', this.onHistory)
     this.nameDocument()
+    this.loads.loadAll()
   }
 
   override disconnectedCallback(): void {
@@ -197,6 +114,8 @@ export class RingletApp extends LitElement {
 
   private show(page: Page): void {
     this.page = page
+    this.failed = false
+    this.loads.load(page)
     this.nameDocument()
   }
 
@@ -213,7 +132,17 @@ export class RingletApp extends LitElement {
     return html`<div class="banner refused" role="alert"><strong>${phrase.title}</strong> ${phrase.advice}</div>`
   }
 
+  private readonly chooseTheme = (event: CustomEvent<Theme>): void => {
+    this.theme = event.detail
+    showTheme(event.detail, document.documentElement, localStorage)
+  }
+
   private content() {
+    if (this.failed)
+      return html`<p class="failure" role="alert">
+        This page could not be loaded: the server does not answer, or it is newer than this tab. Reload the tab to try again.
+      </p>`
+    if (!this.loads.isHere(this.page)) return null
     switch (this.page) {
       case 'chat':
         return html`<chat-page .engine=${this.engine} .session=${this.session}></chat-page>`
@@ -237,18 +166,21 @@ export class RingletApp extends LitElement {
       <header>
         <div class="bar">
           <a class="name" href="/" aria-label="Ringlet"><ring-mark></ring-mark><span>Ringlet</span></a>
-          <nav aria-label="Pages">
-            <ul>
-              ${PAGES.filter(({ label }) => label !== null).map(
-                ({ page, path, label }) =>
-                  html`<li>
-                    <a href=${path} aria-current=${page === this.page ? 'page' : nothing}
-                      >${label}${page === 'contribute' && isLending ? html`<span class="lending"></span><span class="visually-hidden"> (lending now)</span>` : null}</a
-                    >
-                  </li>`,
-              )}
-            </ul>
-          </nav>
+          <div class="right">
+            <nav aria-label="Pages">
+              <ul>
+                ${PAGES.filter(({ label }) => label !== null).map(
+                  ({ page, path, label }) =>
+                    html`<li>
+                      <a href=${path} aria-current=${page === this.page ? 'page' : nothing}
+                        >${label}${page === 'contribute' && isLending ? html`<span class="lending"></span><span class="visually-hidden"> (lending now)</span>` : null}</a
+                      >
+                    </li>`,
+                )}
+              </ul>
+            </nav>
+            <theme-switch .theme=${this.theme} @choose-theme=${this.chooseTheme}></theme-switch>
+          </div>
         </div>
       </header>
       ${this.banner()}

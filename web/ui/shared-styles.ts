@@ -1,4 +1,4 @@
-/** Rules that several elements adopt: boxes, buttons, cards, fields, text for screen readers only. */
+/** Rules that several elements adopt: boxes, buttons, cards, fields, menus, text for screen readers only. Values come from the tokens of theme.css. */
 import { css } from 'lit'
 
 export const sharedStyles = css`
@@ -25,16 +25,16 @@ export const sharedStyles = css`
     padding: 0;
   }
   h1 {
-    font-size: clamp(1.5rem, 1.2rem + 1.5vw, 2rem);
+    font-size: var(--text-h1);
     line-height: 1.2;
-    font-weight: 650;
+    font-weight: var(--weight-strong);
     letter-spacing: -0.02em;
     text-wrap: balance;
   }
   h2 {
-    font-size: 1.02rem;
+    font-size: var(--text-h2);
     line-height: 1.35;
-    font-weight: 620;
+    font-weight: var(--weight-strong);
     letter-spacing: -0.005em;
   }
   a {
@@ -43,15 +43,15 @@ export const sharedStyles = css`
     text-decoration-thickness: 1px;
   }
   :focus-visible {
-    outline: 2px solid var(--accent);
+    outline: var(--focus-ring);
     outline-offset: 2px;
-    border-radius: 6px;
+    border-radius: var(--radius-s);
   }
   .muted {
     color: var(--muted);
   }
   .small {
-    font-size: 0.875rem;
+    font-size: var(--text-m);
     line-height: 1.5;
   }
   .figures {
@@ -60,7 +60,7 @@ export const sharedStyles = css`
   .page {
     max-width: 68rem;
     margin: 0 auto;
-    padding: clamp(1.25rem, 4vw, 2.75rem) clamp(1rem, 4vw, 2rem) 3rem;
+    padding: clamp(1.25rem, 4vw, 2.75rem) var(--gutter) var(--space-7);
   }
   .lead {
     max-width: 42rem;
@@ -85,6 +85,15 @@ export const sharedStyles = css`
     clip-path: inset(50%);
     white-space: nowrap;
   }
+  @media (prefers-reduced-motion: reduce) {
+    *,
+    *::before,
+    *::after {
+      animation: none !important;
+      transition: none !important;
+      scroll-behavior: auto !important;
+    }
+  }
 `
 
 export const buttonStyles = css`
@@ -94,20 +103,20 @@ export const buttonStyles = css`
     align-items: center;
     justify-content: center;
     gap: 0.45rem;
-    min-height: 2.5rem;
+    min-height: var(--touch);
     padding: 0.4rem 1rem;
-    border: 1px solid var(--line);
-    border-radius: 10px;
+    border: 1px solid color-mix(in oklab, var(--line), var(--muted) 25%);
+    border-radius: var(--radius-m);
     background: var(--surface);
     color: var(--ink);
     font: inherit;
-    font-size: 0.94rem;
-    font-weight: 550;
+    font-size: var(--text-l);
+    font-weight: var(--weight-medium);
     text-decoration: none;
     cursor: pointer;
     transition:
-      background-color 0.12s,
-      border-color 0.12s;
+      background-color var(--motion-fast),
+      border-color var(--motion-fast);
   }
   button:hover:not(:disabled),
   .button:hover {
@@ -133,12 +142,39 @@ export const buttonStyles = css`
     border-color: transparent;
     background: transparent;
     color: var(--muted);
-    font-size: 0.875rem;
+    font-size: var(--text-m);
     font-weight: 500;
   }
   button.plain:hover:not(:disabled) {
     background: var(--sunken);
     color: var(--ink);
+  }
+  button.danger {
+    border-color: transparent;
+    background: var(--bad);
+    color: var(--accent-ink);
+  }
+  button.danger:hover:not(:disabled) {
+    background: color-mix(in oklab, var(--bad) 88%, var(--ink));
+  }
+  /* A square that holds an icon only; its name is its aria-label. */
+  button.icon {
+    flex: none;
+    width: 2.25rem;
+    min-height: 2.25rem;
+    padding: 0;
+    border-color: transparent;
+    background: transparent;
+    color: var(--muted);
+  }
+  button.icon:hover:not(:disabled),
+  button.icon[aria-expanded='true'] {
+    background: var(--sunken);
+    color: var(--ink);
+  }
+  button svg {
+    width: 1.15rem;
+    height: 1.15rem;
   }
 `
 
@@ -150,15 +186,21 @@ export const fieldStyles = css`
   }
   input[type='text'],
   input[type='number'],
+  input[type='search'],
+  textarea,
   select {
     width: 100%;
     min-height: 2.6rem;
     padding: 0.4rem 0.75rem;
-    border: 1px solid color-mix(in oklab, var(--line), var(--muted) 25%);
-    border-radius: 10px;
+    border: 1px solid var(--line-strong);
+    border-radius: var(--radius-m);
     background: var(--ground);
     color: var(--ink);
     font: inherit;
+  }
+  ::placeholder {
+    color: var(--muted);
+    opacity: 1;
   }
   input[type='range'] {
     width: 100%;

@@ -1,0 +1,40 @@
+/** The chat comes with the first load; the other pages come when they are asked for, or when the browser has nothing else to do. */
+import type { Page } from './page-path.ts'
+
+const LOADERS: ReadonlyMap<Page, () => Promise<unknown>> = new Map<Page, () => Promise<unknown>>([
+  ['contribute', () => import('./contribute-page.ts')],
+  ['cluster', () => import('./cluster-page.ts')],
+  ['models', () => import('./models-page.ts')],
+  ['keys', () => import('./keys-page.ts')],
+])
+
+export type PageLoads = {
+  /** Whether a page's elements are here. */
+  readonly isHere: (page: Page) => boolean
+  /** Fetches them; calls back once they are here, or with the reason why not. */
+  readonly load: (page: Page) => void
+  /** Fetches all of them while nothing else is to do, so that a page opens at once, and also when the server has gone meanwhile. */
+  readonly loadAll: () => void
+}
+
+/** @param onChange called after a page has come. @param onFailure the page could not be fetched: most likely the server is gone or newer */
+export function createPageLoads(onChange: () => void, onFailure: () => void): PageLoads {
+  const here = new Set<Page>()
+  const fetchPage = async (page: Page): Promise<void> => {
+    await LOADERS.get(page)?.()
+    here.add(page)
+    onChange()
+  }
+  return {
+    isHere: (page) => here.has(page) || !LOADERS.has(page),
+    load: (page) => {
+      if (LOADERS.has(page) && !here.has(page)) fetchPage(page).catch(onFailure)
+    },
+    loadAll: () => {
+      // A page that does not come now is fetched when it is asked for.
+      const all = (): void => void Promise.allSettled([...LOADERS.keys()].map(fetchPage))
+      if ('requestIdleCallback' in window) requestIdleCallback(all, { timeout: 10_000 })
+      else setTimeout(all, 2_000)
+    },
+  }
+}
