@@ -1,35 +1,14 @@
 /** What a scrape reads off the view of the cluster: peers, rings, laps, links. */
-import { Counter, Gauge, type Registry } from 'prom-client'
+import { Counter, type Registry } from 'prom-client'
 import { placementState, shardReport, wishStateOf, type ClusterView } from '../core/cluster/cluster-view.ts'
 import { lapFigures, lapReportOf } from '../core/cluster/lap-figures.ts'
 import type { Placement } from '../protocol/cluster.ts'
 import type { ModelId } from '../protocol/ids.ts'
+import { registerLinkGauges } from './link-gauges.ts'
+import { seconds, viewGauge, type Sample } from './view-gauge.ts'
 
 export type OnView = (listener: (view: ClusterView) => void) => unknown
 
-type Labels = Readonly<Record<string, string>>
-type Sample = { readonly labels: Labels; readonly value: number }
-
-/** A gauge that is computed anew for each scrape: what has left the cluster leaves the answer. */
-function viewGauge(
-  registry: Registry,
-  view: () => ClusterView,
-  { name, help, labelNames }: { readonly name: string; readonly help: string; readonly labelNames: readonly string[] },
-  samples: (view: ClusterView) => readonly Sample[],
-): void {
-  new Gauge({
-    name,
-    help,
-    labelNames: [...labelNames],
-    registers: [registry],
-    collect() {
-      this.reset()
-      for (const { labels, value } of samples(view())) this.inc(labels, value)
-    },
-  })
-}
-
-const seconds = (labels: Labels, ms: number | null): readonly Sample[] => (ms === null ? [] : [{ labels, value: ms / 1000 }])
 const ofPlacements =
   (samples: (placement: Placement, view: ClusterView) => readonly Sample[]) =>
   (view: ClusterView): readonly Sample[] =>
@@ -42,22 +21,6 @@ function peerGauges(registry: Registry, view: () => ClusterView): void {
   const sequences = { name: 'ringlet_device_sequences', help: 'Sequences whose KV cache a device holds', labelNames: ['device'] }
   viewGauge(registry, view, sequences, ({ peers }) =>
     [...peers.values()].filter(({ capabilities }) => capabilities).map(({ id, status }) => ({ labels: { device: id }, value: status.sequences })),
-  )
-  const rtt = {
-    name: 'ringlet_link_rtt_seconds',
-    help: 'Round trip between two peers, as one of them measures it',
-    labelNames: ['from', 'to', 'path'],
-  }
-  viewGauge(registry, view, rtt, ({ peers }) =>
-    [...peers.values()].flatMap(({ id, status }) =>
-      status.links.flatMap(({ peerId, path, rttMs }) => seconds({ from: id, to: peerId, path }, rttMs)),
-    ),
-  )
-  const speed = { name: 'ringlet_link_bytes_per_second', help: 'Bytes lately moved between two peers, both ways', labelNames: ['from', 'to', 'path'] }
-  viewGauge(registry, view, speed, ({ peers }) =>
-    [...peers.values()].flatMap(({ id, status }) =>
-      status.links.flatMap(({ peerId, path, bytesPerSecond: value }) => (value === null ? [] : [{ labels: { from: id, to: peerId, path }, value }])),
-    ),
   )
 }
 
@@ -166,6 +129,7 @@ function lapGauges(registry: Registry, view: () => ClusterView): void {
 /** Adds all of them to `registry`. @param onView is told of every change of the view; without it re-forms are not counted */
 export function registerClusterGauges(registry: Registry, view: () => ClusterView, onView: OnView | undefined): void {
   peerGauges(registry, view)
+  registerLinkGauges(registry, view)
   ringGauges(registry, view)
   if (onView) countReforms(registry, view, onView)
   lapGauges(registry, view)

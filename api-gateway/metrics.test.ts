@@ -18,6 +18,16 @@ const [device] = READY_VIEW.peers.values()
 const [placement] = READY_VIEW.placements.values()
 if (!device || !placement) throw new Error('the scripted ring has no device')
 const OTHER = peerId('device-two')
+/** As Chromium tells: nothing of packets sent again. */
+const PAIR = {
+  route: 'srflx' as const,
+  protocol: 'udp' as const,
+  rttMs: 12,
+  bytesSent: 700,
+  bytesReceived: 900,
+  availableBytesPerSecond: 3e5,
+  retransmissions: null,
+}
 
 /** A ring of two devices that has measured itself; its second link says nothing yet. */
 const measured = (epoch: number): ClusterView => {
@@ -28,7 +38,7 @@ const measured = (epoch: number): ClusterView => {
     shards,
     sequences: 5,
     links: [
-      { peerId: OTHER, path: 'webrtc' as const, rttMs: 25, bytesPerSecond: 1000 },
+      { peerId: OTHER, path: 'webrtc' as const, rttMs: 25, bytesPerSecond: 1000, arrivalBytesPerSecond: 2e6, pair: PAIR },
       { peerId: peerId('device-three'), path: 'relay' as const, rttMs: null, bytesPerSecond: null },
     ],
     laps: [{ epoch, laps: 9, lapMs: 50, p95Ms: 70, stages: [stage] }],
@@ -100,8 +110,16 @@ test('state, room, laps and stages of rings, links of peers; what has left is go
     ['ringlet_lap_seconds{model="ember",kind="observed"}', 0.05],
   ])
   expect(sorted(samples, 'ringlet_link_')).toEqual([
+    ['ringlet_link_arrival_bytes_per_second{from="device-one",to="device-two",path="webrtc"}', 2e6],
     ['ringlet_link_bytes_per_second{from="device-one",to="device-two",path="webrtc"}', 1000],
     ['ringlet_link_rtt_seconds{from="device-one",to="device-two",path="webrtc"}', 0.025],
+  ])
+  const pair = 'from="device-one",to="device-two",route="srflx"'
+  expect(sorted(samples, 'ringlet_pair_')).toEqual([
+    [`ringlet_pair_available_bytes_per_second{${pair}}`, 3e5],
+    [`ringlet_pair_received_bytes{${pair}}`, 900],
+    [`ringlet_pair_rtt_seconds{${pair}}`, 0.012],
+    [`ringlet_pair_sent_bytes{${pair}}`, 700],
   ])
   expect(samples.get('ringlet_device_sequences{device="device-one"}')).toBe(5)
   await using empty = await startGateway({ view: viewOf([], [], []) })

@@ -135,12 +135,32 @@ export type ShardReport = z.infer<typeof shardReportSchema>
 
 export const linkPathSchema = z.enum(['webrtc', 'relay', 'local'])
 export type LinkPath = z.infer<typeof linkPathSchema>
+/** What a browser says of the pair of addresses that a direct path runs between (W3C webrtc-stats); null where it does not say. */
+const pairReportSchema = z.object({
+  /** How the end farther away from its network's own address is reached: by that, by its router's address, as the other end sees it, by TURN. */
+  route: z.enum(['host', 'srflx', 'prflx', 'relay']),
+  protocol: z.enum(['udp', 'tcp']).nullable(),
+  /** Of the browser's own checks: below threads of pages, which the round trip of beats includes. */
+  rttMs: milliseconds.nullable(),
+  bytesSent: bytes,
+  bytesReceived: bytes,
+  /** Bytes per second that the browser believes it could send. */
+  availableBytesPerSecond: z.number().min(0).nullable(),
+  /** Packets sent again. */
+  retransmissions: z.number().int().min(0).nullable(),
+})
+export type PairReport = z.infer<typeof pairReportSchema>
+
 export const linkReportSchema = z.object({
   peerId: peerIdSchema,
   path: linkPathSchema,
   rttMs: milliseconds.nullable(),
   /** Bytes per second lately moved, both directions. */
   bytesPerSecond: z.number().min(0).nullable(),
+  /** Bytes per second with which large messages of that peer lately arrived; absent before there were any. */
+  arrivalBytesPerSecond: z.number().min(0).optional(),
+  /** Of a direct path, once the browser has said something. */
+  pair: pairReportSchema.optional(),
 })
 export type LinkReport = z.infer<typeof linkReportSchema>
 

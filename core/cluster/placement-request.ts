@@ -17,6 +17,8 @@ export type PlacementRequest = {
   readonly known?: Placement | undefined
   /** What devices took for a layer while they were in a ring of this model. */
   readonly observed?: ReadonlyMap<PeerId, Pace>
+  /** What a hop took beside its round trip and bytes in the last ring of this model that had any; null or absent: never seen. */
+  readonly handlingMs?: number | null
   /** Memory of devices that other models have. */
   readonly taken?: TakenMemory
   /** Streams at once, smoothed: what `auto` places for. Default 1. */

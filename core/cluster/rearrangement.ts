@@ -7,6 +7,7 @@ import type { ModelId, PeerId } from '../../protocol/ids.ts'
 import { placementState, type ClusterView } from './cluster-view.ts'
 import type { Pace } from './plan/lap-model.ts'
 import { observedPaces, observedRing } from './plan/paces.ts'
+import { observedHandling } from './plan/ways.ts'
 import type { ModelSizing } from './sizing.ts'
 
 /** Between two changes that nothing but speed asks for, and between two for a slow device. */
@@ -24,6 +25,7 @@ const DEMAND_WEIGHT = 0.1
 type Remembered = { readonly pace: Pace; readonly until: number; readonly timesOut: number }
 type Model = {
   readonly paces: Map<PeerId, Remembered>
+  handlingMs: number | null
   streams: number
   wantedSince: number | null
   changedAt: number | null
@@ -35,7 +37,11 @@ export type Rearrangement = {
   /** Takes in what the ring of a model says of itself. */
   readonly observe: (view: ClusterView, placement: Placement, sizing: ModelSizing) => void
   /** What placing goes by. `streams` are powers of two, so that one more or less changes nothing. */
-  readonly inputs: (model: ModelId) => { readonly observed: ReadonlyMap<PeerId, Pace>; readonly streams: number }
+  readonly inputs: (model: ModelId) => {
+    readonly observed: ReadonlyMap<PeerId, Pace>
+    readonly handlingMs: number | null
+    readonly streams: number
+  }
   /** Milliseconds until the ring may be changed from `known` to `next`, which is faster; 0: now. */
   readonly waitMs: (view: ClusterView, known: Placement, next: Placement) => number
   /** The ring of the model stays as it is. */
@@ -50,7 +56,7 @@ const members = ({ shards }: Placement): readonly PeerId[] => shards.map(({ peer
 export function createRearrangement(now: () => number): Rearrangement {
   const models = new Map<ModelId, Model>()
   const of = (model: ModelId): Model => {
-    const known = models.get(model) ?? { paces: new Map(), streams: 1, wantedSince: null, changedAt: null, savedAt: null }
+    const known = models.get(model) ?? { paces: new Map(), handlingMs: null, streams: 1, wantedSince: null, changedAt: null, savedAt: null }
     models.set(model, known)
     return known
   }
@@ -59,8 +65,10 @@ export function createRearrangement(now: () => number): Rearrangement {
   return {
     observe: (view, placement, sizing) => {
       const model = of(placement.model)
-      const ring = observedRing([...view.peers.values()], placement)
+      const peers = [...view.peers.values()]
+      const ring = observedRing(peers, placement)
       if (!ring) return
+      model.handlingMs = observedHandling(peers, sizing, ring) ?? model.handlingMs
       const open = view.peers.get(members(placement)[0] ?? ring.placement.announcer)?.status.sequences ?? 0
       // An idle ring says nothing of how many will come.
       if (open > 0) model.streams += DEMAND_WEIGHT * (open - model.streams)
@@ -72,7 +80,11 @@ export function createRearrangement(now: () => number): Rearrangement {
     inputs: (id) => {
       const model = of(id)
       const believed = [...model.paces].filter(([, { until }]) => until > now())
-      return { observed: new Map(believed.map(([peer, { pace }]) => [peer, pace])), streams: 2 ** Math.round(Math.log2(Math.max(1, model.streams))) }
+      return {
+        observed: new Map(believed.map(([peer, { pace }]) => [peer, pace])),
+        handlingMs: model.handlingMs,
+        streams: 2 ** Math.round(Math.log2(Math.max(1, model.streams))),
+      }
     },
     waitMs: (view, known, next) => {
       const model = of(known.model)

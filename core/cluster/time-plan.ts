@@ -6,7 +6,8 @@ import { splitMemoryWeighted, type Candidate } from './memory-weighted.ts'
 import type { HeldRanges, PlacementRequest } from './placement-request.ts'
 import { fastestPlan } from './plan/fastest-plan.ts'
 import { estimateLap, tokensPerSecond, type HopModel, type LapEstimate, type PacedDevice } from './plan/lap-model.ts'
-import { hopsBetween, observedPaces, observedRing, pacesOf, withObservedHead, type PaceOf } from './plan/paces.ts'
+import { observedPaces, observedRing, pacesOf, withObservedHead, type PaceOf } from './plan/paces.ts'
+import { hopsBetween, observedHandling } from './plan/ways.ts'
 import type { ModelSizing } from './sizing.ts'
 
 export type TimePlanning = {
@@ -56,7 +57,7 @@ export function timePlanning(request: PlacementRequest): TimePlanning {
   const sizing = ring ? withObservedHead(request.sizing, ring) : request.sizing
   const paces = new Map([...observed, ...(ring ? observedPaces(ring, sizing) : [])])
   const paceOf = pacesOf(devices, { model: wish.model, observed: paces })
-  const hops = hopsBetween(devices, sizing, ring)
+  const hops = hopsBetween(devices, sizing, (ring && observedHandling(devices, sizing, ring)) ?? request.handlingMs ?? null)
   const streams = streamsFor(wish.strategy, request.streams ?? 1)
   const byId = new Map(devices.map((device) => [device.id, device]))
 

@@ -11,6 +11,7 @@ import type { Negotiation, Welcome } from '../../protocol/signaling.ts'
 import type { Clock } from './clock.ts'
 import type { DirectAttempt, StartDirect } from './direct-path.ts'
 import { createLinkMeter } from './link-meter.ts'
+import { watchPair } from './pair-watch.ts'
 import type { Link, SendOptions } from './link.ts'
 import type { RawChannel } from './raw-channel.ts'
 import { createRelayChannel, type RelayChannel } from './relay-channel.ts'
@@ -114,10 +115,12 @@ export function createLinkHub(options: LinkHubOptions): LinkHub {
     // Server processes compute and answer on one thread; the signal server sees when they end.
     const patience = reach(entry.peer) === 'relay' ? { beatMs: SERVER_BEAT_MS, isPatient: true } : {}
     const link = createSlicedLink({ remote: entry.peer, channel, clock, ...patience })
-    const phase: Phase = { state: 'open', link, relay: relayed, report: createLinkMeter(link, clock) }
+    const pair = watchPair(channel, clock)
+    const phase: Phase = { state: 'open', link, relay: relayed, report: createLinkMeter(link, clock, pair.latest) }
     entry.phase = phase
     onPath(entry.peer, link.path, '')
     link.onClose((reason) => {
+      pair.stop()
       if (entries.get(entry.peer) === entry) entries.delete(entry.peer)
       onPath(entry.peer, null, reason)
     })

@@ -12,6 +12,8 @@ export type LinkStats = {
   readonly bytesReceived: number
   /** Bytes accepted but not yet handed to the network. */
   readonly bufferedBytes: number
+  /** Bytes per second with which large messages lately arrived; null before there were any. */
+  readonly arrivalBytesPerSecond: number | null
 }
 
 /**

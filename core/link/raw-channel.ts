@@ -1,4 +1,4 @@
-import type { LinkPath } from '../../protocol/cluster.ts'
+import type { LinkPath, PairReport } from '../../protocol/cluster.ts'
 
 /**
  * An open, ordered channel of small messages (each at most MAX_SLICE_BYTES), as a data channel or the relay gives it. What it
@@ -17,4 +17,6 @@ export type RawChannel = {
   /** Called at most once, also after `close`; at once when already closed. */
   readonly onClose: (listener: (reason: string) => void) => void
   readonly close: () => void
+  /** What the platform says of the path now; null when it says nothing. Absent where there is nothing to ask. */
+  readonly pairReport?: () => Promise<PairReport | null>
 }

@@ -1,5 +1,6 @@
 import type { PeerId } from '../../protocol/ids.ts'
 import { LINK_BEAT_MS, LINK_PROBE_MS } from '../../protocol/limits.ts'
+import { createArrivalRate } from './arrival-rate.ts'
 import type { Clock } from './clock.ts'
 import { createInbox } from './inbox.ts'
 import type { Link } from './link.ts'
@@ -115,6 +116,7 @@ export function createSlicedLink(options: SlicedLinkOptions): Link {
   }
   const outbox = createOutbox(channel, clock, end)
   const inbox = createInbox((takenBytes) => attempt(() => channel.send(encodeCredit(takenBytes))))
+  const arrivals = createArrivalRate(clock.now)
   const isBusy = (): boolean => {
     const before = busyMark
     busyMark = { sent: outbox.sentBytes(), received: bytesReceived }
@@ -127,6 +129,7 @@ export function createSlicedLink(options: SlicedLinkOptions): Link {
     switch (slice.type) {
       case 'data':
         bytesReceived += slice.payload.length
+        arrivals.add(slice)
         return inbox.accept(slice)
       case 'ping':
         channel.send(encodeBeat('pong', slice.beat))
@@ -169,6 +172,7 @@ export function createSlicedLink(options: SlicedLinkOptions): Link {
       rttMs: beats.rttMs(),
       bytesSent: outbox.sentBytes(),
       bytesReceived,
+      arrivalBytesPerSecond: arrivals.bytesPerSecond(),
       bufferedBytes: outbox.queuedBytes() + (closedReason === null ? channel.bufferedAmount() : 0),
     }),
     close: () => end('closed here'),

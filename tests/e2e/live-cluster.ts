@@ -8,7 +8,7 @@ import { parseOptions } from '../../api-gateway/options.ts'
 import type { ModelBytes } from '../../api-gateway/routes/model-files.ts'
 import { startServer, type RunningServer } from '../../api-gateway/serve.ts'
 import { placementState } from '../../core/cluster/cluster-view.ts'
-import type { LinkPath, Placement } from '../../protocol/cluster.ts'
+import type { LinkPath, LinkReport, Placement } from '../../protocol/cluster.ts'
 import { modelId } from '../../protocol/ids.ts'
 import type { RingletApp } from '../../web/ui/ringlet-app.ts'
 
@@ -123,7 +123,12 @@ export async function equalSamples(
 }
 
 type ClusterJson = {
-  readonly peers: readonly { readonly id: string; readonly role: string; readonly visibility: string | null }[]
+  readonly peers: readonly {
+    readonly id: string
+    readonly role: string
+    readonly visibility: string | null
+    readonly links: readonly LinkReport[]
+  }[]
   readonly placements: readonly {
     readonly state: string
     readonly spares: readonly { readonly peerId: string; readonly warm: boolean }[]

@@ -49,6 +49,20 @@ test.describe('WASM tabs over WebRTC', () => {
 
   test('three tabs cover every layer once, each hop by WebRTC', () => expectRing(cluster.server.url, 'webrtc'))
 
+  test('/v1/cluster and metrics tell what browsers say of the path of each hop', async () => {
+    const { url } = cluster.server
+    const told = async (): Promise<readonly (string | undefined)[]> => {
+      const { peers, placements } = await clusterOf(url)
+      const ring = placements[0]?.shards.map(({ peerId }) => peerId) ?? []
+      return ring.map((id, i) => peers.find((peer) => peer.id === id)?.links.find((link) => link.peerId === ring[(i + 1) % ring.length])?.pair?.route)
+    }
+    await expect.poll(async () => (await told()).every((route) => route === 'host' || route === 'prflx'), { timeout: 15_000 }).toBe(true)
+    expect(await told()).toHaveLength(3)
+    const metrics = await (await fetch(`${url}/metrics`)).text()
+    expect(metrics).toMatch(/^ringlet_pair_sent_bytes\{from="[^"]+",to="[^"]+",route="(host|prflx)"\} [1-9]/m)
+    expect(metrics).toMatch(/^ringlet_pair_rtt_seconds\{/m)
+  })
+
   for (const devices of [3, 2, 1]) {
     test(`all 30 greedy answers of the unsplit model, token for token, from ${devices} ${devices === 1 ? 'tab' : 'tabs'}`, async () => {
       await cluster.place(devices)

@@ -7,6 +7,7 @@ import { z } from 'zod'
 import type { DirectAttempt, DirectOptions, StartDirect } from '../../core/link/direct-path.ts'
 import type { RawChannel } from '../../core/link/raw-channel.ts'
 import { LINK_LOW_WATER_BYTES } from '../../protocol/limits.ts'
+import { pairReportOf } from './pair-report.ts'
 
 /** What the other side may say to simple-peer. Its own further signals (renegotiation, transceivers) are refused. */
 const signalSchema = z.union([
@@ -30,6 +31,12 @@ function dataChannelOf(peer: SimplePeer.Instance): RTCDataChannel {
   const channel: unknown = Reflect.get(peer, '_channel')
   if (channel instanceof RTCDataChannel) return channel
   throw new Error('simple-peer has no data channel where version 9.11.1 has one')
+}
+
+/** Its own `getStats` has no type and is there for old browsers. */
+function connectionOf(peer: SimplePeer.Instance): RTCPeerConnection | null {
+  const connection: unknown = Reflect.get(peer, '_pc')
+  return connection instanceof RTCPeerConnection ? connection : null
 }
 
 function createChannel(peer: SimplePeer.Instance, data: RTCDataChannel): RawChannel {
@@ -67,6 +74,12 @@ function createChannel(peer: SimplePeer.Instance, data: RTCDataChannel): RawChan
       if (closedReason !== null) listener(closedReason)
     },
     close: () => end('closed here'),
+    pairReport: async () => {
+      const entries: unknown[] = []
+      const report = await connectionOf(peer)?.getStats()
+      report?.forEach((entry: unknown) => entries.push(entry))
+      return pairReportOf(entries)
+    },
   }
 }
 

@@ -71,3 +71,23 @@ test('lists ring members in shard order, then spares, then who asks', () => {
     weights: 'f16, 12 matrices exact, 16 requantized, largest error 0.041 %',
   })
 })
+
+test('the next hop tells how a direct path is reached and how fast it carries, once both are known', () => {
+  const { view } = SCENARIOS.ready
+  const [kitchen, mac] = ['Kitchen laptop', 'Studio Mac'].map((name) => [...view.peers.values()].find((peer) => peer.name === name))
+  if (!kitchen || !mac) throw new Error('the fixture lacks a device')
+  const pair = { protocol: 'udp' as const, rttMs: 4, bytesSent: 1, bytesReceived: 1, availableBytesPerSecond: null, retransmissions: null }
+  const hop = (route: 'host' | 'srflx' | 'relay', arrivalBytesPerSecond: number): string | undefined => {
+    const own = kitchen.status.links.map((link) => ({ ...link, pair: { ...pair, route }, arrivalBytesPerSecond: 1 }))
+    // What the first sends is measured where it arrives.
+    const back = { peerId: kitchen.id, path: 'webrtc' as const, rttMs: null, bytesPerSecond: null, arrivalBytesPerSecond }
+    const peers = [
+      { ...kitchen, status: { ...kitchen.status, links: own } },
+      { ...mac, status: { ...mac.status, links: [back] } },
+    ]
+    return deviceRows(viewOf(peers, [], [...view.placements.values()]), null)[0]?.nextHop
+  }
+  expect(hop('host', 3 * 1024 ** 2)).toBe('4.4 ms direct to Studio Mac, 3 MB/s')
+  expect(hop('srflx', 0)).toBe('4.4 ms direct across the internet to Studio Mac')
+  expect(hop('relay', 500 * 1024)).toBe('4.4 ms direct by a TURN server to Studio Mac, 500 KB/s')
+})

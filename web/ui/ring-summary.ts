@@ -90,13 +90,16 @@ export function summarizeRing(connection: Connection, view: ClusterView, model: 
   return { ...state, text: `${modelName(model)} · ${state.text}` }
 }
 
-/** The path between two peers as either of them reports it. */
+/** The path from `a` to `b` as either of them reports it. */
 export function linkBetween(view: ClusterView, a: PeerId, b: PeerId) {
   const report = (from: PeerId, to: PeerId) => view.peers.get(from)?.status.links.find((link) => link.peerId === to)
   const there = report(a, b)
   const back = report(b, a)
   const link = there ?? back
-  return link ? { path: link.path, rttMs: there?.rttMs ?? back?.rttMs ?? null } : null
+  if (!link) return null
+  // What came from `a` is measured where it arrived.
+  const bytesPerSecond = back?.arrivalBytesPerSecond ?? null
+  return { path: link.path, rttMs: there?.rttMs ?? back?.rttMs ?? null, route: (there?.pair ?? back?.pair)?.route ?? null, bytesPerSecond }
 }
 
 /** Who could read a chat with this model: every device that holds layers sees hidden states from which text can be rebuilt. Null when nobody holds layers. */

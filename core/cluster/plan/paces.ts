@@ -1,8 +1,9 @@
-/** How fast devices and the ways between them are: from the laps of a ring at work, else from what devices measured of a layer, else guessed. */
-import type { Backend, LapReport, PeerEntry, Placement, StageTiming, WeightFormat } from '../../../protocol/cluster.ts'
+/** How fast devices are: from the laps of a ring at work, else from what they measured of a layer, else guessed. */
+import type { Backend, LapReport, PeerEntry, Placement, WeightFormat } from '../../../protocol/cluster.ts'
 import type { ModelId, PeerId } from '../../../protocol/ids.ts'
 import type { ModelSizing } from '../sizing.ts'
-import type { HopModel, Pace } from './lap-model.ts'
+import { median } from './median.ts'
+import type { Pace } from './lap-model.ts'
 import { headWork } from './stage-limits.ts'
 
 /** A ring at work and what its head says of its laps. */
@@ -16,7 +17,7 @@ export function observedRing(devices: readonly PeerEntry[], placement: Placement
 }
 
 /** Laps before a measurement counts: the first ones warm up. */
-const LEAST_LAPS = 8
+export const LEAST_LAPS = 8
 
 /** What each device of a ring at work takes for a layer. */
 export function observedPaces({ placement, laps }: ObservedRing, sizing: ModelSizing): ReadonlyMap<PeerId, Pace> {
@@ -62,8 +63,6 @@ function measuredPace({ id, capabilities }: PeerEntry, weightFormat: WeightForma
   return offer ? { layerMs: offer.layerMs, stageMs: STAGE_MS[capabilities.backend] } : null
 }
 
-const median = (values: readonly number[]): number | undefined => values.toSorted((a, b) => a - b)[values.length >> 1]
-
 /** Guesses are made in proportion to what others measured, so that a device that has measured nothing yet is neither shunned nor preferred. */
 export function pacesOf(devices: readonly PeerEntry[], source: PaceSource): PaceOf {
   const guessFor = (backend: Backend, threads: number): number => GUESSED_LAYER_MS[backend] / (backend === 'webgpu' ? 1 : Math.min(threads, 4))
@@ -78,42 +77,5 @@ export function pacesOf(devices: readonly PeerEntry[], source: PaceSource): Pace
     if (measured) return { ...measured, isGuess: false }
     const { backend, threads } = device.capabilities ?? { backend: 'wasm' as const, threads: 1 }
     return { layerMs: scale * guessFor(backend, threads), stageMs: STAGE_MS[backend], isGuess: true }
-  }
-}
-
-/** Bytes of one number of a hidden state on the wire, at most. */
-const NUMBER_BYTES = 4
-/** Where nobody has measured: a network at home, and a message's way between worker, page and network process. */
-const UNKNOWN = { rttMs: 10, bytesPerSecond: 12_500_000, handlingMs: 1 } as const
-
-function roundTrips(devices: readonly PeerEntry[]): (from: PeerId, to: PeerId) => number {
-  const reported = new Map<string, number>()
-  for (const { id, status } of devices)
-    for (const { peerId, rttMs } of status.links) {
-      if (rttMs === null) continue
-      // Either end's figure may be older: the smaller one has waited less.
-      for (const key of [`${id} ${peerId}`, `${peerId} ${id}`]) reported.set(key, Math.min(rttMs, reported.get(key) ?? Infinity))
-    }
-  const usual = median([...reported.values()]) ?? UNKNOWN.rttMs
-  return (from, to) => reported.get(`${from} ${to}`) ?? usual
-}
-
-/** What a hop takes beside half a round trip, from the laps of a ring at work. */
-function handlingMs(ring: ObservedRing | null, rttMs: (from: PeerId, to: PeerId) => number): number {
-  if (!ring || ring.laps.laps < LEAST_LAPS || ring.placement.shards.length < 2) return UNKNOWN.handlingMs
-  const { shards } = ring.placement
-  const inStages = ring.laps.stages.reduce((sum, { queueMs, computeMs, readBackMs }: StageTiming) => sum + queueMs + computeMs + readBackMs, 0)
-  const onWires = shards.reduce((sum, { peerId }, i) => sum + rttMs(peerId, (shards[i + 1] ?? shards[0])?.peerId ?? peerId) / 2, 0)
-  return Math.max(0, (ring.laps.lapMs - inStages - onWires) / shards.length)
-}
-
-/** Hops between `devices`, as their links and the laps of `ring` tell. */
-export function hopsBetween(devices: readonly PeerEntry[], { hiddenSize }: ModelSizing, ring: ObservedRing | null): HopModel {
-  const rttMs = roundTrips(devices)
-  const handling = handlingMs(ring, rttMs)
-  const busyMs = ((hiddenSize * NUMBER_BYTES) / UNKNOWN.bytesPerSecond) * 1000
-  return (from, to) => {
-    const idMs = rttMs(from, to) / 2 + handling
-    return { activationMs: idMs + busyMs, idMs, busyMs }
   }
 }
