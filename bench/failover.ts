@@ -93,7 +93,8 @@ async function killOnce({ cluster, model, ring, tabs }: Killing, { spare, place,
     isReady(view, ring, spare) ? (view.placements.get(ring) ?? null) : null,
   )
   const ask = (onToken?: (stream: number, index: number) => void) =>
-    runStreams(peer.client, ring, [promptOf(model, prompt)], model.answerTokens, onToken)
+    // As people ask: guesses are part of what must survive.
+    runStreams(peer.client, ring, [promptOf(model, prompt)], model.answerTokens, onToken, true)
   const expected = await ask()
   const owner = placement.shards[FAILOVER_PLACES.indexOf(place)]?.peerId
   const ids = await Promise.all([...tabs].map(async (page) => [page, await peerOf(page)] as const))

@@ -82,9 +82,6 @@ export async function openRingletTab({ model, backend, weights, threads, context
         name,
         prompts.map(({ ids }) => ids),
         tokens,
-        undefined,
-        // The others guess nothing ahead, and a token of the model's own is what is timed.
-        false,
       ),
     logProbs: async ({ ids }) => {
       const { signal } = new AbortController()

@@ -57,7 +57,7 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 /** Answers, one after the other, until `isOver`; throws at the first that differs. Returns how many there were. */
 async function answerAlways(cluster: BenchCluster, model: BenchModel, ring: ModelId, isOver: () => boolean): Promise<number> {
   const prompts = Array.from({ length: STREAMS }, (_, stream) => promptOf(model, stream))
-  const ask = (prompt: readonly number[]) => runStreams(cluster.peer.client, ring, [prompt], model.answerTokens)
+  const ask = (prompt: readonly number[]) => runStreams(cluster.peer.client, ring, [prompt], model.answerTokens, undefined, true)
   const loops = prompts.map(async (prompt) => {
     const expected = (await ask(prompt)).ids
     let answers = 1

@@ -72,14 +72,14 @@ export function ratesOf(times: readonly (readonly number[])[], wallMs: number): 
   return { tokensPerSecond: (all.length / wallMs) * 1000, decodePerSecond: (between / (to - from)) * 1000, firstTokenMs: from }
 }
 
-/** Starts all prompts at once and waits for the last answer. @param onToken called with the number of the stream and the token's index */
+/** Starts all prompts at once and waits for the last answer. @param onToken called with the number of the stream and the token's index @param drafts as of one stream */
 export async function runStreams(
   client: RingClient,
   model: ModelId,
   prompts: readonly (readonly number[])[],
   maxTokens: number,
   onToken: (stream: number, index: number) => void = () => undefined,
-  drafts = true,
+  drafts = false,
 ): Promise<StreamsRun> {
   const started = performance.now()
   const streams = await Promise.all(

@@ -168,6 +168,8 @@ export function createHeadPart(
   /** The lap of the token at `position`, and of guesses behind it. */
   function lap(sequence: Sequence, tokenId: number, position: number): void {
     const drafts = guess(sequence, position)
+    // It takes longer than the lap of one token that placements and people go by.
+    if (drafts.length > 0) sequence.lapAt = null
     run(sequence, [tokenId, ...drafts], position, { reach: position + 1 + drafts.length, sample: true, drafts })
   }
 

@@ -1,15 +1,17 @@
 /** What frames tell of a lap: every shard's part, measured where it was spent. */
 import { expect, test } from 'vitest'
+import type { Drafter } from '../../core/speculation/drafter.ts'
 import { placementState } from '../../core/cluster/cluster-view.ts'
 import { createSimCluster, simPlacement, simRequest, simWish, type SimClient, type SimCluster } from './sim-cluster.ts'
 import { follow } from './stream.ts'
-import { TOY_LAYERS } from './toy-model.ts'
+import { toyDrafter } from './toy-drafter.ts'
+import { toyAnswer, TOY_LAYERS } from './toy-model.ts'
 
 const LAYER_MS = 2
 const DELAY_MS = 7
 
-async function ringOf(devices: number, maxSegments = Infinity): Promise<{ cluster: SimCluster; client: SimClient }> {
-  const cluster = createSimCluster({ seed: 1, layerMs: LAYER_MS, maxSegments, paths: { delayMs: DELAY_MS } })
+async function ringOf(devices: number, maxSegments = Infinity, newDrafter?: () => Drafter): Promise<{ cluster: SimCluster; client: SimClient }> {
+  const cluster = createSimCluster({ seed: 1, layerMs: LAYER_MS, maxSegments, paths: { delayMs: DELAY_MS }, ...(newDrafter ? { newDrafter } : {}) })
   const client = await cluster.addClient('client')
   for (let i = 0; i < devices; i++) await cluster.addDevice(`device-${i}`, 900)
   client.network.wish(simWish(devices))
@@ -61,4 +63,24 @@ test('two answers at once on a device that takes one at a time: what one waits f
   const stage = client.network.view().peers.get(head ?? client.id)?.status.laps[0]?.stages[0]
   expect(stage?.computeMs).toBeCloseTo(TOY_LAYERS * LAYER_MS, 3)
   expect(stage?.queueMs).toBeGreaterThan(TOY_LAYERS * LAYER_MS * 0.8)
+})
+
+test('laps that check guesses are no laps of one token: figures are those of plain ones', async () => {
+  const prompt = [5, 17, 40]
+  const newDrafter = () =>
+    toyDrafter(
+      () => [{ prompt, ids: toyAnswer(prompt, 60) }],
+      () => false,
+      () => undefined,
+    )
+  const { cluster, client } = await ringOf(2, Infinity, newDrafter)
+  const stream = follow(cluster.time, client.client.complete(simRequest(prompt, 60)))
+  await cluster.time.run(() => stream.isDone, 60_000)
+  await cluster.time.run(() => false, 2_000)
+  const view = client.network.view()
+  const report = view.peers.get(simPlacement(view)?.shards[0]?.peerId ?? client.id)?.status.laps[0]
+  // Nine tokens a lap soon after the first: most laps check guesses.
+  expect(report?.laps).toBeGreaterThan(0)
+  expect(report?.laps).toBeLessThan(10)
+  expect(report?.lapMs).toBeCloseTo(TOY_LAYERS * LAYER_MS + 2 * DELAY_MS, 3)
 })
