@@ -10,8 +10,8 @@ import { promptOf, runStreams } from './stream.ts'
 const STREAMS = 4
 const PROMPT_TOKENS = 1000
 const CONTEXT_TOKENS = 1536
-/** Enough that all of them still decode when the prompt is done. */
-const ANSWER_TOKENS = 480
+/** Enough that all of them still decode when the prompt is done: it has a fifth of the time. */
+const answerTokens = (model: BenchModel): number => Math.min(10 * model.answerTokens, CONTEXT_TOKENS - 64)
 /** Tokens of the first stream behind which the prompt begins. */
 const BEGINS_AT = 48
 
@@ -65,10 +65,10 @@ async function sample(
       }),
     )
   }
-  const { atMs, ids } = await runStreams(client, ring.model, prompts, ANSWER_TOKENS, onToken)
+  const { atMs, ids } = await runStreams(client, ring.model, prompts, answerTokens(model), onToken)
   const [beside] = await Promise.all(asked)
   const check = await runStreams(client, ring.model, [longPrompt(model, 1000 * round + 501)], 2)
-  const expected = await runStreams(client, ring.model, [promptsFor(model, STREAMS)[round % STREAMS] ?? []], ANSWER_TOKENS)
+  const expected = await runStreams(client, ring.model, [promptsFor(model, STREAMS)[round % STREAMS] ?? []], answerTokens(model))
   if (!isDeepStrictEqual(beside, check.ids) || !isDeepStrictEqual(ids[round % STREAMS], expected.ids[0]))
     throw new Error('an answer beside others differs from the answer alone: nothing is timed')
   const until = begun.at + begun.firstMs

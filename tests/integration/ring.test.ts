@@ -245,6 +245,47 @@ describe('a ring of devices', () => {
   })
 })
 
+describe('two models on the same devices', () => {
+  const OTHER = modelId('other')
+  const both = (ring: Ring, devices: number): Promise<unknown> =>
+    ring.cluster.until((view) =>
+      [MODEL, OTHER].every((model) => {
+        const placement = view.placements.get(model)
+        return placement?.shards.length === devices && placementState(view, placement) === 'ready'
+      }),
+    )
+  test.each([
+    ['one after the other', false],
+    ['at once', true],
+  ])('are placed %s, and streams of both answer at once as each would alone', async (_, isAtOnce) => {
+    const ring = createRing(['aaaa', 'bbbb'], 2000)
+    const terms = { minDevices: 2, maxDevices: 2 }
+    ring.cluster.wish({ ...WISH, ...terms })
+    if (!isAtOnce) await ready(ring, 2)
+    ring.cluster.wish({ ...WISH, ...terms, model: OTHER })
+    await both(ring, 2)
+    const runs = Array.from({ length: 8 }, (_, i) =>
+      answer(ring.client.complete(request(prompt(i, 5 + i * 30), { model: i % 2 === 0 ? MODEL : OTHER, maxTokens: 40 }))),
+    )
+    expect(await Promise.all(runs)).toEqual(runs.map((_, i) => toyAnswer(prompt(i, 5 + i * 30), 40)))
+    await noCaches(ring)
+  })
+
+  test('one is taken back while both answer: the other goes on', async () => {
+    const ring = createRing(['aaaa', 'bbbb'], 2000)
+    ring.cluster.wish({ ...WISH, minDevices: 2 })
+    ring.cluster.wish({ ...WISH, minDevices: 2, model: OTHER })
+    await both(ring, 2)
+    const stays = answer(ring.client.complete(request(prompt(1, 9), { maxTokens: 300 })))
+    const goes = answer(ring.client.complete(request(prompt(2, 9), { model: OTHER, maxTokens: 500 })))
+    await ring.cluster.until(() => ring.cluster.sent.filter(({ frame }) => frame.type === 'token').length > 40)
+    ring.cluster.unwish(OTHER)
+    await expect(goes).rejects.toMatchObject({ code: 'ring_broken' })
+    expect(await stays).toEqual(toyAnswer(prompt(1, 9), 300))
+    await noCaches(ring)
+  })
+})
+
 describe('asking without a ring', () => {
   test('an unknown model, no device, and a model that does not fit are each told by their code', async () => {
     const ring = createRing([])
