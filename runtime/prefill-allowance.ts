@@ -9,12 +9,16 @@ export type PrefillAllowance = {
   readonly spend: (ms: number) => void
   /** Milliseconds until a chunk may go if nothing else comes. */
   readonly waitMs: () => number
+  /** From now on so many prompts wait beside so many streams that decode. */
+  readonly setCrowd: (prompts: number, streams: number) => void
   /** From now on the device computes steps, or nothing. */
   readonly setIdle: (isIdle: boolean) => void
 }
 
-/** Of all time: others decode at 1 / (1 + SHARE) of their speed or better. */
-const SHARE = 0.2
+/** Of all time, at least: others decode at 1 / (1 + share) of their speed. */
+const LEAST_SHARE = 0.2
+/** Each prompt has so much of what one of the streams has: several that come while one decodes do not wait for its end. */
+const OF_A_STREAM = 0.8
 /** Of idle time on top: a step that comes meanwhile waits for the rest of a chunk. */
 const IDLE_SHARE = 0.4
 
@@ -22,7 +26,8 @@ export function createPrefillAllowance(now: () => number): PrefillAllowance {
   let owedMs = 0
   let at = now()
   let isIdle = true
-  const rate = (): number => SHARE + (isIdle ? IDLE_SHARE : 0)
+  let share = LEAST_SHARE
+  const rate = (): number => share + (isIdle ? IDLE_SHARE : 0)
   const settle = (): void => {
     const time = now()
     owedMs = Math.max(0, owedMs - (time - at) * rate())
@@ -39,7 +44,11 @@ export function createPrefillAllowance(now: () => number): PrefillAllowance {
     },
     waitMs: () => {
       settle()
-      return owedMs / (SHARE + IDLE_SHARE)
+      return owedMs / (share + IDLE_SHARE)
+    },
+    setCrowd: (prompts, streams) => {
+      settle()
+      share = Math.max(LEAST_SHARE, (OF_A_STREAM * prompts) / Math.max(1, streams))
     },
     setIdle: (idle) => {
       settle()

@@ -90,12 +90,25 @@ test('a chunk shares a pass with steps, then waits until its share of the time i
     add(1, 'decode', `lap ${lap}`)
   }
   await new Promise(setImmediate)
-  expect(passes).toEqual([['d1', 'd2', 'd3', 'p0'], ['lap 2'], ['lap 3'], ['lap 4'], ['p1'], ['lap 5']])
+  expect(passes).toEqual([['d1', 'd2', 'd3', 'p0'], ['lap 2'], ['lap 3'], ['p1'], ['lap 4'], ['lap 5']])
   // Nobody decodes any more.
   clock.advance(10_000)
   for (let i = 2; i < 5; i++) add(9, 'prefill', `p${i}`)
   await finish()
   expect(passes.slice(6)).toEqual([['p2'], ['p3'], ['p4']])
+})
+
+test('of three prompts beside one stream a chunk goes with every other pass, and then the next', async () => {
+  const { finish, passes, add, open } = await gated({ passMs: () => PASS_MS / 2 })
+  for (const prompt of [7, 8, 9]) for (let i = 0; i < 2; i++) add(prompt, 'prefill', `p${prompt}${i}`)
+  add(1, 'decode', 'lap 1')
+  open()
+  for (let lap = 2; lap <= 4; lap++) {
+    await new Promise(setImmediate)
+    add(1, 'decode', `lap ${lap}`)
+  }
+  await finish()
+  expect(passes.slice(0, 6)).toEqual([['lap 1', 'p70'], ['lap 2'], ['p71'], ['lap 3'], ['p80'], ['lap 4']])
 })
 
 test('a chunk that must wait for its share runs by itself once steps leave time for it', async () => {

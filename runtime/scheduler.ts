@@ -105,6 +105,7 @@ export function createScheduler({ now, turn: eventTurn, timer }: SchedulerOption
 
   /** What the next pass is made of; nothing when chunks must wait for their share. */
   const take = (): Pass => {
+    allowance.setCrowd(new Set(prefill.map(({ sequence }) => sequence)).size, decoders.size)
     const chunksMayGo = prefill.length > 0 && (!isDecoding() || allowance.isEarned())
     const chunkLine = chunksMayGo ? prefill[0]?.line : undefined
     // A chunk of another shard cannot join the steps: it goes first, since its share is there.

@@ -71,3 +71,16 @@ test.each([
     expect(prompt.ids).toEqual(toyAnswer(long, 2).slice(0, prompt.ids.length))
   },
 )
+
+test.each([1, 2])('on %i devices short prompts that come while one stream decodes are soon answered beside it, not behind it', async (devices) => {
+  const { cluster, client } = await ringOf(devices, 0)
+  const first = follow(cluster.time, client.client.complete(simRequest(promptOf(0), 400)))
+  await cluster.time.run(() => first.ids.length >= 20, 600_000)
+  const prompts = [1, 2, 3].map((seed) => Array.from({ length: 24 }, (_, i) => (seed * 31 + i * 7) % 200))
+  const others = prompts.map((prompt) => follow(cluster.time, client.client.complete(simRequest(prompt, 20))))
+  await cluster.time.run(() => others.every(({ ids }) => ids.length > 0), 600_000)
+  expect(others.map(({ ids }) => ids.length > 0)).toEqual([true, true, true])
+  expect(first.ids.length).toBeLessThan(20 + 40)
+  await cluster.time.run(() => [first, ...others].every((stream) => stream.isDone), 600_000)
+  expect(others.map(({ ids }) => ids)).toEqual(prompts.map((prompt) => toyAnswer(prompt, 20)))
+})
