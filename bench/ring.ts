@@ -25,7 +25,7 @@ export type RingBenchOptions = {
 const LAP_RUNS = 3
 
 type Cell = { readonly tabs: number; readonly streams: number }
-type Sample = Cell & { readonly round: number } & Omit<StreamsRun, 'ids'>
+type Sample = Cell & { readonly round: number } & Omit<StreamsRun, 'ids' | 'atMs'>
 /** Where the time of one token of a lone stream goes, in milliseconds. */
 type LapSplit = { readonly tabs: number; readonly lapMs: number; readonly layersMs: number | null }
 type Measured = { readonly model: string; readonly samples: readonly Sample[]; readonly laps: readonly LapSplit[] }
@@ -52,7 +52,7 @@ async function measure(cluster: BenchCluster, rings: readonly BenchRing[], model
     for (const streams of options.streams) {
       // There and back: a machine that slows down meanwhile favours no size.
       for (const ring of round % 2 === 0 ? rings : rings.toReversed()) {
-        const { ids: _, ...run } = await runStreams(cluster.peer.client, ring.model, promptsFor(model, streams), model.answerTokens)
+        const { ids: _, atMs: __, ...run } = await runStreams(cluster.peer.client, ring.model, promptsFor(model, streams), model.answerTokens)
         samples.push({ tabs: ring.tabs, streams, round, ...run })
       }
     }
