@@ -20,9 +20,13 @@ const open = () => startGateway(says(THOUGHT), { models })
 
 test('reasoning_content beside content, whole and streamed; switched off there is none', async () => {
   await using gateway = await open()
-  const message = z.object({ choices: z.array(z.object({ message: z.looseObject({}) })) })
-  const whole = message.parse(await (await gateway.post(CHAT, BODY)).json()).choices[0]?.message
-  expect(whole).toMatchObject({ content: 'Yes.', reasoning_content: 'Let me see. 👩‍🚀\n' })
+  const message = z.object({ choices: z.array(z.object({ message: z.looseObject({}) })), usage: z.looseObject({}) })
+  const { choices, usage } = message.parse(await (await gateway.post(CHAT, BODY)).json())
+  expect(choices[0]?.message).toMatchObject({ content: 'Yes.', reasoning_content: 'Let me see. 👩‍🚀\n' })
+  // The mark that opens it is several tokens here, of which the first may still be the answer's.
+  const thought = ember.encode(THOUGHT.slice(0, THOUGHT.indexOf('\n\nYes')), false)
+  expect(ember.encode('<think>', false).length).toBeGreaterThan(1)
+  expect(usage).toMatchObject({ completion_tokens_details: { reasoning_tokens: thought.length } })
   const delta = z.object({ content: z.string().nullish(), reasoning_content: z.string().nullish() })
   const chunk = z.object({ choices: z.array(z.object({ delta })) })
   const deltas = (await readEvents(await gateway.post(CHAT, { ...BODY, stream: true }))).slice(0, -1).flatMap((event) => chunk.parse(event).choices)

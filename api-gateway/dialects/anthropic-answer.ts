@@ -28,7 +28,7 @@ export const anthropicErrorBody = ({ code, message }: ClusterError, requestId: s
 })
 
 /** What was cached is counted apart from the other input here. */
-const usageOf = (job: TextJob, { tokens, cached }: TokenCounts): object => ({
+const usageOf = (job: TextJob, { tokens, cached }: Pick<TokenCounts, 'tokens' | 'cached'>): object => ({
   input_tokens: promptTokensOf(job) - cached,
   output_tokens: tokens,
   cache_creation_input_tokens: 0,

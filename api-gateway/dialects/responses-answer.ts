@@ -23,13 +23,13 @@ export const newFrame = (id: string, job: TextJob, request: ResponsesRequest): R
   request,
 })
 
-const usageOf = (job: TextJob, { tokens: output, cached }: TokenCounts): object => {
+const usageOf = (job: TextJob, { tokens: output, reasoningTokens, cached }: TokenCounts): object => {
   const input = promptTokensOf(job)
   return {
     input_tokens: input,
     input_tokens_details: { cached_tokens: cached },
     output_tokens: output,
-    output_tokens_details: { reasoning_tokens: 0 },
+    output_tokens_details: { reasoning_tokens: reasoningTokens },
     total_tokens: input + output,
   }
 }

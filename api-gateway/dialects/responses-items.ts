@@ -1,7 +1,7 @@
 /** Items of the Responses dialect's output: reasoning, a message, calls of functions; whole, and as events while they come. */
 import { randomUUID } from 'node:crypto'
 import type { ChoiceResult } from '../jobs/choice-result.ts'
-import type { JobEvent, TextJob, TokenInfo } from '../jobs/text-job.ts'
+import { NO_TOKENS, type JobEvent, type TextJob, type TokenInfo } from '../jobs/text-job.ts'
 import { logprobsContent } from './openai-chat-answer.ts'
 
 export type ItemStatus = 'in_progress' | 'completed' | 'incomplete'
@@ -103,7 +103,7 @@ export function createOutputItems({ topLogprobs }: TextJob): OutputItems {
 export function itemsOf(job: TextJob, { text, reasoning, calls, logprobs }: ChoiceResult, status: ItemStatus): readonly object[] {
   const items = createOutputItems(job)
   const silent: SendEvent = () => undefined
-  const counts = { choice: 0, tokens: 0, cached: 0 }
+  const counts = { choice: 0, ...NO_TOKENS }
   if (reasoning !== '') items.add({ type: 'reasoning', text: reasoning, ...counts }, silent)
   for (const one of logprobs) items.add({ type: 'text', text: '', logprobs: one, ...counts }, silent)
   items.add({ type: 'text', text, logprobs: null, ...counts }, silent)

@@ -1,5 +1,5 @@
 /** One choice of an answer, put together from its events. */
-import type { AnswerEnd, JobEvent, TokenCounts, TokenInfo } from './text-job.ts'
+import { NO_TOKENS, type AnswerEnd, type JobEvent, type TokenCounts, type TokenInfo } from './text-job.ts'
 
 export type CallResult = { readonly id: string; readonly name: string; readonly arguments: string }
 export type ChoiceResult = TokenCounts & {
@@ -22,7 +22,7 @@ export function createChoiceCollector(): ChoiceCollector {
   const calls: { id: string; name: string; arguments: string }[] = []
   const logprobs: TokenInfo[] = []
   const echoed: TokenInfo[] = []
-  let end: Pick<ChoiceResult, 'reason' | 'stop' | 'tokens' | 'cached'> = { reason: 'length', stop: null, tokens: 0, cached: 0 }
+  let end: Pick<ChoiceResult, 'reason' | 'stop' | keyof TokenCounts> = { reason: 'length', stop: null, ...NO_TOKENS }
   return {
     add: (event) => {
       switch (event.type) {
@@ -41,9 +41,11 @@ export function createChoiceCollector(): ChoiceCollector {
           if (call) call.arguments += event.text
           return
         }
-        case 'finish':
-          end = { reason: event.reason, stop: event.stop, tokens: event.tokens, cached: event.cached }
+        case 'finish': {
+          const { tokens, reasoningTokens, cached } = event
+          end = { reason: event.reason, stop: event.stop, tokens, reasoningTokens, cached }
           return
+        }
         case 'progress':
           if (event.echoed) echoed.push(event.echoed)
           return

@@ -44,6 +44,8 @@ export type JobEvent =
 /** Of one choice so far. */
 export type TokenCounts = {
   readonly tokens: number
+  /** Of `tokens`, those of the reasoning, its marks among them. */
+  readonly reasoningTokens: number
   /** Tokens of its prompt that the ring had computed for an earlier answer. */
   readonly cached: number
 }
@@ -53,7 +55,10 @@ export type Usage = {
   readonly completion_tokens: number
   readonly total_tokens: number
   readonly prompt_tokens_details: { readonly cached_tokens: number }
+  readonly completion_tokens_details: { readonly reasoning_tokens: number }
 }
+
+export const NO_TOKENS: TokenCounts = { tokens: 0, reasoningTokens: 0, cached: 0 }
 
 export const choiceCount = (job: TextJob): number => job.prompts.length * job.choicesPerPrompt
 
@@ -73,5 +78,6 @@ export function usageOf(job: TextJob, counts: readonly (TokenCounts | undefined)
     completion_tokens: completionTokens,
     total_tokens: promptTokens + completionTokens,
     prompt_tokens_details: { cached_tokens: cachedTokensOf(job, counts) },
+    completion_tokens_details: { reasoning_tokens: counts.reduce((total, count) => total + (count?.reasoningTokens ?? 0), 0) },
   }
 }

@@ -7,7 +7,13 @@ export type AnswerPart =
   | { readonly type: 'call'; readonly name: string }
   | { readonly type: 'arguments'; readonly text: string }
 
-export type AnswerReader = { readonly push: (text: string) => readonly AnswerPart[]; readonly end: () => readonly AnswerPart[] }
+/** Whether the text so far has reached the answer itself; `undecided`: it may be the mark of reasoning. */
+export type AnswerPhase = 'undecided' | 'reasoning' | 'answer'
+export type AnswerReader = {
+  readonly push: (text: string) => readonly AnswerPart[]
+  readonly end: () => readonly AnswerPart[]
+  readonly phase: () => AnswerPhase
+}
 
 export type AnswerShape = {
   /** `open`: the prompt has begun the reasoning; `possible`: the answer may begin with it. */
@@ -143,5 +149,9 @@ export function createAnswerReader({ reasoning, calls }: AnswerShape): AnswerRea
     return toText(held.startsWith(after + close) ? held.slice((after + close).length) : held)
   }
 
-  return { push: (text) => (text === '' ? [] : step(text)), end: () => heldText() }
+  const phase = (): AnswerPhase => {
+    if (step === readReasoning) return 'reasoning'
+    return step === start && reasoning !== 'none' ? (reasoning === 'open' ? 'reasoning' : 'undecided') : 'answer'
+  }
+  return { push: (text) => (text === '' ? [] : step(text)), end: () => heldText(), phase }
 }

@@ -2,6 +2,7 @@
 import { expect } from 'vitest'
 import { folderSource } from '../../api-gateway/folder-source.ts'
 import { loadKernels } from '../../api-gateway/local-device-kernels.ts'
+import { loadXgrammar } from '../../api-gateway/local-device-xgrammar.ts'
 import { createRingClient, type RingClient } from '../../core/client/ring-client.ts'
 import { placementState } from '../../core/cluster/cluster-view.ts'
 import type { Backend, WeightFormat } from '../../protocol/cluster.ts'
@@ -34,7 +35,7 @@ export async function openNodeRing(folder: string, backend: Backend, weightForma
       capabilities,
       openSource: () => folderSource(folder),
       openShard: ({ capabilities: _, ...shard }) => loadShard({ ...shard, backend, ...runtime }),
-      loadXgrammar: () => Promise.reject(new Error('nothing here has a grammar')),
+      loadXgrammar,
       clock: systemClock,
       log: () => undefined,
     }),
