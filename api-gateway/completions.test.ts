@@ -86,6 +86,33 @@ test('echo with logprobs: of every token of the prompt but the first, then of th
   expect(chunks.flatMap(({ logprobs }) => logprobs?.text_offset ?? [])).toEqual(lists?.text_offset)
 })
 
+test('max_tokens 0 samples nothing: with echo and logprobs it tells how likely the prompt is, and without them no ring is asked', async () => {
+  await using gateway = await startGateway({ answer: ({ givenIds = [] }) => [...givenIds, ...ember.encode(' more', false)] })
+  const schema = z.object({
+    choices: z.array(z.object({ text: z.string(), finish_reason: z.string().nullable(), logprobs: z.looseObject({}).nullable() })),
+    usage: z.object({ prompt_tokens: z.number(), completion_tokens: z.number() }).nullish(),
+  })
+  const prompt = ember.encode('Once there was', false)
+  const request = { model: 'ember', prompt, echo: true, max_tokens: 0 }
+  const ask = async (fields: object) => schema.parse(await (await gateway.post(PATH, { ...request, ...fields })).json())
+  const { choices, usage } = await ask({ logprobs: 1 })
+  expect(choices).toMatchObject([{ text: 'Once there was', finish_reason: 'length' }])
+  expect(choices[0]?.logprobs).toMatchObject({ token_logprobs: prompt.map((_, i) => (i === 0 ? null : -0.25)) })
+  expect(usage).toEqual({ prompt_tokens: prompt.length, completion_tokens: 0 })
+  const events = await readEvents(await gateway.post(PATH, { ...request, logprobs: 1, stream: true }))
+  expect(events.at(-1)).toBe('[DONE]')
+  const streamed = events.slice(0, -1).flatMap((event) => schema.parse(event).choices)
+  expect(streamed.map(({ text }) => text).join('')).toBe('Once there was')
+  expect(streamed.map(({ finish_reason: finish }) => finish).filter((finish) => finish !== null)).toEqual(['length'])
+  const asked = gateway.backend.requests.length
+  expect((await ask({})).choices).toMatchObject([{ text: 'Once there was', finish_reason: 'length', logprobs: null }])
+  expect((await ask({ echo: false })).choices).toMatchObject([{ text: '', finish_reason: 'length' }])
+  expect((await ask({ logprobs: 0, prompt: prompt.slice(0, 1) })).choices).toMatchObject([
+    { finish_reason: 'length', logprobs: { token_logprobs: [null], top_logprobs: [null] } },
+  ])
+  expect(gateway.backend.requests).toHaveLength(asked)
+})
+
 test.each([
   [{ prompt: '' }, 'invalid_value', 'prompt'],
   [{ prompt: [] }, 'invalid_value', 'prompt'],
@@ -96,6 +123,7 @@ test.each([
   [{ prompt: ['a', 1] }, 'invalid_value', 'prompt'],
   [{ prompt: 'a', suffix: 'b' }, 'unsupported_field', 'suffix'],
   [{ prompt: 'a', best_of: 2 }, 'unsupported_field', 'best_of'],
+  [{ prompt: 'a', max_tokens: -1 }, 'invalid_value', 'max_tokens'],
   [{ prompt: 'a', logprobs: 21 }, 'invalid_value', 'logprobs'],
 ])('%j is 400 %s naming %s', async (fields, code, param) => {
   await using gateway = await startGateway()

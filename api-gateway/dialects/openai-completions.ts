@@ -45,6 +45,8 @@ export const completionBodySchema = z.looseObject({
     'expected a text, token ids, or a list of either, not empty',
   ),
   echo: z.boolean().nullish(),
+  /** 0: nothing is sampled. With `echo` and `logprobs` the answer then tells how likely the prompt is. */
+  max_tokens: z.number().int().min(0).nullish(),
   logprobs: z.number().int().min(0).max(20).nullish(),
   response_format: formatSchema.nullish(),
 })

@@ -4,7 +4,7 @@ import type { Sampling } from '../../protocol/ring.ts'
 import { NO_TRACE, type ChoiceTrace, type JobTrace } from '../traces.ts'
 import type { CompletionBackend } from '../completion-backend.ts'
 import { createChoiceReader, tokenInfo } from './read-choice.ts'
-import { choiceCount, type JobEvent, type TextJob } from './text-job.ts'
+import { choiceCount, NO_TOKENS, type JobEvent, type TextJob } from './text-job.ts'
 
 /** Tokens that prompt and answer may have together, as the model and its placement allow. */
 export function contextLength(job: TextJob, backend: CompletionBackend): number {
@@ -49,13 +49,16 @@ async function* runChoice(
   const reader = createChoiceReader(job, choice)
   // The tail tells of every token that follows another how likely it was: of a prompt where that is given as the answer.
   const givenIds = job.echoesLogprobs ? promptIds.slice(1) : []
+  const wanted = Math.min(job.maxTokens ?? room, room)
+  const nothing = { type: 'finish', choice, reason: 'length', stop: null, ...NO_TOKENS } as const
+  if (givenIds.length + wanted === 0) return yield nothing
   const completion = backend.complete({
     model: job.model,
     promptIds: promptIds.slice(0, promptIds.length - givenIds.length),
     givenIds,
     sampling: seedOf(job.sampling, choice % job.choicesPerPrompt),
     stopIds: job.text.eosIds,
-    maxTokens: givenIds.length + Math.min(job.maxTokens ?? room, room),
+    maxTokens: givenIds.length + wanted,
     ...(job.grammar ? { grammar: job.grammar } : {}),
     ...(job.topLogprobs === null ? {} : { topLogprobs: job.topLogprobs }),
     cacheScope: givenIds.length > 0 ? null : cacheScope,
@@ -71,6 +74,10 @@ async function* runChoice(
     if (event.index < givenIds.length) {
       const echoed = event.logprobs && tokenInfo(job, event.tokenId, event.logprobs)
       yield { type: 'progress', choice, processed: event.index + 2, total: promptIds.length, ...(echoed ? { echoed } : {}) }
+      if (wanted === 0 && event.index + 1 === givenIds.length) {
+        trace.end('length')
+        return yield nothing
+      }
       continue
     }
     for (const one of reader.push({ ...event, index: event.index - givenIds.length })) {

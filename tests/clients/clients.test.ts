@@ -72,6 +72,12 @@ describe('openai', () => {
     const prompt = request.prompt + (answered.choices[0]?.text ?? '')
     const echoed = await client().completions.create({ ...request, prompt, echo: true, max_tokens: 1 })
     const lists = echoed.choices[0]?.logprobs
+    // As evaluations of models ask: nothing is sampled, and the prompt is as likely as before.
+    const alone = await client().completions.create({ ...request, prompt, echo: true, max_tokens: 0 })
+    expect(alone).toMatchObject({ choices: [{ text: prompt, finish_reason: 'length' }], usage: { completion_tokens: 0 } })
+    for (const [i, logprob] of (alone.choices[0]?.logprobs?.token_logprobs ?? []).entries())
+      if (i > 0) expect(lists?.token_logprobs?.[i]).toBeCloseTo(logprob, 2)
+    expect(alone.choices[0]?.logprobs?.token_logprobs).toHaveLength((lists?.token_logprobs?.length ?? 0) - 1)
     expect(lists?.token_logprobs?.[0]).toBeNull()
     expect(echoed.choices[0]?.text?.startsWith(prompt)).toBe(true)
     const of = answered.choices[0]?.logprobs
