@@ -8,7 +8,7 @@ const TABLE = readFileSync(path.join(ROOT, 'docs/api-conformance.md'), 'utf8')
 const SPECIFICATION = path.join(ROOT, '../shared/design/api.md')
 
 /** Tests that the table names: a file, and beginnings or parts of titles behind it. */
-const named = [...TABLE.matchAll(/`([\w./-]+\.(?:test|spec)\.ts)`((?: “[^”]+”)*)/g)].map(([, file = '', titles = '']) => ({
+const named = [...TABLE.matchAll(/`([\w./-]+\.(?:test|spec|suite)\.ts)`((?: “[^”]+”)*)/g)].map(([, file = '', titles = '']) => ({
   file,
   titles: [...titles.matchAll(/“([^”]+)”/g)].map(([, title]) => title ?? ''),
 }))

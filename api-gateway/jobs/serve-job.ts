@@ -115,10 +115,11 @@ async function* observed(
     }
     failure = null
   } catch (error) {
-    const typed = toClusterError(error)
+    const cause: unknown = abort.signal.aborted && abort.signal.reason instanceof ClusterError ? abort.signal.reason : error
+    const typed = toClusterError(cause)
     failure = `${typed.code}: ${typed.message}`
     observation.failed(typed)
-    throw abort.signal.aborted && abort.signal.reason instanceof ClusterError ? abort.signal.reason : error
+    throw cause
   } finally {
     context.limits.spend(response, promptTokensOf(job) + sampled)
     observation.end()
