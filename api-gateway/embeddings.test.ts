@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { z } from 'zod'
+import { ClusterError } from '../protocol/errors.ts'
+import { traceSchema } from '../protocol/trace.ts'
 import { writeEmbeddingModel } from '../tests/harness/embedding-model.ts'
 import { emberText, MODELS, startGateway, type TestGateway } from '../tests/harness/gateway.ts'
 import { createModelCatalog } from './model-catalog.ts'
@@ -69,6 +71,32 @@ test('a model that normalizes gives vectors of length 1, cut ones too; the cardâ
   expect((await ask({ model: 'prompted', input: [5], dimensions: 1 })).data[0]?.embedding).toEqual([1])
   const ember = await emberText()
   expect((await ask({ model: 'prompted', input: 'one' })).usage.prompt_tokens).toBe(ember.encode('q: one').length)
+})
+
+test('metrics and traces know of it: texts, tokens and rings, and why one failed', async () => {
+  const models = createModelCatalog({ folders: [root, MODELS] })
+  await using own = await startGateway({}, { models })
+  const answer = await own.post(PATH, { model: 'plain', input: [[1, 2], [3]] })
+  expect(answer.status).toBe(200)
+  const metricsOf = async ({ url }: TestGateway): Promise<string> => (await fetch(`${url}/metrics`)).text()
+  const metrics = await metricsOf(own)
+  expect(metrics).toMatch(/^ringlet_embedding_seconds_count 2$/m)
+  expect(metrics).toMatch(/^ringlet_prompt_tokens_total 3$/m)
+  expect(metrics).toMatch(/^ringlet_queue_wait_seconds_count 1$/m)
+  expect(metrics).toMatch(/^ringlet_sequences_running 0$/m)
+  const traceOf = async ({ url }: TestGateway, { headers }: Response) =>
+    traceSchema.parse(await (await fetch(`${url}/v1/cluster/traces/${headers.get('x-request-id') ?? ''}`)).json())
+  const trace = await traceOf(own, answer)
+  expect(trace).toMatchObject({ model: 'plain', state: 'done', promptTokens: 3, error: null })
+  expect(trace.choices.map(({ events }) => events.map(({ type }) => type))).toEqual([
+    ['ring', 'end'],
+    ['ring', 'end'],
+  ])
+  await using broken = await startGateway({ notServing: new ClusterError('no_ring', 'nobody lends') }, { models })
+  const refused = await broken.post(PATH, { model: 'plain', input: 'a' })
+  expect(refused.status).toBe(503)
+  expect(await metricsOf(broken)).toMatch(/^ringlet_failed_requests_total\{code="no_ring"\} 1$/m)
+  expect(await traceOf(broken, refused)).toMatchObject({ state: 'failed', error: 'no_ring: nobody lends' })
 })
 
 test.each([

@@ -4,20 +4,28 @@ import type { RingEvent } from '../core/client/ring-client.ts'
 import type { ClusterError } from '../protocol/errors.ts'
 import { registerClusterGauges, type OnView } from './cluster-gauges.ts'
 import type { CompletionBackend } from './completion-backend.ts'
-import type { JobEvent, TextJob } from './jobs/text-job.ts'
-import { choiceCount, promptTokensOf } from './jobs/text-job.ts'
+import type { JobEvent } from './jobs/text-job.ts'
 
+/** What is asked of a ring: answers, or vectors of texts. */
+export type Asked = {
+  /** That run at once. */
+  readonly count: number
+  readonly promptTokens: number
+  readonly choicesPerPrompt: number
+}
 /** `begin`: the job has waited and runs. */
 export type JobObservation = {
   readonly begin: () => void
   readonly event: (event: JobEvent) => void
-  /** What a choice sees of rings. */
+  /** The vector of a text has come. */
+  readonly embedded: () => void
+  /** What a choice, or a text, sees of rings. */
   readonly ring: (choice: number, event: RingEvent) => void
   readonly failed: (error: ClusterError) => void
   readonly end: () => void
 }
 export type Metrics = {
-  readonly observeJob: (job: TextJob) => JobObservation
+  readonly observe: (asked: Asked) => JobObservation
   /** Counts what is asked over HTTP, by route. */
   readonly countRequest: RequestHandler
   readonly contentType: string
@@ -29,8 +37,8 @@ const SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
 function jobMetrics(registry: Registry) {
   const registers = [registry]
   return {
-    running: new Gauge({ name: 'ringlet_sequences_running', help: 'Answers being computed', registers }),
-    waiting: new Gauge({ name: 'ringlet_sequences_waiting', help: 'Answers that wait for a place', registers }),
+    running: new Gauge({ name: 'ringlet_sequences_running', help: 'Answers and vectors being computed', registers }),
+    waiting: new Gauge({ name: 'ringlet_sequences_waiting', help: 'Answers and vectors that wait for a place', registers }),
     requests: new Counter({
       name: 'ringlet_http_requests_total',
       help: 'Requests by route and status',
@@ -61,6 +69,12 @@ function jobMetrics(registry: Registry) {
       buckets: SECONDS,
       registers,
     }),
+    vector: new Histogram({
+      name: 'ringlet_embedding_seconds',
+      help: 'From the request to the vector of each of its texts',
+      buckets: SECONDS,
+      registers,
+    }),
     nextToken: new Histogram({ name: 'ringlet_inter_token_seconds', help: 'Between tokens of one answer', buckets: SECONDS, registers }),
   }
 }
@@ -88,16 +102,15 @@ export function createMetrics(backend: CompletionBackend, onView?: OnView): Metr
       )
       next()
     },
-    observeJob: (job) => {
+    observe: ({ count, promptTokens, choicesPerPrompt }) => {
       const start = performance.now()
       /** When each choice had its last token, in milliseconds. */
       const lastToken = new Map<number, number>()
       /** Choices that have had a ring. */
       const placed = new Set<number>()
-      const count = choiceCount(job)
       let isRunning = false
       metrics.waiting.inc(count)
-      metrics.promptTokens.inc(promptTokensOf(job))
+      metrics.promptTokens.inc(promptTokens)
       return {
         begin: () => {
           isRunning = true
@@ -111,7 +124,7 @@ export function createMetrics(backend: CompletionBackend, onView?: OnView): Metr
           if (event.type !== 'text' || event.text !== '') return
           const now = performance.now()
           const last = lastToken.get(event.choice)
-          if (last === undefined && event.choice % job.choicesPerPrompt === 0) {
+          if (last === undefined && event.choice % choicesPerPrompt === 0) {
             metrics.cachedTokens.inc(event.cached)
             metrics.prompts.inc({ prefix: event.cached > 0 ? 'hit' : 'miss' })
           }
@@ -120,6 +133,7 @@ export function createMetrics(backend: CompletionBackend, onView?: OnView): Metr
           lastToken.set(event.choice, now)
           metrics.generationTokens.inc()
         },
+        embedded: () => metrics.vector.observe((performance.now() - start) / 1000),
         ring: (choice, event) => {
           if (event.type === 'pause') metrics.pauses.inc()
           else if (placed.has(choice)) metrics.moves.inc()

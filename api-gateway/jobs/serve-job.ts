@@ -95,7 +95,7 @@ async function* observed(
   response.once('close', onClose)
   if (response.destroyed) onClose()
   const remove = running.add(id, (reason) => abort.abort(reason))
-  const observation = metrics.observeJob(job)
+  const observation = metrics.observe({ count: choiceCount(job), promptTokens: promptTokensOf(job), choicesPerPrompt: job.choicesPerPrompt })
   let sampled = 0
   const trace = traces.begin({ id, requestId: requestIdOf(response), model: job.model, promptTokens: promptTokensOf(job) })
   let failure: string | null = 'the client went away'

@@ -33,7 +33,7 @@ export type CompletionRequest = {
   readonly onRing?: (event: RingEvent) => void
 }
 
-export type EmbeddingRequest = Pick<CompletionRequest, 'model' | 'promptIds' | 'signal'> & { readonly pooling: Pooling }
+export type EmbeddingRequest = Pick<CompletionRequest, 'model' | 'promptIds' | 'signal' | 'onRing'> & { readonly pooling: Pooling }
 /** Of either kind. */
 type RingRequest = CompletionRequest & { readonly pooling?: Pooling }
 

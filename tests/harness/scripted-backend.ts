@@ -58,8 +58,9 @@ export type Script = {
 }
 
 /** Of two numbers that tell the input: its length and its sum. */
-async function embed({ promptIds, signal }: Parameters<CompletionBackend['embed']>[0]): Promise<Float32Array> {
+async function scriptedVector({ promptIds, signal, onRing }: Parameters<CompletionBackend['embed']>[0]): Promise<Float32Array> {
   signal.throwIfAborted()
+  onRing?.({ type: 'ring', placement: PLACEMENT, resumes: false })
   return Float32Array.of(
     promptIds.length,
     promptIds.reduce((sum, id) => sum + id, 0),
@@ -123,7 +124,10 @@ export function scriptedBackend(script: Script = {}): ScriptedBackend {
 
   return {
     complete,
-    embed,
+    embed: async (request) => {
+      if (script.notServing) throw script.notServing
+      return scriptedVector(request)
+    },
     serving: () => script.notServing ?? PLACEMENT,
     view: () => script.view ?? READY_VIEW,
     requests,

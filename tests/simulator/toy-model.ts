@@ -7,6 +7,7 @@ import type { ModelSizing } from '../../core/cluster/sizing.ts'
 import type { HeadOutput } from '../../core/text/head-output.ts'
 import { ClusterError, toClusterError } from '../../protocol/errors.ts'
 import type { SequenceId } from '../../protocol/ids.ts'
+import type { Pooling } from '../../protocol/ring.ts'
 import type { ShardFetcher, ShardLoader } from '../../runtime/shard-store.ts'
 import type { ShardOutput, ShardRun, ShardRunner } from '../../runtime/shard-runner.ts'
 
@@ -21,17 +22,32 @@ const layer = (hidden: readonly number[], past: readonly (readonly number[])[], 
 const logitsOf = (hidden: readonly number[]): Float32Array =>
   Float32Array.from({ length: TOY_VOCAB }, (_, id) => ((hidden.reduce((sum, value, i) => sum + value * (i + 1), 0) * (id + 17)) % 1009) / 100)
 
-/** The answer of the unsplit model, greedy: what every ring must give. */
-export function toyAnswer(promptIds: readonly number[], count: number): number[] {
+/** The unsplit model: the state behind its layers of one token after the other. */
+function toyStates(): (id: number) => readonly number[] {
   const caches: number[][][] = Array.from({ length: TOY_LAYERS }, () => [])
-  const run = (id: number): number => {
+  return (id) => {
     let hidden = embed(id)
     for (let i = 0; i < TOY_LAYERS; i++) {
       const cache = caches[i] ?? []
       cache.push(hidden)
       hidden = layer(hidden, cache, i)
     }
-    const logits = logitsOf(hidden)
+    return hidden
+  }
+}
+
+/** The vector of the unsplit model, which has no norm. */
+export function toyVector(promptIds: readonly number[], pooling: Pooling): readonly number[] {
+  const rows = promptIds.map(toyStates())
+  if (pooling === 'last') return rows.at(-1) ?? []
+  return Array.from({ length: WIDTH }, (_, i) => rows.reduce((sum, row) => sum + (row[i] ?? 0), 0) / rows.length)
+}
+
+/** The answer of the unsplit model, greedy: what every ring must give. */
+export function toyAnswer(promptIds: readonly number[], count: number): number[] {
+  const stateOf = toyStates()
+  const run = (id: number): number => {
+    const logits = logitsOf(stateOf(id))
     return logits.indexOf(Math.max(...logits))
   }
   let next = promptIds.reduce((_, id) => run(id), 0)
