@@ -65,7 +65,7 @@ export const negotiationSchema = z.object({
 })
 export type Negotiation = z.infer<typeof negotiationSchema>
 
-/** A change that the server tells every peer. */
+/** A change that the server tells. */
 export const clusterEventSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('peer-joined'), peer: peerEntrySchema }),
   z.object({ type: z.literal('peer-updated'), id: peerIdSchema, status: peerStatusSchema, capabilities: capabilitiesSchema.nullable() }),
@@ -73,8 +73,12 @@ export const clusterEventSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('wish-set'), wish: wishSchema }),
   z.object({ type: z.literal('wish-dropped'), model: modelIdSchema }),
   z.object({ type: z.literal('placement'), placement: placementSchema }),
+  /** So many more peers are on the roster than this one is told of: in a crowd it sees those that matter to it. */
+  z.object({ type: z.literal('crowd'), unseen: z.number().int().min(0).max(1e6) }),
 ])
 export type ClusterEvent = z.infer<typeof clusterEventSchema>
+/** What changed in a while, in its order. */
+export const clusterEventsSchema = z.array(clusterEventSchema).min(1).max(1024)
 
 /** What a device changes of its own line in the roster. */
 export const selfUpdateSchema = z.object({ status: peerStatusSchema, capabilities: capabilitiesSchema.nullable() })
@@ -96,7 +100,7 @@ export type PeerToServer = {
 
 /** Events the server sends. */
 export type ServerToPeer = {
-  cluster: (event: ClusterEvent) => void
+  cluster: (events: readonly ClusterEvent[]) => void
   negotiate: (negotiation: Negotiation) => void
   relay: (from: PeerId, slice: Uint8Array) => void
   /** A refusal of something the peer sent; the socket stays open unless the server closes it. */

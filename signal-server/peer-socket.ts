@@ -1,21 +1,14 @@
 /** One connection: hello first, then events, each checked and counted. */
-import type { Socket } from 'socket.io'
 import { z } from 'zod'
 import { modelIdSchema, peerIdSchema, placementSchema, wishSchema } from '../protocol/cluster.ts'
 import type { WireError } from '../protocol/errors.ts'
 import type { PeerId } from '../protocol/ids.ts'
 import { LINK_HIGH_WATER_BYTES, MAX_MESSAGE_BYTES } from '../protocol/limits.ts'
-import {
-  negotiationSchema,
-  selfUpdateSchema,
-  type Hello,
-  type HelloReply,
-  type PeerToServer,
-  type ServerToPeer,
-  type Welcome,
-} from '../protocol/signaling.ts'
+import { negotiationSchema, selfUpdateSchema, type Hello, type HelloReply, type Welcome } from '../protocol/signaling.ts'
 import { isAdmitted, type Admission } from './admission.ts'
-import { createRelayGate, type RelayGate } from './relay-gate.ts'
+import type { Audience } from './audience.ts'
+import type { Member, PeerSocket } from './member.ts'
+import { createRelayGate } from './relay-gate.ts'
 import type { ChangeLog, Reply } from './change-log.ts'
 import { isRefusal } from './roster.ts'
 import { joinOf, type Change, type SharedRoster } from './shared-roster.ts'
@@ -27,25 +20,17 @@ const CONTROL_RATE = { burst: 600, perSecond: 60 }
 const RELAY_RATE = { burst: 20_000, perSecond: 20_000 }
 /** A peer whose events are refused more often than this is not mistaken but hostile. */
 const REFUSAL_RATE = { burst: 100, perSecond: 1 }
-/** The room of everyone who has said hello. */
-export const MEMBERS_ROOM = 'members'
 /** A link stops at LINK_HIGH_WATER_BYTES unacknowledged; a peer may have several. */
 const MAX_UNACKNOWLEDGED_BYTES = 64 * LINK_HIGH_WATER_BYTES
 
-/** Inbound payloads are unknown until a schema has accepted them; what goes out is typed. */
-export type Inbound = { readonly [Name in keyof PeerToServer]: (...args: readonly unknown[]) => void }
-type PeerSocket = Socket<Inbound, ServerToPeer>
-
 export type SignalLog = (level: 'info' | 'warn', message: string, fields: Readonly<Record<string, unknown>>) => void
-
-/** A peer that is connected to this server, with what it said last of itself. */
-export type Member = { readonly socket: PeerSocket; readonly hello: Hello; readonly gate: RelayGate }
 
 export type PeerSocketContext = {
   /** Names this run of this server among those of its cluster. */
   readonly server: string
   readonly roster: SharedRoster
   readonly changes: ChangeLog
+  readonly audience: Audience
   /** Peers that have said hello. */
   readonly members: Map<PeerId, Member>
   readonly admission: Admission
@@ -73,7 +58,7 @@ const isFunction = (value: unknown): value is (...args: readonly unknown[]) => v
 const bytesSchema = z.instanceof(Uint8Array)
 
 export function connectPeer(socket: PeerSocket, context: PeerSocketContext): void {
-  const { server, roster, changes, members, admission, iceServers, log, helloTimeoutMs, now, countRefusal } = context
+  const { server, roster, changes, audience, members, admission, iceServers, log, helloTimeoutMs, now, countRefusal } = context
   const mayControl = createTokenBucket({ ...CONTROL_RATE, now })
   const mayRelay = createTokenBucket({ ...RELAY_RATE, now })
   let self: PeerId | null = null
@@ -102,11 +87,11 @@ export function connectPeer(socket: PeerSocket, context: PeerSocketContext): voi
     changes.commit(joinOf(hello, server, socket.id), (outcome) => {
       if (isRefusal(outcome)) return dismiss(outcome)
       // Behind the welcome, so that the first a peer hears is the whole roster.
-      void socket.join(MEMBERS_ROOM)
+      const peers = [...audience.admit(hello.id, socket)]
       reply({
         ok: true,
         server: roster.name(),
-        peers: [...roster.peers()],
+        peers,
         wishes: [...roster.wishes()],
         placements: [...roster.placements()],
         iceServers: [...iceServers],

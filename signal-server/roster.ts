@@ -24,6 +24,7 @@ export type Roster = {
   readonly unwish: (model: ModelId) => readonly ClusterEvent[]
   readonly announce: (id: PeerId, placement: Placement) => Outcome
   readonly peers: () => readonly PeerEntry[]
+  readonly size: () => number
   readonly wishes: () => readonly Wish[]
   readonly placements: () => readonly Placement[]
   /** How many have arrived so far: the next place in the order. */
@@ -84,6 +85,7 @@ export function createRoster(before: Before = NOBODY): Roster {
       return [{ type: 'placement', placement }]
     },
     peers: () => [...peers.values()],
+    size: () => peers.size,
     wishes: () => [...wishes.values()],
     placements: () => [...placements.values()],
     arrivals: () => arrivals,

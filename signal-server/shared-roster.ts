@@ -39,7 +39,7 @@ export const snapshotSchema = z.object({
 })
 export type Snapshot = z.infer<typeof snapshotSchema>
 
-export type SharedRoster = Pick<Roster, 'peers' | 'wishes' | 'placements'> & {
+export type SharedRoster = Pick<Roster, 'peers' | 'size' | 'wishes' | 'placements'> & {
   readonly name: () => string
   readonly apply: (change: Change) => Outcome
   readonly ownerOf: (id: PeerId) => Owner | null
@@ -88,6 +88,7 @@ export function createSharedRoster(firstName: string): SharedRoster {
     name: () => name,
     apply,
     peers: () => roster.peers(),
+    size: () => roster.size(),
     wishes: () => roster.wishes(),
     placements: () => roster.placements(),
     ownerOf: (id) => owners.get(id) ?? null,

@@ -12,7 +12,9 @@ import type { ClusterEvent, Hello, ServerToPeer, Welcome } from '../protocol/sig
 import { createAdmission, type Admission } from './admission.ts'
 import { sameOrigin, type AllowOrigin } from './origin.ts'
 import { localLog, type ChangeLog, type LogReader } from './change-log.ts'
-import { MEMBERS_ROOM, connectPeer, passOn, replace, type Inbound, type Member, type SignalLog } from './peer-socket.ts'
+import { createAudience, type Audience } from './audience.ts'
+import type { Inbound, Member } from './member.ts'
+import { connectPeer, passOn, replace, type SignalLog } from './peer-socket.ts'
 import { isRefusal } from './roster.ts'
 import { createSharedRoster, joinOf, type Change, type SharedRoster, type Snapshot } from './shared-roster.ts'
 
@@ -59,13 +61,10 @@ type ReaderOptions = {
   readonly server: string
   readonly roster: SharedRoster
   readonly members: Map<PeerId, Member>
-  readonly io: Server<Inbound, ServerToPeer>
+  readonly audience: Audience
 }
 
-function createReader({ server, roster, members, io }: ReaderOptions): Omit<SharedReader, 'roster'> {
-  const tell = (events: readonly ClusterEvent[]): void => {
-    for (const event of events) io.to(MEMBERS_ROOM).emit('cluster', event)
-  }
+function createReader({ server, roster, members, audience }: ReaderOptions): Omit<SharedReader, 'roster'> {
   /** A peer of this server that has joined through another one. */
   const dropReplaced = (id: PeerId): void => {
     const member = members.get(id)
@@ -77,8 +76,8 @@ function createReader({ server, roster, members, io }: ReaderOptions): Omit<Shar
   return {
     apply: (change, settled) => {
       const outcome = roster.apply(change)
-      settled?.(outcome)
-      if (!isRefusal(outcome)) tell(outcome)
+      if (isRefusal(outcome)) settled?.(outcome)
+      else audience.tell(outcome, () => settled?.(outcome))
       if (change.type === 'join') dropReplaced(change.hello.id)
     },
     negotiate: (to, negotiation) => members.get(to)?.socket.emit('negotiate', negotiation),
@@ -86,7 +85,7 @@ function createReader({ server, roster, members, io }: ReaderOptions): Omit<Shar
     restore: (snapshot) => {
       const before = roster.snapshot()
       roster.restore(snapshot)
-      tell(differences(before, snapshot))
+      audience.tell(differences(before, snapshot), () => undefined)
       for (const id of [...members.keys()]) if (roster.ownerOf(id) !== null) dropReplaced(id)
     },
     missing: () =>
@@ -139,10 +138,11 @@ export function createSignalServer(options: SignalServerOptions): SignalServer {
   let refusals = 0
   const countRefusal = (): void => void (refusals += 1)
   const admission: Admission = createAdmission({ authorize, holder: (id) => roster.ownerOf(id)?.secretDigest ?? null })
-  const reader = createReader({ server, roster, members, io })
+  const audience = createAudience({ io, roster, members })
+  const reader = createReader({ server, roster, members, audience })
   const changes = openLog ? openLog(server, { ...reader, roster }) : localLog(reader)
   io.on('connection', (socket) =>
-    connectPeer(socket, { server, roster, changes, members, admission, iceServers, log, helloTimeoutMs, now, countRefusal }),
+    connectPeer(socket, { server, roster, changes, audience, members, admission, iceServers, log, helloTimeoutMs, now, countRefusal }),
   )
   return {
     peers: roster.peers,
@@ -153,6 +153,7 @@ export function createSignalServer(options: SignalServerOptions): SignalServer {
       // Not `disconnectSockets`: a peer told to go stays away, one whose connection broke comes back.
       io.engine.close()
       members.clear()
+      audience.close()
       changes.close()
     },
   }

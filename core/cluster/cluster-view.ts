@@ -6,6 +6,8 @@ import { suspectedPeers } from './suspicion.ts'
 /** Everything a peer knows of the cluster. Immutable: each event makes a new one. */
 export type ClusterView = {
   readonly peers: ReadonlyMap<PeerId, PeerEntry>
+  /** Peers beside them, of which a crowd's server tells only that they are there. */
+  readonly unseen: number
   readonly wishes: ReadonlyMap<ModelId, Wish>
   /** The newest placement of each model. */
   readonly placements: ReadonlyMap<ModelId, Placement>
@@ -13,11 +15,12 @@ export type ClusterView = {
   readonly dropped: ReadonlySet<ModelId>
 }
 
-export const EMPTY_VIEW: ClusterView = { peers: new Map(), wishes: new Map(), placements: new Map(), dropped: new Set() }
+export const EMPTY_VIEW: ClusterView = { peers: new Map(), unseen: 0, wishes: new Map(), placements: new Map(), dropped: new Set() }
 
 export function viewOf(peers: readonly PeerEntry[], wishes: readonly Wish[], placements: readonly Placement[]): ClusterView {
   return {
     peers: new Map(peers.map((peer) => [peer.id, peer])),
+    unseen: 0,
     wishes: new Map(wishes.map((wish) => [wish.model, wish])),
     placements: new Map(placements.map((placement) => [placement.model, placement])),
     dropped: new Set(),
@@ -64,6 +67,8 @@ export function applyEvent(view: ClusterView, event: ClusterEvent): ClusterView 
       if (known && known.epoch >= event.placement.epoch) return view
       return { ...view, placements: withEntry(view.placements, event.placement.model, event.placement) }
     }
+    case 'crowd':
+      return { ...view, unseen: event.unseen }
   }
 }
 

@@ -4,7 +4,7 @@ import { holdingOf, splitInFormats, type FormattedSplit, type Splitter } from '.
 import { heldRanges } from './held-ranges.ts'
 import { keptRanges } from './kept-ranges.ts'
 import { lendersOf, type HeldRanges, type PlacementRequest } from './placement-request.ts'
-import { emptySpare, spareRanges } from './repair.ts'
+import { emptySpare, namedSpares, spareRanges } from './repair.ts'
 import { withMemoryLeft } from './taken-memory.ts'
 import { timePlanning, type TimePlanning } from './time-plan.ts'
 
@@ -27,7 +27,7 @@ function refused(request: PlacementRequest, problem: NonNullable<Placement['prob
     contextLength: sizing.contextLength,
     handoff: 'f32',
     shards: [],
-    spares: request.devices.map((device) => emptySpare(device.id)),
+    spares: [...namedSpares(request.devices.map((device) => emptySpare(device.id)))],
     explanation: [problem.message],
     problem,
   }
@@ -48,7 +48,10 @@ function sparesOf({ wish, devices, sizing, taken = new Map() }: PlacementRequest
   const beside = withMemoryLeft(devices, taken, 'all').filter((device) => !ranges.has(device.id))
   const members = beside.filter((device) => device.role === 'device' || wish.localDevice === 'stay')
   const others = beside.filter((device) => !members.includes(device))
-  return [...spareRanges(ranges.values(), lendersOf(members), { sizing, quality: wish.quality }), ...others.map(({ id }) => emptySpare(id))]
+  return namedSpares([
+    ...spareRanges(ranges.values(), lendersOf(members), { sizing, quality: wish.quality }),
+    ...others.map(({ id }) => emptySpare(id)),
+  ])
 }
 
 function shardsOf(ranges: HeldRanges, { sizing, devices }: PlacementRequest): readonly Shard[] {

@@ -19,6 +19,11 @@ export type RepairRequest = {
   readonly maxDevices: number
 }
 
+/** More spares of one range load what is hardly ever needed, and a thousand of them make every placement long. */
+const MOST_HOLDERS = 3
+/** Lines of devices that hold nothing ready. */
+const MOST_IDLE_LINES = 64
+
 type Held = { readonly lender: Lender; range: HeldRange }
 type Sizes = Pick<RepairRequest, 'sizing' | 'quality'>
 const sameRange = (a: LayerRange, b: LayerRange): boolean => a.startLayer === b.startLayer && a.endLayer === b.endLayer
@@ -108,7 +113,7 @@ export function repairRanges(request: RepairRequest): ReadonlyMap<PeerId, HeldRa
 
 /**
  * The ranges that spares hold ready: each range is held once before any is held twice, those of many layers first, since they take
- * longest to compute anew. A spare without room for any has a line with an empty range.
+ * longest to compute anew, and none more than `MOST_HOLDERS` times. A spare that holds none has a line with an empty range.
  */
 export function spareRanges(ranges: Iterable<HeldRange>, spares: readonly Lender[], sizes: Sizes): readonly Spare[] {
   const wanted = [...ranges].map((range) => ({ range, times: 0 }))
@@ -116,7 +121,8 @@ export function spareRanges(ranges: Iterable<HeldRange>, spares: readonly Lender
   return spares.flatMap((lender) => {
     const lines: Spare[] = []
     let left = lender.capabilities.memoryBytes
-    for (const entry of wanted.toSorted((a, b) => a.times - b.times || size(b.range) - size(a.range))) {
+    const open = wanted.filter(({ times }) => times < MOST_HOLDERS)
+    for (const entry of open.toSorted((a, b) => a.times - b.times || size(b.range) - size(a.range))) {
       const range = held(entry.range, lender, sizes, entry.range.weightFormat, left)
       if (!range) continue
       const memoryBytes = Math.ceil(sizes.sizing.shardBytes(range, holdingOf(lender.capabilities, range.weightFormat)))
@@ -127,6 +133,13 @@ export function spareRanges(ranges: Iterable<HeldRange>, spares: readonly Lender
     }
     return lines.length > 0 ? lines : [emptySpare(lender.peerId)]
   })
+}
+
+/** The spares that a placement names: all that hold something, and of the others as many as anybody wants to read. */
+export const namedSpares = (spares: readonly Spare[]): readonly Spare[] => {
+  const isIdle = ({ startLayer, endLayer }: Spare): boolean => startLayer === endLayer
+  const idle = new Set(spares.filter(isIdle).slice(0, MOST_IDLE_LINES))
+  return spares.filter((spare) => !isIdle(spare) || idle.has(spare))
 }
 
 /** A device beside the ring that holds nothing ready. */

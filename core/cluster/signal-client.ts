@@ -9,7 +9,7 @@ import type { ErrorCode, WireError } from '../../protocol/errors.ts'
 import { isErrorCode } from '../../protocol/errors.ts'
 import type { ModelId, PeerId } from '../../protocol/ids.ts'
 import {
-  clusterEventSchema,
+  clusterEventsSchema,
   helloReplySchema,
   negotiationSchema,
   type ClusterEvent,
@@ -212,14 +212,16 @@ export function createSignalClient(options: SignalClientOptions): SignalClient {
     else options.onRefused(error)
   })
   socket.on('cluster', (raw) => {
-    const parsed = clusterEventSchema.safeParse(raw)
+    const parsed = clusterEventsSchema.safeParse(raw)
     if (!parsed.success) return void (malformed += 1)
-    if (parsed.data.type === 'wish-dropped') {
-      stated.wishes.delete(parsed.data.model)
-      stated.placements.delete(parsed.data.model)
+    for (const event of parsed.data) {
+      if (event.type === 'wish-dropped') {
+        stated.wishes.delete(event.model)
+        stated.placements.delete(event.model)
+      }
+      if (event.type === 'peer-joined') onJoined(event.peer.id)
+      change(event)
     }
-    if (parsed.data.type === 'peer-joined') onJoined(parsed.data.peer.id)
-    change(parsed.data)
   })
   socket.on('negotiate', (raw) => {
     const parsed = negotiationSchema.safeParse(raw)

@@ -5,7 +5,7 @@ import { createSignalClient, type SignalSocket } from '../../core/cluster/signal
 import { createManualClock } from '../../core/link/manual-clock.ts'
 import { IDLE_STATUS, modelIdSchema, placementSchema, wishSchema, type Placement, type Wish } from '../../protocol/cluster.ts'
 import { modelId, peerId } from '../../protocol/ids.ts'
-import { clusterEventSchema, negotiationSchema, selfUpdateSchema, type ClusterEvent, type Welcome } from '../../protocol/signaling.ts'
+import { clusterEventsSchema, negotiationSchema, selfUpdateSchema, type ClusterEvent, type Welcome } from '../../protocol/signaling.ts'
 import { createTestPeer, emitUntyped, helloOf, isOnline, openSocket, startSignalServer } from '../conformance/signal-fixture.ts'
 import { mutateJson } from '../harness/mutate-json.ts'
 import { seededRandom } from '../simulator/seeded-random.ts'
@@ -118,6 +118,7 @@ test(`${EACH_WAY} mutated events from the server change nothing that a peer sees
     { type: 'wish-set', wish: { ...WISH, maxDevices: 2 } },
     { type: 'wish-dropped', model: EMBER },
     { type: 'placement', placement: { ...placementOf('witness'), epoch: 8 } },
+    { type: 'crowd', unseen: 3 },
   ]
   const { socket, fire } = scriptedSocket(welcome)
   let heard = 0
@@ -138,12 +139,12 @@ test(`${EACH_WAY} mutated events from the server change nothing that a peer sees
   const random = seededRandom(6)
   let sent = 0
   while (sent < EACH_WAY) {
-    const kind = Math.floor(random() * 8)
-    if (kind < 6) {
-      const mutated = mutateJson(events[kind], random)
-      if (clusterEventSchema.safeParse(mutated).success) continue
+    const kind = Math.floor(random() * 9)
+    if (kind < events.length) {
+      const mutated = mutateJson([events[kind], events[(kind + 1) % events.length]], random)
+      if (clusterEventsSchema.safeParse(mutated).success) continue
       fire('cluster', mutated)
-    } else if (kind === 6) {
+    } else if (kind === events.length) {
       const mutated = mutateJson(NEGOTIATION, random)
       if (negotiationSchema.safeParse(mutated).success) continue
       fire('negotiate', mutated)
@@ -152,7 +153,7 @@ test(`${EACH_WAY} mutated events from the server change nothing that a peer sees
   }
   expect(client.view()).toBe(before)
   expect([heard, client.malformed(), client.state().state]).toEqual([0, EACH_WAY, 'online'])
-  fire('cluster', events[0])
+  fire('cluster', [events[0]])
   expect([heard, client.view().peers.size]).toEqual([1, 2])
   client.leave()
 })

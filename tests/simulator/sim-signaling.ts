@@ -47,7 +47,7 @@ export function createSimSignaling(time: Clock, random: () => number, delayMs: n
   }
   const admission = createAdmission({ authorize: () => null, holder: secretDigestOf })
   const tell = (events: readonly ClusterEvent[]): void => {
-    for (const event of events) for (const member of members.values()) member.push('cluster', event)
+    if (events.length > 0) for (const member of members.values()) member.push('cluster', events)
   }
 
   function onHello(connection: Connection & { secretText: string }, raw: unknown, reply: (value: unknown) => void): void {

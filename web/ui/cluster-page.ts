@@ -5,7 +5,7 @@ import type { Placement } from '../../protocol/cluster.ts'
 import type { PeerId } from '../../protocol/ids.ts'
 import type { PageEngine } from '../engine/page-engine.ts'
 import type { TraceClient } from '../engine/trace-client.ts'
-import { deviceRows } from './device-rows.ts'
+import { SHOWN_ROWS, shownRows } from './device-rows.ts'
 import './device-table.ts'
 import './join-card.ts'
 import { countOf, formatMilliseconds } from './quantities.ts'
@@ -124,6 +124,7 @@ export class ClusterPage extends LitElement {
     const connection = engine.connection()
     const self = connection.state === 'online' ? connection.self : null
     const placements = [...view.placements.values()]
+    const rows = shownRows(view, self)
     return html`<div class="page">
       <h1>The cluster</h1>
       <p class="lead">Each device holds some layers. A word travels once around the ring, through every device, for every token of an answer.</p>
@@ -136,8 +137,9 @@ export class ClusterPage extends LitElement {
         </div>
       </div>
       <section class="card wide" aria-labelledby="all">
-        <h2 id="all">${countOf(view.peers.size, 'peer')}</h2>
-        <device-table .rows=${deviceRows(view, self)}></device-table>
+        <h2 id="all">${countOf(view.peers.size + view.unseen, 'peer')}</h2>
+        ${rows.length < view.peers.size + view.unseen ? html`<p class="small muted">These are the devices of rings, and ${SHOWN_ROWS} peers at most.</p>` : null}
+        <device-table .rows=${rows}></device-table>
       </section>
       ${this.traces ? html`<trace-panel class="wide" .client=${this.traces}></trace-panel>` : null}
     </div>`

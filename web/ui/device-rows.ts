@@ -97,3 +97,12 @@ export function deviceRows(view: ClusterView, self: PeerId | null): readonly Dev
       hardware: peer.capabilities?.hardware ?? '',
     }))
 }
+
+/** Rows that a page shows beside those of rings: a crowd is sampled. */
+export const SHOWN_ROWS = 100
+
+/** The rows of rings, this page's own, and of the others those that fit: more than anybody reads costs every page its time. */
+export function shownRows(view: ClusterView, self: PeerId | null): readonly DeviceRow[] {
+  const rows = deviceRows(view, self)
+  return rows.filter(({ order, isSelf }, index) => order !== null || isSelf || index < SHOWN_ROWS)
+}

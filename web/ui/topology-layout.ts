@@ -16,6 +16,8 @@ const OUTSIDER_ROW_HEIGHT = 28
 const MAX_LABELLED = 4
 /** From the edge of a small node to the middle of its label. */
 const LABEL_DISTANCE = 15
+/** Peers below the ring; the others are in the table. */
+const MAX_OUTSIDERS = 24
 
 export type TopologyNode = {
   readonly peerId: PeerId
@@ -145,6 +147,7 @@ function outsidersOf(view: ClusterView, placement: Placement | null, self: PeerI
     .filter((peer) => !inRing.has(peer.id))
     .map((peer) => ({ peerId: peer.id, name: peer.name, kind: kindOf(peer), isSelf: peer.id === self, joined: peer.joined }))
     .sort((a, b) => KIND_ORDER.indexOf(a.kind) - KIND_ORDER.indexOf(b.kind) || a.joined - b.joined)
+    .slice(0, MAX_OUTSIDERS)
     .map(({ joined: _, ...peer }, index) => ({
       ...peer,
       x: index % 2 === 0 ? 14 : TOPOLOGY_WIDTH / 2 + 8,
