@@ -187,6 +187,16 @@ export const lapReportSchema = z.object({
 })
 export type LapReport = z.infer<typeof lapReportSchema>
 
+/** What a witness with the same layers made of what a device computed, as the shard behind it heard. */
+const checkReportSchema = z.object({
+  peerId: peerIdSchema,
+  witness: peerIdSchema,
+  checked: count,
+  wrong: count,
+  worstError: relativeError,
+})
+export type CheckReport = z.infer<typeof checkReportSchema>
+
 /** What a peer says of itself whenever it changes. */
 export const peerStatusSchema = z.object({
   /** `idle`: holds nothing. `paused`: asked not to be placed. */
@@ -205,6 +215,8 @@ export const peerStatusSchema = z.object({
   framesHandled: z.number().int().min(0),
   /** Devices that do not answer this peer though they are on the roster: frozen, or cut off. */
   suspects: z.array(peerIdSchema).max(256),
+  /** Of the devices before it in rings, spot checks; absent before the first. */
+  checks: z.array(checkReportSchema).max(64).optional(),
 })
 export type PeerStatus = z.infer<typeof peerStatusSchema>
 export const IDLE_STATUS: PeerStatus = {

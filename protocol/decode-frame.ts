@@ -4,11 +4,15 @@ import { decodeDrafts, NO_DRAFTS } from './drafts.ts'
 import { ClusterError } from './errors.ts'
 import { allFinite } from './finite.ts'
 import {
+  checkBodySchema,
   ELEMENT_BYTES,
+  EVIDENCE_BYTES,
+  EVIDENCE_NUMBERS,
   failureBodySchema,
   FLAG_DRAFTS,
   FLAG_KEEPS,
   FLAG_MORE,
+  FLAG_OUTPUT,
   FLAG_SAMPLE,
   gossipBodySchema,
   HEADER_BYTES,
@@ -18,13 +22,16 @@ import {
   resumeBodySchema,
   tokenBodySchema,
   TYPE_CODES,
+  verdictBodySchema,
   WANT_CODES,
 } from './frame-layout.ts'
-import type { ActivationFrame, AskFrame, EmbeddingFrame, FrameBase, RingFrame, TokenFrame } from './frames.ts'
+import type { ActivationFrame, AskFrame, EmbeddingFrame, EvidenceFrame, FrameBase, RingFrame, TokenFrame } from './frames.ts'
 import { decodeHops, hopsFromBody } from './hops.ts'
 import { sequenceId } from './ids.ts'
 import { jobSchema } from './job.ts'
 import { PROTOCOL_VERSION } from './version.ts'
+
+const EVIDENCE_TYPES = ['ids', 'f16', 'f32'] as const
 
 const malformed = (what: string): ClusterError => new ClusterError('malformed_frame', `refused a frame: ${what}`)
 
@@ -99,6 +106,23 @@ function decodeEmbedding(base: FrameBase, view: DataView, payload: Uint8Array): 
   return { ...base, type: 'embedding', values: Float32Array.from({ length: width }, (_, i) => numbers.getFloat32(i * 4, true)) }
 }
 
+function decodeEvidence(base: FrameBase, view: DataView, payload: Uint8Array): EvidenceFrame {
+  const numberCode = view.getUint8(3)
+  const numberType = EVIDENCE_TYPES.find((type) => EVIDENCE_NUMBERS[type] === numberCode)
+  const [position, count, width] = [view.getUint32(20, true), view.getUint32(24, true), view.getUint32(36, true)]
+  if (
+    !numberType ||
+    count === 0 ||
+    width === 0 ||
+    (numberType === 'ids' && width !== 1) ||
+    payload.length !== count * width * EVIDENCE_BYTES[numberType]
+  )
+    throw malformed(`evidence of ${count} × ${width} numbers of type ${numberCode} in ${payload.length} bytes`)
+  if (numberType !== 'ids' && !allFinite(payload, numberType)) throw malformed('numbers that are not finite')
+  const side = (view.getUint8(2) & FLAG_OUTPUT) === 0 ? 'input' : 'output'
+  return { ...base, type: 'evidence', ticket: view.getUint32(16, true), side, position, count, width, numberType, payload }
+}
+
 function decodeAsk(base: FrameBase, view: DataView): AskFrame {
   const want = Object.keys(WANT_CODES).find((name) => isWant(name) && WANT_CODES[name] === view.getUint8(2))
   if (want === undefined || !isWant(want)) throw malformed(`it asks for ${view.getUint8(2)}`)
@@ -150,6 +174,12 @@ export function decodeFrame(bytes: Uint8Array): RingFrame {
       return { ...base, type: 'gossip', number: position, ...parseBody(gossipBodySchema, payload) }
     case TYPE_CODES.ask:
       return decodeAsk(base, view)
+    case TYPE_CODES.check:
+      return { ...base, type: 'check', ticket: view.getUint32(16, true), until: position, ...parseBody(checkBodySchema, payload) }
+    case TYPE_CODES.evidence:
+      return decodeEvidence(base, view, payload)
+    case TYPE_CODES.verdict:
+      return { ...base, type: 'verdict', ticket: view.getUint32(16, true), ...parseBody(verdictBodySchema, payload) }
     case TYPE_CODES.failure:
       return { ...base, type: 'failure', ...parseBody(failureBodySchema, payload) }
     default:

@@ -1,7 +1,19 @@
 import { crc32 } from './crc32.ts'
 import { encodeDrafts } from './drafts.ts'
 import { ClusterError } from './errors.ts'
-import { FLAG_DRAFTS, FLAG_KEEPS, FLAG_MORE, FLAG_SAMPLE, HEADER_BYTES, MOST_ETA_MS, NUMBER_CODES, TYPE_CODES, WANT_CODES } from './frame-layout.ts'
+import {
+  EVIDENCE_NUMBERS,
+  FLAG_DRAFTS,
+  FLAG_KEEPS,
+  FLAG_MORE,
+  FLAG_OUTPUT,
+  FLAG_SAMPLE,
+  HEADER_BYTES,
+  MOST_ETA_MS,
+  NUMBER_CODES,
+  TYPE_CODES,
+  WANT_CODES,
+} from './frame-layout.ts'
 import type { RingFrame } from './frames.ts'
 import { encodeHops, hopsToBody } from './hops.ts'
 import { MAX_FRAME_BYTES } from './limits.ts'
@@ -71,6 +83,14 @@ function fieldsOf(frame: RingFrame): HeaderFields {
       return { ...plain, position: frame.number, payload: json({ origin: frame.origin, event: frame.event }) }
     case 'ask':
       return { ...plain, flags: WANT_CODES[frame.want], position: frame.from, count: frame.branch }
+    case 'check':
+      return { ...plain, reach: frame.ticket, position: frame.until, payload: json({ witness: frame.witness }) }
+    case 'evidence': {
+      const { ticket, side, position, count, width, numberType, payload } = frame
+      return { flags: side === 'output' ? FLAG_OUTPUT : 0, numberCode: EVIDENCE_NUMBERS[numberType], reach: ticket, position, count, width, payload }
+    }
+    case 'verdict':
+      return { ...plain, reach: frame.ticket, payload: json({ error: Math.min(frame.error, 1e9) }) }
     case 'failure': {
       const { code, message, retryAfterSeconds } = frame
       return { ...plain, payload: json({ code, message: message.slice(0, 2000), retryAfterSeconds }) }

@@ -22,6 +22,9 @@ export const TYPE_CODES = {
   prefix: 10,
   waiting: 11,
   embedding: 12,
+  check: 13,
+  evidence: 14,
+  verdict: 15,
 } as const satisfies Record<RingFrame['type'], number>
 export const NUMBER_CODES = { f16: 1, f32: 2 } as const
 export const ELEMENT_BYTES = { f16: 2, f32: 4 } as const
@@ -31,6 +34,11 @@ export const FLAG_MORE = 1
 /** 0 stands for an unknown time. */
 export const MOST_ETA_MS = 2 ** 32 - 1
 export const FLAG_KEEPS = 1
+export const FLAG_OUTPUT = 1
+export const EVIDENCE_NUMBERS = { ids: 0, f16: 1, f32: 2 } as const
+export const EVIDENCE_BYTES = { ids: 4, f16: 2, f32: 4 } as const
+export const checkBodySchema = z.object({ witness: peerIdSchema })
+export const verdictBodySchema = z.object({ error: z.number().min(0).max(1e9) })
 export const WANT_CODES = { activations: 1, tokens: 2, job: 3 } as const satisfies Record<AskWant, number>
 export const isWant = (name: string): name is AskWant => Object.hasOwn(WANT_CODES, name)
 export const gossipBodySchema = z.object({ origin: peerIdSchema, event: gossipEventSchema })

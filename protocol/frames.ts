@@ -94,6 +94,23 @@ export type AskFrame = FrameBase & {
 export type AskWant = 'activations' | 'tokens' | 'job'
 /** What signaling would tell, from peer to peer while there is no signal server. Passed on once to every linked peer. */
 export type GossipFrame = FrameBase & { readonly type: 'gossip'; readonly origin: PeerId; readonly number: number; readonly event: GossipEvent }
+/** To the shard before the one that is looked at: what it sent on up to `until` is to go to `witness`. Who sends it draws the ticket. */
+export type CheckFrame = FrameBase & { readonly type: 'check'; readonly ticket: number; readonly until: number; readonly witness: PeerId }
+/** What went into a shard, from position 0 on, or what came out of it last: for a witness that holds the same layers. */
+export type EvidenceFrame = FrameBase & {
+  readonly type: 'evidence'
+  readonly ticket: number
+  readonly side: 'input' | 'output'
+  readonly position: number
+  readonly count: number
+  /** Numbers a token; 1 of `ids`. */
+  readonly width: number
+  /** `ids`: tokens, 32 bits each; as an output the one that was sampled behind `position`. */
+  readonly numberType: 'ids' | 'f16' | 'f32'
+  readonly payload: Uint8Array
+}
+/** From the witness: how far what came out lies from what it computes itself. */
+export type VerdictFrame = FrameBase & { readonly type: 'verdict'; readonly ticket: number; readonly error: number }
 export type RingFrame =
   | JobFrame
   | ActivationFrame
@@ -107,3 +124,6 @@ export type RingFrame =
   | AskFrame
   | GossipFrame
   | PrefixFrame
+  | CheckFrame
+  | EvidenceFrame
+  | VerdictFrame

@@ -18,6 +18,9 @@ export type {
   ResumeFrame,
   AskFrame,
   AskWant,
+  CheckFrame,
+  EvidenceFrame,
+  VerdictFrame,
   GossipFrame,
   RingFrame,
 } from './frames.ts'

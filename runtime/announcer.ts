@@ -11,6 +11,7 @@ import type { Network } from '../core/cluster/network.ts'
 import { place, type PlacementRequest } from '../core/cluster/placement.ts'
 import { createRearrangement } from '../core/cluster/rearrangement.ts'
 import type { ModelSizing } from '../core/cluster/sizing.ts'
+import { distrusted } from '../core/cluster/spot-check.ts'
 import { takenMemory, type TakenMemory } from '../core/cluster/taken-memory.ts'
 
 /** Devices that join together are placed together. */
@@ -21,6 +22,9 @@ const REPAIR_MS = 30
 const MEASURED_MS = 2_000
 /** A device that failed to load its shard is left out this long. */
 const LOAD_BAN_MS = 60_000
+
+/** One that computes wrongly, counted from when it was last said. */
+const WRONG_BAN_MS = 30 * 60_000
 
 export type AnnouncerOptions = {
   readonly network: Network
@@ -88,6 +92,14 @@ export function createAnnouncer(options: AnnouncerOptions): { close: () => void 
     }
   }
 
+  /** Devices that spot checks found to compute wrongly. */
+  function banWrong(view: ClusterView): void {
+    for (const { peer, reason } of distrusted(view.peers)) {
+      if (!bans.has(peer)) log('a device computes wrongly and is left out', { peer, reason })
+      bans.until(peer, WRONG_BAN_MS)
+    }
+  }
+
   async function decide(wish: Wish): Promise<void> {
     const sizing = await options.sizing(wish).catch((error: unknown) => toClusterError(error))
     const view = network.view()
@@ -99,10 +111,11 @@ export function createAnnouncer(options: AnnouncerOptions): { close: () => void 
     const known = newest.get(wish.model)
     const inputs = inputsOf(wish, devices, taken)
     decided.set(wish.model, { inputs, at: now(), epoch: known?.epoch ?? null })
-    const placement =
+    const placed =
       sizing instanceof ClusterError
         ? unreadable(wish, sizing, epoch)
         : placeMeasured(view, known, { wish, devices, sizing, announcer: network.self, epoch, taken })
+    const placement = placed && { ...placed, explanation: [...distrusted(view.peers).map(({ reason }) => reason), ...placed.explanation] }
     // A placement whose announcer is gone is announced anew: after a restart of the signal server nobody else would.
     if (!placement || (known && sameShards(known, placement) && view.peers.has(known.announcer))) return
     log('placement', { model: wish.model, epoch, shards: placement.shards.length, problem: placement.problem?.message })
@@ -209,6 +222,7 @@ export function createAnnouncer(options: AnnouncerOptions): { close: () => void 
       const view = network.view()
       if (!isAnnouncer(view)) return
       banFailed(view)
+      banWrong(view)
       countLosses(view)
       for (const wish of view.wishes.values()) {
         // What is not to be loaded keeps the placement it had.

@@ -5,6 +5,7 @@ import { sequenceId, type PeerId, type SequenceId } from '../protocol/ids.ts'
 import { decodeFrames, encodeFrame, type RingFrame } from '../protocol/ring.ts'
 import { isPresent, placementState, wishStateOf, type ClusterView } from '../core/cluster/cluster-view.ts'
 import type { Network } from '../core/cluster/network.ts'
+import { distrusted } from '../core/cluster/spot-check.ts'
 import type { ConstraintSource } from '../core/constrain/constraint-source.ts'
 import { createPromptLookup, type Drafter } from '../core/speculation/drafter.ts'
 import type { ModelSizing } from '../core/cluster/sizing.ts'
@@ -17,6 +18,8 @@ import { createLogStore } from './output-log.ts'
 import { createPeerWatch } from './peer-watch.ts'
 import { createPrefixCache } from './prefix-cache.ts'
 import type { Sequence } from './sequence.ts'
+import { createSpotChecks } from './spot-check.ts'
+import { createSpotWitness } from './spot-witness.ts'
 import { createStage, type Stage } from './stage.ts'
 
 /** Sequences of an older epoch get this long to finish once the newer one serves. */
@@ -38,6 +41,7 @@ const LOG_BYTES = 64 * 2 ** 20
 const MOST_WAITING = 512
 /** Stands for as many sequences as come. */
 const MOST_ROOM = 100_000
+const WRONG = new ClusterError('ring_broken', 'a device of the ring computed wrongly and is left out; what it had a part in is computed anew')
 const MODES: Record<WishState, HoldMode> = { serve: 'serve', prefetch: 'prefetch', paused: 'paused', forget: 'paused' }
 
 export type RingNodeOptions = {
@@ -58,6 +62,8 @@ export type RingNodeOptions = {
   readonly logBytes?: number
   /** Questions that wait at a head for room beside those that run. Default: 512, as with Ollama. */
   readonly mostWaiting?: number
+  /** Uniform in [0, 1), for what others must not foresee. Default: Math.random. */
+  readonly random?: () => number
   /** Monotonic milliseconds. */
   readonly now: () => number
   readonly log: (message: string, fields: Record<string, unknown>) => void
@@ -105,6 +111,26 @@ export function createRingNode(options: RingNodeOptions): RingNode {
     onEvict: ({ id, runner }) => [...stages.values()].findLast((stage) => stage.runner === runner)?.dropKept(id),
   })
 
+  const post = (to: PeerId, frame: RingFrame): void => {
+    network.send(to, encodeFrame(frame)).catch((cause: unknown) => log('a frame could not be sent', { to, type: frame.type, cause: String(cause) }))
+  }
+  const checks = createSpotChecks({ self: network.self, view: network.view, random: options.random ?? Math.random, post, onChange: changed, log })
+  /** What is held ready of the ranges of others, by epoch and first layer. */
+  const spareRunners = new Map<string, ShardRunner>()
+  const spareKeysOf = (epoch: number): string => `${epoch} `
+  const spareKey = (epoch: number, startLayer: number): string => `${spareKeysOf(epoch)}${startLayer}`
+  const witness = createSpotWitness({
+    placementOf: (epoch) => placements.get(epoch) ?? null,
+    runnerOf: ({ epoch }, { startLayer, endLayer }) => {
+      const runner = spareRunners.get(spareKey(epoch, startLayer))
+      return runner?.endLayer === endLayer ? runner : null
+    },
+    scheduler,
+    newCache,
+    post,
+    log,
+  })
+
   const store = createShardStore({
     load: options.load,
     fetch: options.fetch,
@@ -113,11 +139,13 @@ export function createRingNode(options: RingNodeOptions): RingNode {
     onDispose: (runner) => {
       prefixes.forget(runner)
       runners.delete(runner)
+      for (const [key, ready] of spareRunners) if (ready === runner) spareRunners.delete(key)
     },
     onReady: (placement, range, runner) => {
       runners.add(runner)
       const shard = shardOf(placement, network.self)
       // What a spare holds ready has no part in the ring yet.
+      if (placements.has(placement.epoch) && !shard) spareRunners.set(spareKey(placement.epoch, range.startLayer), runner)
       if (!placements.has(placement.epoch) || shard?.startLayer !== range.startLayer) return
       const inherit = (id: SequenceId): Sequence | null => inherited(placement, runner, id)
       const stage = {
@@ -137,6 +165,7 @@ export function createRingNode(options: RingNodeOptions): RingNode {
         onChange: onSequences,
         log,
         constraints,
+        checks,
       }
       stages.set(placement.epoch, createStage(stage))
       depend()
@@ -171,7 +200,10 @@ export function createRingNode(options: RingNodeOptions): RingNode {
     const laps = [...stages.values()].flatMap((stage) => stage.laps() ?? []).slice(-MOST_LAP_REPORTS)
     const serving = shards.some((report) => report.state === 'ready')
     const state = paused ? 'paused' : shards.some((report) => report.state === 'loading') ? 'loading' : serving ? 'serving' : 'idle'
-    return { state, shards, layerMs, visibility, laps, sequences, framesHandled, suspects: [...watch.suspects()] }
+    const suspects = [...watch.suspects()]
+    const told: Omit<PeerStatus, 'links'> = { state, shards, layerMs, visibility, laps, sequences, framesHandled, suspects }
+    const checked = checks.reports()
+    return checked.length === 0 ? told : { ...told, checks: [...checked] }
   }
 
   function changed(): void {
@@ -194,6 +226,7 @@ export function createRingNode(options: RingNodeOptions): RingNode {
     stages.delete(epoch)
     placements.delete(epoch)
     modes.delete(epoch)
+    for (const key of [...spareRunners.keys()]) if (key.startsWith(spareKeysOf(epoch))) spareRunners.delete(key)
     // The runner is disposed behind the cache releases that closing its stage has put in line.
     void scheduler.idle().then(() => store.drop(epoch))
   }
@@ -249,16 +282,22 @@ export function createRingNode(options: RingNodeOptions): RingNode {
     else giveUpAfter(epoch, HOLD_MS)
   }
 
+  /** Whether no device of the ring was found to compute wrongly. What it gave others is in their KV caches: answers begin anew. */
+  function isTrusted(epoch: number): boolean {
+    const out = new Set(distrusted(network.view().peers).map(({ peer }) => peer))
+    return !placements.get(epoch)?.shards.some(({ peerId }) => out.has(peerId))
+  }
+
   function retireWhenDone(epoch: number, newest: Placement): void {
     if (placementState(network.view(), newest) !== 'ready') return
     if ((stages.get(epoch)?.openSequences() ?? 0) === 0) giveUp(epoch, null)
     else if (!retireTimers.has(epoch)) {
       const cutOver = (): void => {
         retireTimers.delete(epoch)
-        stages.get(epoch)?.retire(new ClusterError('ring_reforming', 'the ring changed and the old one was given up'))
+        stages.get(epoch)?.retire(isTrusted(epoch) ? new ClusterError('ring_reforming', 'the ring changed and the old one was given up') : WRONG)
         giveUpAfter(epoch, CUT_OVER_MS)
       }
-      retireTimers.set(epoch, timer(newest.cutOver === 'soon' ? 0 : RETIRE_MS, cutOver))
+      retireTimers.set(epoch, timer(newest.cutOver === 'soon' || !isTrusted(epoch) ? 0 : RETIRE_MS, cutOver))
     }
   }
 
@@ -324,6 +363,8 @@ export function createRingNode(options: RingNodeOptions): RingNode {
   }
 
   function handle(from: PeerId, frame: RingFrame): void {
+    if (frame.type === 'evidence') return witness.onEvidence(from, frame)
+    if (frame.type === 'verdict') return checks.onVerdict(from, frame)
     const stage = stages.get(frame.epoch)
     if (stage) {
       framesHandled += 1

@@ -17,6 +17,7 @@ import type { Scheduler } from './scheduler.ts'
 import { createSequence, truncate, type Sequence } from './sequence.ts'
 import { createPassLane, type Pass, type PassDone } from './pass-lane.ts'
 import type { ShardRunner, ShardWant } from './shard-runner.ts'
+import type { SpotChecks } from './spot-check.ts'
 
 /** Released sequences remembered, so that their late frames are dropped. */
 const TOMBSTONES = 4096
@@ -30,6 +31,7 @@ export type StageOptions = {
   readonly scheduler: Scheduler
   readonly logs: LogStore
   readonly prefixes: PrefixCache
+  readonly checks: Pick<SpotChecks, 'received'>
   /** Null on a device that cannot sample by a grammar. */
   readonly constraints: ConstraintSource | null
   readonly newDrafter: () => Drafter

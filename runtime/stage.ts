@@ -12,6 +12,7 @@ import type { Sequence } from './sequence.ts'
 import type { ShardOutput, ShardRunner, ShardWant } from './shard-runner.ts'
 import type { HopsSoFar } from './pass-lane.ts'
 import { MOST_CHUNK_TOKENS } from './prefill-chunks.ts'
+import { createStageChecks } from './stage-checks.ts'
 import { createStageCore, type StageOptions } from './stage-core.ts'
 import { createHeadPart } from './stage-head.ts'
 import { createTailPart } from './stage-tail.ts'
@@ -54,6 +55,7 @@ export function createStage(options: StageOptions): Stage {
   const { place, placement, runner, sequences, base, post, now } = core
   const head = createHeadPart(core, finishPass)
   const tail = createTailPart(core, (token) => head.onToken(token))
+  const checkPasses = createStageChecks(core)
 
   async function finishPass(sequence: Sequence, output: ShardOutput, pass: Omit<LoggedPass, 'payload'>, hops: HopsSoFar): Promise<void> {
     if (output.type === 'hidden') core.pass(sequence, { ...pass, payload: output.bytes }, hops())
@@ -96,6 +98,7 @@ export function createStage(options: StageOptions): Stage {
       tail.waitForJob(sequence, () => onActivation(from, frame))
       return
     }
+    checkPasses.received(frame)
     const { position, count, reach, sample, drafts, payload } = tailOf({ ...frame, drafts: frame.guess.drafts }, sequence.expected)
     const pass = { position, count, reach, sample, drafts }
     const input = { type: 'hidden', numberType: frame.numberType, bytes: payload } as const
@@ -188,8 +191,9 @@ export function createStage(options: StageOptions): Stage {
       case 'activation':
         return onActivation(from, frame)
       case 'token':
-        if (place.shard.first && from === place.tail.peerId) head.onToken(frame)
-        return
+        if (!place.shard.first || from !== place.tail.peerId) return
+        checkPasses.sampled(frame)
+        return head.onToken(frame)
       case 'resume':
         if (from === place.head.peerId) onResume(frame)
         return
@@ -208,9 +212,13 @@ export function createStage(options: StageOptions): Stage {
         if (sequence && place.shard.first && from === place.tail.peerId) head.onProgress(sequence, frame.processed)
         return
       }
+      case 'check':
+        return checkPasses.onCheck(from, frame)
       case 'waiting':
       case 'embedding':
       case 'gossip':
+      case 'evidence':
+      case 'verdict':
         return
     }
   }

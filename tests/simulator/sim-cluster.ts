@@ -42,6 +42,8 @@ export type SimDevice = SimPeer & {
   readonly shards: ToyShards
   /** Its layers take so many times as long. */
   slowness: number
+  /** It hands on what it computes wrongly. */
+  lies: boolean
   readonly memoryBytes: number
   isDead: boolean
 }
@@ -159,6 +161,7 @@ export function createSimCluster(options: SimOptions): SimCluster {
     const pace = {
       load: (layers: number) => wait(LOAD_MS.shard + LOAD_MS.layer * layers),
       run: (layers: number, tokens: number) => wait(layers * layerMs * device.slowness * Math.max(1, 0.2 * tokens)),
+      lies: () => device.lies,
     }
     const shards = toyShards(pace, options)
     peer.network.setCapabilities(capabilities)
@@ -191,9 +194,10 @@ export function createSimCluster(options: SimOptions): SimCluster {
       timer: peer.clock.timer,
       now: time.now,
       turn: () => Promise.resolve(),
+      random: seededRandom(seed + devices.length + 1),
       log: note(name),
     })
-    const device: SimDevice = { ...peer, node, shards, slowness: 1, memoryBytes, isDead: false }
+    const device: SimDevice = { ...peer, node, shards, slowness: 1, lies: false, memoryBytes, isDead: false }
     devices.push(device)
     return device
   }

@@ -83,6 +83,8 @@ export type ToyPace = {
   readonly load: (layers: number) => Promise<void>
   /** Resolves when so many layers have run over so many tokens. */
   readonly run: (layers: number, tokens: number) => Promise<void>
+  /** Whether what is computed is handed on wrongly now: 5 % too large, and the least likely tokens. Default: never. */
+  readonly lies?: () => boolean
 }
 export type ToyLimits = {
   /** Length from which on a sequence must be run anew: what ran before by another reach is refused then. */
@@ -211,8 +213,10 @@ function toyRunner(
       if (run.position === 0) anew.add(run.sequence)
       if (!anew.has(run.sequence)) throw new Error(`a pass that reaches ${run.reach} goes on with what was rotated otherwise`)
     }
-    const rows = runLayers(run)
-    const headOf = (row: readonly number[]): HeadOutput => ({ vocabSize: TOY_VOCAB, shortlist: null, readLogits: async () => logitsOf(row) })
+    const lies = pace.lies?.() ?? false
+    const rows = runLayers(run).map((row) => (lies ? row.map((value) => value * 1.05) : row))
+    const logitsIn = (row: readonly number[]): Float32Array => (lies ? logitsOf(row).map((value) => -value) : logitsOf(row))
+    const headOf = (row: readonly number[]): HeadOutput => ({ vocabSize: TOY_VOCAB, shortlist: null, readLogits: async () => logitsIn(row) })
     switch (run.want.type) {
       case 'hidden':
         return { type: 'hidden', bytes: new Uint8Array(Float32Array.from(rows.flat()).buffer) }
