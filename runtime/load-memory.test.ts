@@ -177,7 +177,7 @@ test('a checkpoint of 40 MB holds its table, one part being built, what is read 
   expect(watch.open()).toBe(0)
 })
 
-test('a device that runs out of memory at any part says not_enough_memory and keeps nothing', async () => {
+test('16: a device that runs out of memory at any part says not_enough_memory and keeps nothing', async () => {
   const watch = watched(4)
   const before = aliveBytes()
   // The error itself is let go: its stack names functions that know the weights.

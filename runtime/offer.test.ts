@@ -26,14 +26,14 @@ function deviceThat(load: () => Promise<never>, needed = 1000) {
   return { offer, offers, words, attempt, published: () => published }
 }
 
-test('memory that runs out while loading is offered no more, and the error goes on', async () => {
+test('16: memory that runs out while loading is offered no more, and the error goes on', async () => {
   const device = deviceThat(() => Promise.reject(new ClusterError('not_enough_memory', 'no')), 800)
   expect(await device.attempt()).toBe('not_enough_memory')
   expect(device.offers).toEqual([600])
   expect(device.words[0]).toMatch(/ran out/)
 })
 
-test('after running out again and again it withdraws, and changes nothing more', async () => {
+test('16: after running out again and again it withdraws, and changes nothing more', async () => {
   const device = deviceThat(() => Promise.reject(new ClusterError('not_enough_memory', 'no')))
   for (let i = 0; i < 12; i++) await device.attempt()
   expect(device.offers.slice(0, 3)).toEqual([750, 562, 421])
@@ -53,7 +53,7 @@ test('other failures change no offer', async () => {
   expect(device.offers).toEqual([])
 })
 
-test('what is used otherwise is kept from the offer, up to half of it, and told at once', () => {
+test('17: what is used otherwise is kept from the offer, up to half of it, and told at once', () => {
   const device = deviceThat(() => Promise.reject(new Error('unused')))
   device.offer.reserve(300, 'storage is full')
   device.offer.reserve(300, 'storage is full')

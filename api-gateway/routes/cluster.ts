@@ -86,6 +86,7 @@ export function clusterJson(view: ClusterView): object {
       layers: status.shards.map(({ model, startLayer, endLayer }) => ({ model, startLayer, endLayer })),
       links: status.links,
       sequences: status.sequences,
+      checks: status.checks ?? [],
     })),
     wishes: [...view.wishes.values()].map(({ model, source, state }) => ({ model, source, state })),
     placements: [...view.placements.values()].map((placement) => ({

@@ -124,7 +124,7 @@ test.each(['forms', 'blocked'] as const)('when both dial at once one link remain
   expect(world.log.filter((line) => line.endsWith('null'))).toEqual([])
 })
 
-test('takes the relay when no direct path forms in 5 s, and at once the next time', async () => {
+test('3: takes the relay when no direct path forms in 5 s, and at once the next time', async () => {
   const world = createWorld('blocked')
   const first = hubOf(world, A).send(B, frame(1))
   await world.advance(4_900)
@@ -155,7 +155,7 @@ test('takes the relay at once when the other side has no direct paths at all', a
   expect(world.log).toContain('peer-a path peer-b: relay')
 })
 
-test('a peer that came back dials anew and replaces what is left of the old link', async () => {
+test('39: a peer that came back dials anew and replaces what is left of the old link', async () => {
   const world = createWorld('forms', 'relay')
   void hubOf(world, A).send(B, frame(1))
   await world.advance(20)

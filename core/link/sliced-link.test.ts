@@ -18,7 +18,7 @@ test('an idle link lives on beats, and measures 40 ms for a delay of 20 ms each 
   expect(a.stats().rttMs).toBeCloseTo(40)
 })
 
-test('a frozen peer is taken for dead after three beats, not after one', () => {
+test('2: a frozen peer is taken for dead after three beats, not after one', () => {
   const clock = createManualClock()
   const links = createMemoryLinks({ clock, peers, delayMs: 1 })
   const reasons: string[] = []

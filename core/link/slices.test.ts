@@ -47,7 +47,7 @@ test('cuts 10 000 bytes into slices of at most 4640, and joins them', () => {
   expect(slices.map((slice) => assembler.accept(slice))).toEqual(['unfinished', 'unfinished', content(10_000)])
 })
 
-test('joins slices that come in reverse and twice', () => {
+test('8: joins slices that come in reverse and twice', () => {
   const assembler = createAssembler()
   const outcomes = slicesOf(1, 10_000)
     .toReversed()
@@ -55,7 +55,7 @@ test('joins slices that come in reverse and twice', () => {
   expect(outcomes).toEqual(['unfinished', 'duplicate', 'unfinished', 'duplicate', content(10_000), 'duplicate'])
 })
 
-test('refuses a message that begins while another is unfinished, and a gap between messages', () => {
+test('8: refuses a message that begins while another is unfinished, and a gap between messages', () => {
   const assembler = createAssembler()
   const [first] = slicesOf(1, 10_000)
   const [second] = slicesOf(2, 10)
@@ -75,7 +75,7 @@ test('passes control slices both ways', () => {
   expect(decodeSlice(encodeAbort(3))).toEqual({ type: 'abort', message: 3 })
 })
 
-describe('refuses by typed error, before any allocation', () => {
+describe('10: refuses by typed error, before any allocation', () => {
   const first = encodeDataSlice(1, 0, content(10_000))
   const patched = (offset: number, value: number): Uint8Array => {
     const copy = first.slice()
@@ -96,7 +96,7 @@ describe('refuses by typed error, before any allocation', () => {
     ['a beat with a payload', Uint8Array.from(first, (byte, i) => (i === 1 ? 2 : byte)), 'malformed_frame'],
   ])('%s', (_, bytes, code) => expect(codeOf(() => decodeSlice(bytes))).toBe(code))
 
-  test('20 000 random and bit-flipped slices: typed refusals only', () => {
+  test('10: 20 000 random and bit-flipped slices: typed refusals only', () => {
     const random = seeded(42)
     const outcomes = new Set<string>()
     let assembler = createAssembler()

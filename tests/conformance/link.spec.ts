@@ -174,7 +174,7 @@ function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
   return { promise, resolve }
 }
 
-test('without UDP, page hosts fall back to the relay after about 5 s and stay there', async () => {
+test('3: without UDP, page hosts fall back to the relay after about 5 s and stay there', async () => {
   const stage = await openStage(WITHOUT_UDP)
   try {
     const [pageA, pageB] = await startHosts(stage)

@@ -54,7 +54,7 @@ test.describe('three tabs and a spare', () => {
     ['tail', 2, 'closes'],
     ['head', 0, 'crashes'],
   ] as const) {
-    test(`the tab of the ${position} ${how} in mid-answer: the stream goes on with the same text`, async ({ browser }) => {
+    test(`1: the tab of the ${position} ${how} in mid-answer: the stream goes on with the same text`, async ({ browser }) => {
       const { url } = cluster.server
       await expect.poll(() => hasWarmSpare(url), { timeout: 60_000, message: 'a ring of three with a warm spare' }).toBe(true)
       const owner = (await clusterOf(url)).placements[0]?.shards[index]?.peerId
@@ -78,7 +78,7 @@ test.describe('three tabs and a spare', () => {
   }
 })
 
-test('both servers end in mid-answer: the chat tab gets its answer, and the next ones, even when a tab is lost; a new server on the port serves with what the tabs hold', async ({
+test('14: both servers end in mid-answer: the chat tab gets its answer, and the next ones, even when a tab is lost; a new server on the port serves with what the tabs hold', async ({
   browser,
 }) => {
   const args = ['--no-local-device', '--devices', '3', '--max-devices', '3']

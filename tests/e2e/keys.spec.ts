@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { expect, test } from '@playwright/test'
 import { startPageServer, type PageServer } from './page-server.ts'
 
@@ -41,3 +42,23 @@ for (const width of [1280, 360])
     expect((await revoked).url()).toContain('/v1/keys/')
     await page.screenshot({ path: info.outputPath('keys-invited.png'), fullPage: true })
   })
+
+test('a trace is read and saved as a file with the key that the page has: a link would carry none', async ({ page }) => {
+  const trace = {
+    ...{ id: 'chatcmpl-1', requestId: 'r-1', model: 'ember', startedAt: '2030-01-01T00:00:00.000Z', state: 'done' },
+    ...{ promptTokens: 3, tokens: 2, totalMs: 40, error: null, choices: [{ events: [], dropped: 0 }] },
+  }
+  const keys: (string | undefined)[] = []
+  await page.route('**/v1/cluster/traces**', async (route) => {
+    keys.push(route.request().headers()['authorization'])
+    await route.fulfill({ json: route.request().url().endsWith('/traces') ? { traces: [trace] } : trace })
+  })
+  await page.goto(`${server.url}/cluster?token=rk_mine`)
+  await page.getByRole('button', { name: 'chatcmpl-1' }).click()
+  const saving = page.waitForEvent('download')
+  await page.getByRole('button', { name: 'All of it as JSON' }).click()
+  const download = await saving
+  expect(download.suggestedFilename()).toBe('chatcmpl-1.json')
+  expect(JSON.parse(await readFile(await download.path(), 'utf8'))).toEqual(trace)
+  expect(keys).toEqual(['Bearer rk_mine', 'Bearer rk_mine', 'Bearer rk_mine'])
+})

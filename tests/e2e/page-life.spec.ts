@@ -120,6 +120,28 @@ test('12: a duplicated tab is another peer, and both serve', async ({ browser })
   })
 })
 
+test('12: a second tab of the browser offers to take over; the button moves the lending there, and nothing is loaded twice', async ({ browser }) => {
+  await withCluster(['--devices', '1'], async (cluster) => {
+    const { url } = cluster.server
+    const first = await cluster.openDevice(browser)
+    await cluster.placed(1)
+    const second = await first.context().newPage()
+    await second.goto(`${url}/contribute`)
+    const button = second.getByRole('button', { name: 'Take over' })
+    await expect(button).toBeVisible()
+    const read = cluster.modelBytes.length
+    await button.click()
+    await expect.poll(async () => (await deviceOf(second))?.lending).toBe('on')
+    await expect.poll(async () => (await deviceOf(first))?.lending).toBe('off')
+    await expect(button).toBeHidden()
+    const id = await peerOf(second)
+    await expect.poll(async () => (await clusterOf(url)).placements[0]?.shards.map(({ peerId }) => peerId)).toEqual([id])
+    await cluster.placed(1)
+    await expectAnswer(url)
+    expect(cluster.modelBytes.slice(read).filter(({ file }) => file.endsWith('.safetensors'))).toEqual([])
+  })
+})
+
 test('15: a lost GPU is opened once more from what the browser keeps; lost again, the device goes on with its CPU', async ({ browser }) => {
   await withCluster(['--devices', '1'], async (cluster) => {
     const { url } = cluster.server

@@ -5,7 +5,7 @@ import { equalSamples, expectRing, startLiveCluster } from './live-cluster.ts'
 // Chromium renamed the switch; both spellings, so that the test means the same in every version.
 const NO_UDP = ['--webrtc-ip-handling-policy=disable_non_proxied_udp', '--force-webrtc-ip-handling-policy=disable_non_proxied_udp']
 
-test('three tabs without UDP form a ring by relay and give all 30 answers', async ({ playwright, launchOptions }) => {
+test('3: three tabs without UDP form a ring by relay and give all 30 answers', async ({ playwright, launchOptions }) => {
   test.setTimeout(240_000)
   const browser = await playwright.chromium.launch({ ...launchOptions, args: [...(launchOptions.args ?? []), ...NO_UDP] })
   const cluster = await startLiveCluster(['--no-local-device', '--devices', '3'])

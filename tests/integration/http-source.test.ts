@@ -41,7 +41,7 @@ const always =
   ({ from }) =>
     from === 'cdn' ? fault : null
 
-test('a 20 MB file that is cut at 10 random (seeded) points is read byte-equal, and no byte twice', async () => {
+test('18: a 20 MB file that is cut at 10 random (seeded) points is read byte-equal, and no byte twice', async () => {
   const large = new Uint8Array(randomBytes(20_000_000))
   await using hub = await startHub({ [FILE]: large })
   const random = seededRandom(20240)
@@ -136,7 +136,7 @@ test('a host that asks for an hour of patience is told of at once, with the time
   })
 })
 
-test('a host that stays down is tried 6 times with growing waits, then named', async () => {
+test('18: a host that stays down is tried 6 times with growing waits, then named', async () => {
   await using hub = await startHub(files)
   const delays: number[] = []
   hub.fault = always({ type: 'status', status: 502 })
@@ -158,7 +158,7 @@ test('connections cut before the answer are tried again, and told of when they s
   })
 })
 
-test('a body that ends early is resumed; one that always does is told of with the byte reached', async () => {
+test('18: a body that ends early is resumed; one that always does is told of with the byte reached', async () => {
   await using hub = await startHub(files)
   hub.fault = firstOnes(2, { type: 'truncated', afterBytes: 1000 })
   expect(Buffer.compare(await open(hub).readRange(FILE, 0, 9000), BYTES.subarray(0, 9000))).toBe(0)
@@ -179,7 +179,7 @@ test('a file that is shorter than its index says is a bad checkpoint', async () 
   }
 })
 
-test('wrong bytes of a file that is read in whole are found by its hash', async () => {
+test('18: wrong bytes of a file that is read in whole are found by its hash', async () => {
   await using hub = await startHub({ ...files, 'tokenizer.json': BYTES.subarray(0, 2000) })
   hub.fault = always({ type: 'wrong-bytes' })
   const wrong = { code: 'bad_checkpoint', message: expect.stringMatching(/SHA-256/) }
@@ -192,7 +192,7 @@ test('wrong bytes of a file that is read in whole are found by its hash', async 
   await expect(open(hub).readRange(FILE, 0, 10)).resolves.toHaveLength(10)
 })
 
-test('a file that changes between two ranges is never mixed', async () => {
+test('18: a file that changes between two ranges is never mixed', async () => {
   await using hub = await startHub(files)
   const source = open(hub)
   await source.readRange(FILE, 0, 100)

@@ -69,7 +69,7 @@ function readGoldenIds(name: string): number[] {
 const QUESTION = { model: 'ember', messages: [{ role: 'user', content: 'Hello!' }] }
 
 describe('who may join', { timeout: 30_000 }, () => {
-  test('an old page is told to reload, a device needs the join token, a client does not', async () => {
+  test('11: an old page is told to reload, a device needs the join token, a client does not', async () => {
     const { url } = await start('--no-local-device', '--join-token', 'sesame')
     expect(await say(url, { version: PROTOCOL_VERSION - 1 })).toMatchObject({ ok: false, error: { code: 'protocol_version_mismatch' } })
     expect(await say(url, {})).toMatchObject({ ok: false, error: { code: 'invalid_join_token' } })
@@ -80,7 +80,7 @@ describe('who may join', { timeout: 30_000 }, () => {
     expect(await say(url, { role: 'client' }, 'polling')).toMatchObject({ ok: true })
   })
 
-  test('with API keys a client shows one; nobody plays the gateway', async () => {
+  test('35: with API keys a client shows one; nobody plays the gateway', async () => {
     const { url } = await start('--no-local-device', '--join-token', 'sesame', '--api-key', 'key-1')
     expect(await say(url, { role: 'client' })).toMatchObject({ ok: false, error: { code: 'invalid_api_key' } })
     expect(await say(url, { role: 'client', token: 'key-1' })).toMatchObject({ ok: true })

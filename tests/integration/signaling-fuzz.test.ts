@@ -42,7 +42,7 @@ const HOSTILE: readonly unknown[] = [
 const ended = (socket: RawSocket): Promise<void> => new Promise((resolve) => socket.once('disconnect', () => resolve()))
 const connected = (socket: RawSocket): Promise<void> => new Promise((resolve) => socket.once('connect', resolve))
 
-test('3000 hostile events crash nothing, pollute nothing and change nothing for others', async () => {
+test('33: 3000 hostile events crash nothing, pollute nothing and change nothing for others', async () => {
   const fixture = await startSignalServer()
   const witness = createTestPeer(fixture.url, helloOf('witness'))
   await witness.state(isOnline)
@@ -73,7 +73,7 @@ test('3000 hostile events crash nothing, pollute nothing and change nothing for 
   await fixture.close()
 }, 60_000)
 
-test('raw garbage on the socket closes that socket only', async () => {
+test('34: raw garbage on the socket closes that socket only', async () => {
   const fixture = await startSignalServer()
   const witness = createTestPeer(fixture.url, helloOf('witness'))
   await witness.state(isOnline)

@@ -50,7 +50,7 @@ const SENT: readonly (readonly [event: string, message: unknown, schema: z.ZodTy
   ['unwish', 'ember', modelIdSchema],
 ]
 
-test(`${EACH_WAY} mutated events to the server are refused, counted, and change nothing`, { timeout: 120_000 }, async () => {
+test(`34: ${EACH_WAY} mutated events to the server are refused, counted, and change nothing`, { timeout: 120_000 }, async () => {
   const fixture = await startSignalServer()
   const witness = createTestPeer(fixture.url, helloOf('witness', { role: 'device' }))
   await witness.state(isOnline)
@@ -108,7 +108,7 @@ function scriptedSocket(welcome: Welcome) {
   return { socket, fire }
 }
 
-test(`${EACH_WAY} mutated events from the server change nothing that a peer sees, and are counted`, () => {
+test(`34: ${EACH_WAY} mutated events from the server change nothing that a peer sees, and are counted`, () => {
   const witness = { id: peerId('witness'), name: 'w', role: 'device', joined: 0, capabilities: null, status: IDLE_STATUS } as const
   const welcome: Welcome = { ok: true, server: 'run-1', peers: [witness], wishes: [WISH], placements: [placementOf('witness')], iceServers: [] }
   const events: readonly ClusterEvent[] = [

@@ -83,7 +83,7 @@ async function say(socket: RawSocket, hello: unknown): Promise<HelloReply> {
 }
 
 describe('hello', () => {
-  test('of another protocol version is answered in words and closed', async () => {
+  test('11: of another protocol version is answered in words and closed', async () => {
     const socket = rawSocket()
     const closed = next(socket, 'disconnect')
     const reply = await say(socket, { version: PROTOCOL_VERSION + 1, anything: 'else' })
@@ -107,7 +107,7 @@ describe('hello', () => {
     silent.connect()
     expect(await next(silent, 'refused')).toMatchObject({ code: 'deadline_exceeded' })
   })
-  test('of an id that is taken is refused with another secret; with the same it replaces the old socket', async () => {
+  test('12: of an id that is taken is refused with another secret; with the same it replaces the old socket', async () => {
     const first = peer('peer-a')
     await first.state(isOnline)
     const thief = peer('peer-a', { secret: 'another secret'.padEnd(32, '.') })
@@ -174,7 +174,7 @@ describe('wishes and placements', () => {
     b.client.unwish(EMBER)
     await a.seen((client) => !client.view().wishes.has(EMBER) && !client.view().placements.has(EMBER))
   })
-  test('are stated anew by the peers after the server has restarted', async () => {
+  test('13: are stated anew by the peers after the server has restarted', async () => {
     const [a, b] = [peer('peer-a', DEVICE), peer('peer-b')]
     await Promise.all([a, b].map((each) => each.state(isOnline)))
     b.client.wish(wish)
@@ -198,7 +198,7 @@ describe('wishes and placements', () => {
 })
 
 describe('negotiation and relay', () => {
-  test("a negotiation reaches the other peer under the sender's true id", async () => {
+  test("35: a negotiation reaches the other peer under the sender's true id", async () => {
     const received: Negotiation[] = []
     let arrived = (): void => undefined
     const arrival = new Promise<void>((resolve) => (arrived = resolve))
@@ -250,14 +250,14 @@ describe('hostile pages and floods', () => {
     ['http://evil.example', 'refused'],
     ['null', 'refused'],
     ['own', 'let in'],
-  ])('origin %s is %s', async (origin, expected) => {
+  ])('31: origin %s is %s', async (origin, expected) => {
     const socket = rawSocket()
     socket.io.opts.extraHeaders = { origin: origin === 'own' ? fixture.url : origin }
     const outcome = Promise.race([next(socket, 'connect').then(() => 'let in'), next(socket, 'connect_error').then(() => 'refused')])
     socket.connect()
     expect(await outcome).toBe(expected)
   })
-  test('a flood of events is refused, then dismissed; others go on', async () => {
+  test('34: a flood of events is refused, then dismissed; others go on', async () => {
     const [a, flooder] = [peer('peer-a'), peer('flooder')]
     await Promise.all([a, flooder].map((each) => each.state(isOnline)))
     const gone = next(flooder.socket, 'disconnect')

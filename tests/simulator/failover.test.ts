@@ -61,47 +61,47 @@ describe.each([
   ['middle', 1],
   ['tail', 2],
 ])('the %s', (_, index) => {
-  test('closes its tab in mid-token: a spare that holds its range goes on within half a second', async () => {
+  test('1: closes its tab in mid-token: a spare that holds its range goes on within half a second', async () => {
     const ring = await midAnswer({ spares: 1, memory: 800 })
     ring.cluster.kill(shardOwner(ring, index), 'closed')
     await expectWhole(ring)
     expect(longestGap(ring.stream)).toBeLessThan(500)
   })
 
-  test('closes its tab in mid-token: without a spare the others extend their ranges', async () => {
+  test('1: closes its tab in mid-token: without a spare the others extend their ranges', async () => {
     const ring = await midAnswer()
     ring.cluster.kill(shardOwner(ring, index), 'closed')
     await expectWhole(ring)
     expect(longestGap(ring.stream)).toBeLessThan(2_000)
   })
 
-  test('freezes with its channels open: the deadline fires and the answer goes on without it', async () => {
+  test('2: freezes with its channels open: the deadline fires and the answer goes on without it', async () => {
     const ring = await midAnswer({ spares: 1, memory: 800 })
     ring.cluster.freeze(shardOwner(ring, index), 60_000)
     await expectWhole(ring)
     expect(longestGap(ring.stream)).toBeLessThan(3_500)
   })
 
-  test('closes its tab while the ring is tokens ahead of a client that hears it late', async () => {
+  test('1: closes its tab while the ring is tokens ahead of a client that hears it late', async () => {
     const ring = await midAnswer({ spares: 1, memory: 800, role: 'gateway', signalingMs: 80 })
     ring.cluster.kill(shardOwner(ring, index), 'closed')
     await expectWhole(ring)
     expect(longestGap(ring.stream)).toBeLessThan(2_000)
   })
 
-  test('is cut off from the others, though signaling lists it', async () => {
+  test('3: is cut off from the others, though signaling lists it', async () => {
     const ring = await midAnswer({ spares: 1, memory: 800 })
     ring.cluster.paths.cut(shardOwner(ring, index).id)
     await expectWhole(ring)
   })
 
-  test('loses its signaling only: nobody notices', async () => {
+  test('4: loses its signaling only: nobody notices', async () => {
     const ring = await midAnswer()
     shardOwner(ring, index).socket.cut()
     await expectWhole(ring)
   })
 
-  test('is slow: others are not taken for dead', async () => {
+  test('5: is slow: others are not taken for dead', async () => {
     const ring = await midAnswer()
     shardOwner(ring, index).slowness = 20
     await expectWhole(ring)
@@ -131,7 +131,7 @@ describe('a model that rotates anew from some length on', () => {
   })
 })
 
-test('the only device of a ring freezes: its spare notices and goes on', async () => {
+test('2: the only device of a ring freezes: its spare notices and goes on', async () => {
   const ring = await midAnswer({ ring: 1, spares: 1, memory: 800 })
   ring.cluster.freeze(shardOwner(ring, 0), 60_000)
   await expectWhole(ring)
@@ -139,7 +139,7 @@ test('the only device of a ring freezes: its spare notices and goes on', async (
 })
 
 describe.each([0, 1, 2])('with the signal server gone for good', (index) => {
-  test(`shard ${index} is lost: the rest tell each other, and a spare goes on`, async () => {
+  test(`4: shard ${index} is lost: the rest tell each other, and a spare goes on`, async () => {
     const ring = await midAnswer({ spares: 1, memory: 800 })
     ring.cluster.signaling.restart(10_000_000)
     await ring.cluster.time.run(() => ring.stream.ids.length >= 30, 60_000)
@@ -152,20 +152,20 @@ describe.each([0, 1, 2])('with the signal server gone for good', (index) => {
   })
 })
 
-test('two of four die at once: what is left goes on', async () => {
+test('1: two of four die at once: what is left goes on', async () => {
   const ring = await midAnswer({ spares: 1, memory: 500 })
   ring.cluster.kill(shardOwner(ring, 0), 'closed')
   ring.cluster.kill(shardOwner(ring, 1), 'silent')
   await expectWhole(ring)
 })
 
-test('corrupt frames are refused and asked for again', async () => {
+test('7: corrupt frames are refused and asked for again', async () => {
   const ring = await midAnswer({ corrupt: 0.02 })
   await expectWhole(ring)
   expect(ring.cluster.log.some((line) => line.includes('refused a frame'))).toBe(true)
 })
 
-test('all devices leave: a running answer is held for 90 s, then ends with a typed error; a new one is refused at once', async () => {
+test('20: all devices leave: a running answer is held for 90 s, then ends with a typed error; a new one is refused at once', async () => {
   const ring = await midAnswer()
   const start = ring.cluster.time.now()
   for (const device of ring.cluster.devices) ring.cluster.kill(device, 'closed')
@@ -177,7 +177,7 @@ test('all devices leave: a running answer is held for 90 s, then ends with a typ
   expect(late.error).toMatchObject({ code: 'no_ring' })
 })
 
-test('all devices leave and come back after a minute: the answer goes on', async () => {
+test('20: all devices leave and come back after a minute: the answer goes on', async () => {
   const ring = await midAnswer()
   for (const device of ring.cluster.devices.slice()) {
     ring.cluster.kill(device, 'closed')
@@ -186,7 +186,7 @@ test('all devices leave and come back after a minute: the answer goes on', async
   await expectWhole(ring)
 })
 
-test('signaling restarts: the answer does not notice, nothing is loaded again, and the same placement holds afterwards', async () => {
+test('13: signaling restarts: the answer does not notice, nothing is loaded again, and the same placement holds afterwards', async () => {
   const ring = await midAnswer()
   const before = simPlacement(ring.client.network.view())
   ring.cluster.signaling.restart(1_000)
@@ -199,7 +199,7 @@ test('signaling restarts: the answer does not notice, nothing is loaded again, a
   expect(ring.cluster.signaling.roster().placements()).toHaveLength(1)
 })
 
-test('a device joins during an answer: it runs on undisturbed, the next one uses the new ring', async () => {
+test('19: a device joins during an answer: it runs on undisturbed, the next one uses the new ring', async () => {
   const ring = await midAnswer({ memory: 300 })
   ring.client.network.wish(simWish(8))
   await ring.cluster.addDevice('device-9', 300)
@@ -208,7 +208,7 @@ test('a device joins during an answer: it runs on undisturbed, the next one uses
   expect(longestGap(ring.stream)).toBeLessThan(200)
 })
 
-test('a device that keeps coming and going is left out longer each time: the ring does not re-form at each visit', async () => {
+test('6: a device that keeps coming and going is left out longer each time: the ring does not re-form at each visit', async () => {
   const ring = await midAnswer()
   ring.client.network.wish(simWish(8))
   for (let visit = 0; visit < 20; visit++) {

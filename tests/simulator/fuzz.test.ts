@@ -31,7 +31,7 @@ function mutate(random: () => number, epoch: number): { readonly bytes: Uint8Arr
   return { bytes, isSealed }
 }
 
-test(`${FRAMES} mutated frames change no answer and leave nothing behind`, { timeout: 120_000 }, async () => {
+test(`7: ${FRAMES} mutated frames change no answer and leave nothing behind`, { timeout: 120_000 }, async () => {
   const random = seededRandom(11)
   const cluster = createSimCluster({ seed: 3, paths: { delayMs: 2 }, layerMs: 20 })
   const client = await cluster.addClient('client')

@@ -39,7 +39,7 @@ test.each([1, 3])('in a ring of %i the head reports laps, and for each shard wha
   expect(view.peers.get(client.id)?.status.laps).toEqual([])
 })
 
-test('a shard that is ten times slower shows in its own part and in no other', async () => {
+test('5: a shard that is ten times slower shows in its own part and in no other', async () => {
   const { cluster, client } = await ringOf(3)
   const slow = simPlacement(client.network.view())?.shards[1]
   for (const device of cluster.devices) if (device.id === slow?.peerId) device.slowness = 10

@@ -9,7 +9,7 @@ const CHURN_MS = 20_000
 const PROMPT = [9, 1, 200, 77]
 const EXPECTED = toyAnswer(PROMPT, 40)
 
-test(`${MINUTES} minutes of churn leave no cache, shard, path or timer behind`, { timeout: 240_000 }, async () => {
+test(`42: ${MINUTES} minutes of churn leave no cache, shard, path or timer behind`, { timeout: 240_000 }, async () => {
   const cluster = createSimCluster({ seed: 7, paths: { delayMs: 3, jitterMs: 2 }, layerMs: 12 })
   const client = await cluster.addClient('client')
   for (let i = 0; i < 4; i++) await cluster.addDevice(`device-${i}`, 400)

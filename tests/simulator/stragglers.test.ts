@@ -42,7 +42,7 @@ const layersOf = (client: SimClient): Record<string, number> =>
   Object.fromEntries(simPlacement(client.network.view())?.shards.map(({ peerId, startLayer, endLayer }) => [peerId, endLayer - startLayer]) ?? [])
 
 for (const strategy of ['latency', 'throughput'] as const) {
-  test(`fault 5, ${strategy}: a device ten times slower is shrunk or left out, and within 30 s the ring has 70 % of the speed it had`, async () => {
+  test(`5: ${strategy}: a device ten times slower is shrunk or left out, and within 30 s the ring has 70 % of the speed it had`, async () => {
     // Three hold the model only together, the fourth makes up for one that is gone.
     const { cluster, client } = await openCluster([300, 300, 300, 300], strategy)
     const { answers, stop } = ask(cluster, client, strategy === 'latency' ? 1 : 4)
@@ -79,7 +79,7 @@ test('without a spare the slow device keeps what the others cannot hold, and no 
   stop()
 })
 
-test('fault 6: a device that is slow and fast by turns changes the ring a few times in five minutes, and loses its place at most once in one', async () => {
+test('6: a device that is slow and fast by turns changes the ring a few times in five minutes, and loses its place at most once in one', async () => {
   const { cluster, client } = await openCluster([300, 300, 300, 300], 'throughput')
   const { stop } = ask(cluster, client, 1)
   const { time } = cluster

@@ -65,14 +65,14 @@ test('429 with Retry-After: waited for; an hour of it is told of at once', async
   expect(await readFrom(hub)).toMatchObject(wrong('source_unavailable', /429/))
 })
 
-test('wrong bytes: found by the hash, not kept', async () => {
+test('37: wrong bytes: found by the hash, not kept', async () => {
   await using hub = await startHub({ [FILE]: BYTES })
   hub.fault = firstOnes(1, { type: 'wrong-bytes' })
   expect(await readFrom(hub)).toMatchObject(wrong('bad_checkpoint', /SHA-256/))
   expect(await readIn(harness, page, hub, { ranges: [WHOLE] })).toMatchObject(RIGHT)
 })
 
-test('truncated: the rest is asked for', async () => {
+test('18: truncated: the rest is asked for', async () => {
   await using hub = await startHub({ [FILE]: BYTES })
   hub.fault = firstOnes(2, { type: 'truncated', afterBytes: 100_000 })
   expect(await readFrom(hub)).toMatchObject(RIGHT)
@@ -90,13 +90,13 @@ test('no CORS: the browser keeps the answer from the page, and the error names i
   expect(await readFrom(hub)).toMatchObject(wrong('source_unavailable', /does not let pages of other sites read it \(CORS\)/))
 })
 
-test('slow: what comes in many small pieces is put together', async () => {
+test('18: slow: what comes in many small pieces is put together', async () => {
   await using hub = await startHub({ [FILE]: BYTES })
   hub.fault = always({ type: 'slow', pieces: 40 })
   expect(await readFrom(hub)).toMatchObject(RIGHT)
 })
 
-test('connection broken at 10 random (seeded) points: resumed at the byte reached each time', async () => {
+test('18: connection broken at 10 random (seeded) points: resumed at the byte reached each time', async () => {
   await using hub = await startHub({ [FILE]: BYTES })
   const random = seededRandom(7)
   let cuts = 0

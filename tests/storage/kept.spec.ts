@@ -71,7 +71,7 @@ test('a tab killed in mid-download has kept what came; after a reload only the m
   expect(askedBytes(hub.requests)).toBe(BYTES.length - kept)
 })
 
-test('of pieces that were evicted, damaged or cut off, exactly these are fetched again', async () => {
+test('17: of pieces that were evicted, damaged or cut off, exactly these are fetched again', async () => {
   const { page, again } = await openProfile(harness)
   await using hub = await startHub(files)
   expect(await read(page, hub, WHOLE)).toMatchObject({ error: null })
@@ -109,7 +109,7 @@ test('a model that is removed is gone, and a reader that has it open reads on an
   expect(keptBytes(after)).toBe(12_000_000)
 })
 
-test('when the browser gives no more room the load goes on in memory, and the page has a sentence for it', async () => {
+test('17: when the browser gives no more room the load goes on in memory, and the page has a sentence for it', async () => {
   const { page } = await openProfile(harness)
   await using hub = await startHub(files)
   const session = await page.context().newCDPSession(page)
@@ -154,7 +154,7 @@ test('a file that has changed at the hub is fetched anew, and its old version go
   expect(after.models[0]?.bytes).toBe(12_000_000)
 })
 
-test('when all parts of a file have come over time the whole is checked against its SHA-256, and wrong bytes do not stay', async () => {
+test('37: when all parts of a file have come over time the whole is checked against its SHA-256, and wrong bytes do not stay', async () => {
   const { page } = await openProfile(harness)
   await using hub = await startHub(files)
   hub.fault = ({ range }) => (range?.start === 0 ? { type: 'wrong-bytes' } : null)

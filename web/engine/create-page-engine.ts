@@ -7,6 +7,7 @@ import type { Hello } from '../../protocol/signaling.ts'
 import { PROTOCOL_VERSION } from '../../protocol/version.ts'
 import type { PeerHost } from '../../runtime/peer-host.ts'
 import type { EngineToHost, HostToEngine, Port } from '../../runtime/peer-port.ts'
+import { systemClock } from '../../runtime/system-clock.ts'
 import { createStoredModels } from '../storage/stored-models.ts'
 import { createPagePeerHost } from '../transport/peer-host.ts'
 import { createDeviceTracker } from './device-state.ts'
@@ -15,6 +16,7 @@ import { openIdentity, type Identity } from './identity.ts'
 import type { ChatEvent, ChatRequest, Connection, LendOptions, PageEngine } from './page-engine.ts'
 import { createGpuRecovery } from './gpu-recovery.ts'
 import { createPageLife, toneOf } from './page-life.ts'
+import { createLendingTabs } from './lending-tabs.ts'
 import { keptMeasurements, keepMeasurements } from './kept-measurements.ts'
 import { candidatesFrom, displayName, probeHardware } from './probe.ts'
 
@@ -70,6 +72,21 @@ export function createPageEngine(options: PageEngineOptions): PageEngine {
     },
   })
 
+  const tabs = createLendingTabs({
+    channel: new BroadcastChannel('ringlet-lending'),
+    timer: systemClock.timer,
+    self: crypto.randomUUID(),
+    onTaken: async () => {
+      const given = lent
+      await leave()
+      tracker.notice('Another tab of this browser has taken over.')
+      changed()
+      return given
+    },
+    onChange: changed,
+  })
+  addEventListener('pagehide', tabs.close, { once: true })
+
   const helloOf = (identity: Identity): Hello => ({
     version: PROTOCOL_VERSION,
     id: identity.id,
@@ -93,6 +110,7 @@ export function createPageEngine(options: PageEngineOptions): PageEngine {
       case 'device':
         tracker.report(message)
         life.setServing(message.lending === 'on')
+        tabs.setLending(message.lending === 'on' || message.lending === 'paused')
         changed()
         return
       case 'lends':
@@ -162,6 +180,14 @@ export function createPageEngine(options: PageEngineOptions): PageEngine {
     }
   }
 
+  const leave = (): Promise<void> =>
+    new Promise((resolve) => {
+      lent = null
+      counter += 1
+      leaving.set(counter, resolve)
+      tell({ type: 'leave', ticket: counter })
+    })
+
   async function* ask(request: ChatRequest): AsyncGenerator<ChatEvent, void, undefined> {
     counter += 1
     const id = counter
@@ -204,13 +230,9 @@ export function createPageEngine(options: PageEngineOptions): PageEngine {
     life: life.state,
     keepAwake: life.keepAwake,
     keepAudible: life.keepAudible,
-    leave: () =>
-      new Promise((resolve) => {
-        lent = null
-        counter += 1
-        leaving.set(counter, resolve)
-        tell({ type: 'leave', ticket: counter })
-      }),
+    lendsElsewhere: tabs.lendsElsewhere,
+    takeOver: async (otherwise) => lend((await tabs.takeOver()) ?? otherwise),
+    leave,
     ask,
     stored: stored.models,
   }

@@ -3,7 +3,7 @@ import { createGpuRecovery } from './gpu-recovery.ts'
 
 const OPTIONS = { name: 'a', backend: 'webgpu', weightFormat: 'auto', memoryBytes: 1, threads: 0 } as const
 
-test('a lost GPU is opened once more, the second loss leads to the CPU', () => {
+test('15: a lost GPU is opened once more, the second loss leads to the CPU', () => {
   const recover = createGpuRecovery(() => 0)
   expect(recover(OPTIONS).options).toEqual(OPTIONS)
   const second = recover(OPTIONS)

@@ -95,6 +95,10 @@ export type PageEngine = {
   /** Call from a click. */
   readonly keepAudible: (isWanted: boolean) => void
   readonly lend: (options: LendOptions) => Promise<void>
+  /** Whether another tab of this browser lends. */
+  readonly lendsElsewhere: () => boolean
+  /** The other tabs of this browser stop, and this one lends what they lent; as `otherwise` where none of them answers. */
+  readonly takeOver: (otherwise: LendOptions) => Promise<void>
   readonly pause: () => void
   readonly resume: () => void
   readonly leave: () => Promise<void>

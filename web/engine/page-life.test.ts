@@ -46,7 +46,7 @@ function browser(without: Partial<PageLifeParts> = {}) {
   return { parts, log, states, sentinels, turn, settled }
 }
 
-test('while it serves the page holds a lock and the screen; hidden it loses the screen, and takes it again in sight', async () => {
+test('40: while it serves the page holds a lock and the screen; hidden it loses the screen, and takes it again in sight', async () => {
   const { parts, log, sentinels, turn, settled } = browser()
   const life = createPageLife(parts)
   expect(life.state()).toEqual({ visibility: 'visible', awake: 'wanted', tone: 'off', lock: 'off' })
@@ -64,7 +64,7 @@ test('while it serves the page holds a lock and the screen; hidden it loses the 
   expect([life.state().awake, life.state().lock, sentinels.size, log]).toEqual(['wanted', 'off', 0, ['lock', 'unlock']])
 })
 
-test('the tone sounds only when it is wanted, and then only out of sight', async () => {
+test('40: the tone sounds only when it is wanted, and then only out of sight', async () => {
   const { parts, log, turn, settled } = browser({ locks: null, wakeLock: null })
   const life = createPageLife(parts)
   life.setServing(true)
@@ -81,7 +81,7 @@ test('the tone sounds only when it is wanted, and then only out of sight', async
   expect([log, life.state().tone]).toEqual([['pause', 'play', 'pause'], 'wanted'])
 })
 
-test('a browser that refuses says so, and one that has nothing is left alone', async () => {
+test('40: a browser that refuses says so, and one that has nothing is left alone', async () => {
   const refusing = browser({ wakeLock: { request: async () => Promise.reject(new Error('battery')) } })
   const life = createPageLife(refusing.parts)
   life.setServing(true)

@@ -34,3 +34,33 @@ test('a file that the browser never opens is not waited for: the load goes on, a
   expect(await pieces.write('model', 'second', new Uint8Array(4))).toBe('kept')
   expect(written).toEqual(['second'])
 })
+
+/** A folder all of whose calls are never answered, once they are asked to be silent. */
+function silencedFolder() {
+  let isSilent = false
+  const answer = <T>(value: T): Promise<T> => (isSilent ? new Promise(() => undefined) : Promise.resolve(value))
+  const folder: Record<string, unknown> = {
+    getDirectoryHandle: () => answer(folder),
+    getFileHandle: () => answer({ getFile: () => answer({ size: 0 }), createSyncAccessHandle: () => answer({}) }),
+    removeEntry: () => answer(undefined),
+    keys: async function* () {
+      yield await answer('piece')
+    },
+  }
+  const storage = { getDirectory: () => answer(folder as unknown as FileSystemDirectoryHandle) }
+  return { storage, silence: () => (isSilent = true) }
+}
+
+test('17: no call to a file system that has fallen silent is waited for: what is there counts as not there, and what is written as busy', async () => {
+  const { storage, silence } = silencedFolder()
+  const pieces = await opfsPieces(storage, 1)
+  expect(await pieces.names('model')).toEqual(['piece'])
+  silence()
+  expect(await pieces.folders()).toEqual([])
+  expect(await pieces.names('model')).toEqual([])
+  expect(await pieces.read('model', 'piece')).toBeNull()
+  expect(await pieces.write('model', 'piece', new Uint8Array(4))).toBe('busy')
+  await pieces.remove('model', 'piece')
+  await pieces.remove('model')
+  await expect(opfsPieces(storage, 1)).rejects.toThrow('did not answer')
+})

@@ -10,7 +10,7 @@ import { parseLendQuery } from './lend-query.ts'
 import './lend-status.ts'
 import './life-card.ts'
 import { redrawOn } from './redraw-on.ts'
-import { sharedStyles } from './shared-styles.ts'
+import { buttonStyles, sharedStyles } from './shared-styles.ts'
 
 /**
  * Lending this device: what was found, what to lend, what it does now.
@@ -28,6 +28,7 @@ export class ContributePage extends LitElement {
 
   static override styles = [
     sharedStyles,
+    buttonStyles,
     css`
       .columns {
         display: grid;
@@ -97,6 +98,19 @@ export class ContributePage extends LitElement {
     await engine.lend(options)
   }
 
+  private async takeOver(): Promise<void> {
+    const { engine, report, choice } = this
+    if (engine && report && choice) await engine.takeOver(lendOptions(report, { ...choice, name: choice.name.trim() }))
+  }
+
+  /** Two tabs share one machine's memory, and each loads what it holds for itself. */
+  private otherTab() {
+    return html`<p class="note small" role="status">
+      Another tab of this browser lends already. Both may, each with its own memory; or this one goes on in its place, with nothing to download.
+      <button ?disabled=${this.choice === null} @click=${() => void this.attempt(() => this.takeOver())}>Take over</button>
+    </p>`
+  }
+
   private privacy() {
     return html`<section class="card privacy small" aria-labelledby="privacy">
       <h2 id="privacy">Who sees what</h2>
@@ -129,6 +143,7 @@ export class ContributePage extends LitElement {
         }
       </p>
       ${isSecureContext ? null : html`<p class="note small">This page came over plain http, where browsers allow neither GPU nor storage. Open it over https, or as localhost on the same machine.</p>`}
+      ${isOut && engine.lendsElsewhere() ? this.otherTab() : null}
       <error-note .error=${this.problem ?? (device.lending === 'failed' ? device.error : null)}></error-note>
       <div class="columns">
         <div class="stack">

@@ -142,7 +142,18 @@ export class TracePanel extends LitElement {
               ${happenings(choice).map((sentence) => html`<li>${sentence}</li>`)}
             </ul>`,
       )}
-      <p class="small"><a href=${`/v1/cluster/traces/${encodeURIComponent(trace.id)}`}>All of it as JSON</a></p>`
+      <p class="small"><button class="plain" @click=${() => this.attempt((client) => this.save(client, trace.id))}>All of it as JSON</button></p>`
+  }
+
+  /** A link would carry no key: the trace is asked for by the page, and handed on as a file. */
+  private async save(client: TraceClient, id: string): Promise<void> {
+    const json = JSON.stringify(await client.read(id), null, 2)
+    const url = URL.createObjectURL(new Blob([json], { type: 'application/json' }))
+    const link = document.createElement('a')
+    link.href = url
+    link.download = `${id}.json`
+    link.click()
+    URL.revokeObjectURL(url)
   }
 
   protected override render() {
