@@ -13,6 +13,7 @@ import { createRearrangement } from '../core/cluster/rearrangement.ts'
 import type { ModelSizing } from '../core/cluster/sizing.ts'
 import { distrusted } from '../core/cluster/spot-check.ts'
 import { takenMemory, type TakenMemory } from '../core/cluster/taken-memory.ts'
+import { createStalledSpares } from './stalled-spares.ts'
 
 /** Devices that join together are placed together. */
 const SETTLE_MS = 300
@@ -23,6 +24,8 @@ const MEASURED_MS = 2_000
 /** A device that failed to load its shard is left out this long. */
 const LOAD_BAN_MS = 60_000
 
+/** A spare that did not get on with loading. */
+const STALLED_BAN_MS = 10 * 60_000
 /** One that computes wrongly, counted from when it was last said. */
 const WRONG_BAN_MS = 30 * 60_000
 
@@ -52,6 +55,7 @@ export function createAnnouncer(options: AnnouncerOptions): { close: () => void 
   /** Own placements that may not have come back from the server yet. */
   const announced = new Map<string, Placement>()
   const rearrangement = createRearrangement(now)
+  const stalled = createStalledSpares({ now, timer, onDue: () => void (closed || reconsider()) })
   const lost = new Set<PeerId>()
   let due: { readonly at: number; readonly stop: () => void } | null = null
   let busy = false
@@ -89,6 +93,15 @@ export function createAnnouncer(options: AnnouncerOptions): { close: () => void 
         bans.until(shard.peerId, LOAD_BAN_MS)
         timer(LOAD_BAN_MS + 1, reconsider)
       }
+    }
+  }
+
+  function banStalled(view: ClusterView): void {
+    for (const peer of stalled.look(view)) {
+      if (bans.has(peer)) continue
+      log('a spare loads for ever and is left out', { peer, seconds: STALLED_BAN_MS / 1000 })
+      bans.until(peer, STALLED_BAN_MS)
+      timer(STALLED_BAN_MS + 1, reconsider)
     }
   }
 
@@ -223,6 +236,7 @@ export function createAnnouncer(options: AnnouncerOptions): { close: () => void 
       if (!isAnnouncer(view)) return
       banFailed(view)
       banWrong(view)
+      banStalled(view)
       countLosses(view)
       for (const wish of view.wishes.values()) {
         // What is not to be loaded keeps the placement it had.

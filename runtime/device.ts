@@ -130,6 +130,7 @@ export function createDevice(options: DeviceOptions): Device {
     sizing,
     constraints,
     memoryBytes: offer.memoryBytes,
+    onMemoryOut: offer.ranOut,
     now: clock.now,
     timer: clock.timer,
     log: options.log,

@@ -61,3 +61,15 @@ test('17: what is used otherwise is kept from the offer, up to half of it, and t
   device.offer.reserve(0, 'there is room again')
   expect([device.offers, device.published()]).toEqual([[700, 500, 1000], 3])
 })
+
+test('16: memory that runs out while answers grow is offered no more: as much as is held, less each time, and at last nothing', () => {
+  const device = deviceThat(() => Promise.reject(new Error('unused')))
+  device.offer.ranOut(900)
+  device.offer.ranOut(900)
+  device.offer.ranOut(100)
+  expect(device.offers).toEqual([900, 855, 641])
+  expect(device.published()).toBe(3)
+  expect(device.words[0]).toMatch(/while answers grew/)
+  for (let i = 0; i < 12; i++) device.offer.ranOut(0)
+  expect(device.offers.at(-1)).toBeNull()
+})

@@ -5,6 +5,8 @@ import type { ShardLoader } from './shard-store.ts'
 
 /** Of what was needed when memory ran out, the next offer is this share. */
 const SHRINK = 0.75
+/** It becomes less each time, whatever is held. */
+const MOST_KEPT = 0.95
 /** Below this share of what memory first ran out at the device takes part no more. */
 const LEAST_SHARE = 1 / 8
 /** Memory that is kept from the offer for something else is at most this share of it. */
@@ -25,6 +27,8 @@ export type Offer = {
    * @param neededBytes what a shard was thought to need
    */
   readonly watch: (load: ShardLoader, neededBytes: (request: Parameters<ShardLoader>[0]) => Promise<number>) => ShardLoader
+  /** Memory ran out while KV caches grew: no more is offered than what is `held` now, or the usual share of it where that is more. */
+  readonly ranOut: (heldBytes: number) => void
   /** Says more of the device than what it pledged; how much memory it offers stays. */
   readonly describe: (capabilities: Capabilities | null) => void
   /** What is offered now. */
@@ -65,6 +69,13 @@ export function createOffer({ pledged, setCapabilities, publish, onChange }: Off
         }
         throw error
       }
+    },
+    ranOut: (heldBytes) => {
+      if (isOut) return
+      first ??= usable
+      usable = Math.floor(Math.min(MOST_KEPT * usable, Math.max(heldBytes, SHRINK * usable)))
+      state(`Memory ran out while answers grew, so this device now offers ${mib(usable)}.`)
+      publish()
     },
     memoryBytes: offered,
     describe: (capabilities) => {

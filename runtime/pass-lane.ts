@@ -39,6 +39,7 @@ export type PassLaneOptions = {
   readonly isHere: (sequence: Sequence) => boolean
   readonly openSequences: () => number
   readonly fail: (id: SequenceId, thrown: unknown) => void
+  readonly onMemoryOut: () => void
   /** Does what opens a KV cache, with room made for it. */
   readonly withRoom: StagePrefix['withRoom']
 }
@@ -66,7 +67,7 @@ type Queued = {
 }
 
 export function createPassLane(options: PassLaneOptions): PassLane {
-  const { placement, place, runner, scheduler, outbox, now, isHere, fail, withRoom } = options
+  const { placement, place, runner, scheduler, outbox, now, isHere, withRoom } = options
   const cost = createPassCost()
   const stages = placement.shards.length
   let layerMs: number | null = null
@@ -77,6 +78,11 @@ export function createPassLane(options: PassLaneOptions): PassLane {
   const lane = scheduler.lane<Queued>({ run: (all) => outbox.together(() => run(all)), batch, passMs: cost.of, stages })
 
   const isLive = ({ sequence, branch }: Queued): boolean => isHere(sequence) && sequence.branch === branch
+
+  const fail: PassLaneOptions['fail'] = (id, thrown) => {
+    if (toClusterError(thrown).code === 'not_enough_memory') options.onMemoryOut()
+    options.fail(id, thrown)
+  }
 
   /** Whether the sequence has its cache. */
   async function open({ sequence }: Queued): Promise<boolean> {

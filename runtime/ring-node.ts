@@ -39,6 +39,8 @@ const FIGURES_MS = 1_000
 /** What shards sent on is kept up to this many bytes in all. */
 const LOG_BYTES = 64 * 2 ** 20
 const MOST_WAITING = 512
+/** Memory that ran out once more in this time is told of once. */
+const MEMORY_OUT_MS = 10_000
 /** Stands for as many sequences as come. */
 const MOST_ROOM = 100_000
 const WRONG = new ClusterError('ring_broken', 'a device of the ring computed wrongly and is left out; what it had a part in is computed anew')
@@ -56,6 +58,8 @@ export type RingNodeOptions = {
   readonly turn?: () => Promise<void>
   /** What the device lends, weights and KV caches together. */
   readonly memoryBytes: () => number
+  /** A KV cache could not grow, though all that was kept has been given up. */
+  readonly onMemoryOut?: (heldBytes: number) => void
   /** Guesses ahead of each answer; default: from the prompt and the answer itself. */
   readonly newDrafter?: () => Drafter
   /** What its shards sent on is kept up to this many bytes in all. */
@@ -131,6 +135,14 @@ export function createRingNode(options: RingNodeOptions): RingNode {
     log,
   })
 
+  /** Answers that run out of memory together count as one. */
+  let ranOutAt = Number.NEGATIVE_INFINITY
+  function onMemoryOut(): void {
+    if (now() - ranOutAt < MEMORY_OUT_MS) return
+    ranOutAt = now()
+    options.onMemoryOut?.(sumOf((runner) => runner.heldBytes + runner.cachesBytes()))
+  }
+
   const store = createShardStore({
     load: options.load,
     fetch: options.fetch,
@@ -166,6 +178,7 @@ export function createRingNode(options: RingNodeOptions): RingNode {
         log,
         constraints,
         checks,
+        onMemoryOut,
       }
       stages.set(placement.epoch, createStage(stage))
       depend()

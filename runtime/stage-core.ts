@@ -32,6 +32,8 @@ export type StageOptions = {
   readonly logs: LogStore
   readonly prefixes: PrefixCache
   readonly checks: Pick<SpotChecks, 'received'>
+  /** A KV cache could not grow. */
+  readonly onMemoryOut: () => void
   /** Null on a device that cannot sample by a grammar. */
   readonly constraints: ConstraintSource | null
   readonly newDrafter: () => Drafter

@@ -44,6 +44,10 @@ export type SimDevice = SimPeer & {
   slowness: number
   /** It hands on what it computes wrongly. */
   lies: boolean
+  /** What it begins to load is never done. */
+  loadsForEver: boolean
+  /** KV caches that it has memory for. */
+  mostCaches: number
   readonly memoryBytes: number
   isDead: boolean
 }
@@ -163,7 +167,7 @@ export function createSimCluster(options: SimOptions): SimCluster {
       run: (layers: number, tokens: number) => wait(layers * layerMs * device.slowness * Math.max(1, 0.2 * tokens)),
       lies: () => device.lies,
     }
-    const shards = toyShards(pace, options)
+    const shards = toyShards(pace, { ...options, mostCaches: () => device.mostCaches })
     peer.network.setCapabilities(capabilities)
     const sizing = toySizing(SIM_CONTEXT)
     const neededBytes = ({ shard }: Parameters<ShardLoader>[0]): number =>
@@ -176,6 +180,7 @@ export function createSimCluster(options: SimOptions): SimCluster {
     })
     const load: ShardLoader = async (request) => {
       if (neededBytes(request) > usableBytes) throw new ClusterError('not_enough_memory', 'the device ran out of memory')
+      if (device.loadsForEver) return new Promise(() => undefined)
       return shards.load(request)
     }
     const node = createRingNode({
@@ -187,6 +192,7 @@ export function createSimCluster(options: SimOptions): SimCluster {
         return sizing
       },
       ...(options.mostWaiting === undefined ? {} : { mostWaiting: options.mostWaiting }),
+      onMemoryOut: offer.ranOut,
       memoryBytes: () => memoryBytes + (options.cacheBytes ?? 2 ** 30),
       ...(options.logBytes === undefined ? {} : { logBytes: options.logBytes }),
       ...(options.constraints ? { constraints: options.constraints } : {}),
@@ -197,7 +203,17 @@ export function createSimCluster(options: SimOptions): SimCluster {
       random: seededRandom(seed + devices.length + 1),
       log: note(name),
     })
-    const device: SimDevice = { ...peer, node, shards, slowness: 1, lies: false, memoryBytes, isDead: false }
+    const device: SimDevice = {
+      ...peer,
+      node,
+      shards,
+      slowness: 1,
+      lies: false,
+      loadsForEver: false,
+      mostCaches: Infinity,
+      memoryBytes,
+      isDead: false,
+    }
     devices.push(device)
     return device
   }

@@ -91,12 +91,17 @@ export type ToyLimits = {
   readonly restartAt?: number | null
   /** Runs that one pass may have. */
   readonly maxSegments?: number
+  /** Caches that it truly has memory for, whatever is said of it. */
+  readonly mostCaches?: () => number
   /** What a KV cache takes when it is opened, as far as admission knows. */
   readonly newCacheBytes?: number
 }
 const AT_ONCE: ToyPace = { load: () => Promise.resolve(), run: () => Promise.resolve() }
 
-export function toyShards(pace: ToyPace = AT_ONCE, { restartAt = null, maxSegments = Infinity, newCacheBytes = 0 }: ToyLimits = {}): ToyShards {
+export function toyShards(
+  pace: ToyPace = AT_ONCE,
+  { restartAt = null, maxSegments = Infinity, newCacheBytes = 0, mostCaches = () => Infinity }: ToyLimits = {},
+): ToyShards {
   const runners: (ShardRunner & { readonly disposed: () => boolean })[] = []
   let finishFetch = (): void => undefined
   let stopped = 0
@@ -121,7 +126,7 @@ export function toyShards(pace: ToyPace = AT_ONCE, { restartAt = null, maxSegmen
     load: async ({ shard, onProgress }) => {
       onProgress({ phase: 'downloading', loadedBytes: 1, totalBytes: 1 })
       await pace.load(shard.endLayer - shard.startLayer)
-      const runner = toyRunner(shard.startLayer, shard.endLayer, pace, { restartAt, maxSegments, newCacheBytes })
+      const runner = toyRunner(shard.startLayer, shard.endLayer, pace, { restartAt, maxSegments, newCacheBytes, mostCaches })
       runners.push(runner)
       return runner
     },
@@ -135,7 +140,7 @@ function toyRunner(
   startLayer: number,
   endLayer: number,
   pace: ToyPace,
-  { restartAt, maxSegments, newCacheBytes }: Required<ToyLimits>,
+  { restartAt, maxSegments, newCacheBytes, mostCaches }: Required<ToyLimits>,
 ): ShardRunner & { readonly disposed: () => boolean } {
   const sequences = new Map<SequenceId, number[][][]>()
   /** Sequences that have run from their start since they outgrew `restartAt`. */
@@ -169,6 +174,7 @@ function toyRunner(
     heldBytes: (endLayer - startLayer) * 100,
     quantization: quantizationOf([]),
     open: (sequence) => {
+      if (!sequences.has(sequence) && sequences.size >= mostCaches()) throw new ClusterError('not_enough_memory', 'no memory for another cache')
       if (!sequences.has(sequence))
         sequences.set(
           sequence,
