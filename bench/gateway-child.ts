@@ -113,6 +113,8 @@ function stubNetwork(tickMs: number, tokenIdAt: (index: number) => number): { re
       isLinked: () => true,
       onLink: nothing,
       probe: () => undefined,
+      pulse: () => undefined,
+      onProgress: () => () => undefined,
       publishStatus: () => undefined,
       announce: () => undefined,
       wish: () => undefined,

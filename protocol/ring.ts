@@ -6,15 +6,9 @@ export { decodeFrame, decodeFrames } from './decode-frame.ts'
 export { encodeFrame, isGossip } from './encode-frame.ts'
 export { HEADER_BYTES } from './frame-layout.ts'
 export type {
-  JobFrame,
   ActivationFrame,
   TokenFrame,
-  EmbeddingFrame,
-  ProgressFrame,
-  WaitingFrame,
-  ReleaseFrame,
   PrefixFrame,
-  FailureFrame,
   ResumeFrame,
   AskFrame,
   AskWant,
@@ -24,15 +18,4 @@ export type {
   GossipFrame,
   RingFrame,
 } from './frames.ts'
-export {
-  samplingSchema,
-  GREEDY,
-  jobSchema,
-  finishReasonSchema,
-  tokenLogprobsSchema,
-  type Sampling,
-  type Job,
-  type Pooling,
-  type FinishReason,
-  type TokenLogprobs,
-} from './job.ts'
+export { GREEDY, type Sampling, type Job, type Pooling, type FinishReason, type TokenLogprobs } from './job.ts'

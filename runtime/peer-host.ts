@@ -12,9 +12,12 @@ import { toClusterError, toWireError, type WireError } from '../protocol/errors.
 import type { PeerId } from '../protocol/ids.ts'
 import type { ClusterEvent, Hello } from '../protocol/signaling.ts'
 import type { EngineToHost, HostToEngine, Port } from './peer-port.ts'
+import { createProgressMeter } from './worker-progress.ts'
 
 /** How often round trips and rates of links are looked at. */
 const REPORT_MS = 1_000
+/** Passes that take less are nobody's concern. */
+const LONG_STEP_MS = 5_000
 
 export type PeerHostOptions = {
   readonly socket: SignalSocket
@@ -58,6 +61,9 @@ export function createPeerHost(options: PeerHostOptions): PeerHost {
     status: IDLE_STATUS,
     capabilities: hello.capabilities,
   }
+  const meter = createProgressMeter(clock.now)
+  /** Peers whose pass took long when they were last heard. */
+  const long = new Set<PeerId>()
   let stopTimer = (): void => undefined
 
   const publish = (): void => signal.publish({ ...latest.status, links: [...hub.reports()] }, latest.capabilities)
@@ -112,7 +118,15 @@ export function createPeerHost(options: PeerHostOptions): PeerHost {
     iceServers: signal.iceServers,
     negotiate: signal.negotiate,
     relay: signal.relay,
+    progress: meter.progress,
+    onProgress: (peerId, progress) => {
+      const isLong = progress.stepMs >= LONG_STEP_MS
+      if (!isLong && !long.delete(peerId)) return
+      if (isLong) long.add(peerId)
+      port.post({ type: 'progress', peerId, progress })
+    },
     onFrame: (from, frame) => {
+      meter.given()
       const { bytes, buffer } = transferable(frame)
       port.post({ type: 'frame', from, bytes }, [buffer])
     },
@@ -139,6 +153,8 @@ export function createPeerHost(options: PeerHostOptions): PeerHost {
         return
       case 'probe':
         return hub.probe(message.to)
+      case 'pulse':
+        return meter.hear(message.pulse)
       case 'status':
         latest = message
         return publish()

@@ -3,6 +3,7 @@
  * owns runner, ring node and client (a worker). Only bytes and plain objects cross; arrays are transferred, not copied.
  */
 import type { Capabilities, LinkPath, PeerStatus, Placement, Wish } from '../protocol/cluster.ts'
+import type { WorkerProgress, WorkerPulse } from '../core/link/link.ts'
 import type { WireError } from '../protocol/errors.ts'
 import type { ModelId, PeerId } from '../protocol/ids.ts'
 import type { ClusterEvent, Welcome } from '../protocol/signaling.ts'
@@ -16,6 +17,8 @@ export type HostToEngine =
   | { readonly type: 'frame'; readonly from: PeerId; readonly bytes: Uint8Array }
   /** Answers `send`: accepted, or why not. */
   | { readonly type: 'sent'; readonly ticket: number; readonly error: WireError | null }
+  /** The other side of a path says how what computes behind it is doing: while a pass takes long, and once when it is over. */
+  | { readonly type: 'progress'; readonly peerId: PeerId; readonly progress: WorkerProgress }
   /** A path to a peer opened, or went away: null, with the reason. */
   | { readonly type: 'link'; readonly peerId: PeerId; readonly path: LinkPath | null; readonly reason: string }
 
@@ -25,6 +28,8 @@ export type EngineToHost =
   | { readonly type: 'dial'; readonly to: PeerId }
   /** Asks for a sign of life on the path to a peer, if there is one. */
   | { readonly type: 'probe'; readonly to: PeerId }
+  /** How the engine is doing, several times a second while it has work; null once it serves nothing. */
+  | { readonly type: 'pulse'; readonly pulse: WorkerPulse | null }
   /** The host adds its links and passes it on. */
   | { readonly type: 'status'; readonly status: Omit<PeerStatus, 'links'>; readonly capabilities: Capabilities | null }
   | { readonly type: 'announce'; readonly placement: Placement }

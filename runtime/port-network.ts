@@ -4,6 +4,7 @@ import type { Capabilities, LinkPath } from '../protocol/cluster.ts'
 import type { PeerId } from '../protocol/ids.ts'
 import { applyEvent, viewOf, type ClusterView } from '../core/cluster/cluster-view.ts'
 import type { Network } from '../core/cluster/network.ts'
+import type { WorkerProgress } from '../core/link/link.ts'
 import { decodeFrame, isGossip } from '../protocol/ring.ts'
 import { createGossip, type Gossip } from './gossip.ts'
 import type { EngineToHost, HostToEngine, Port } from './peer-port.ts'
@@ -20,6 +21,7 @@ export function openPortNetwork(port: Port<HostToEngine, EngineToHost>): Promise
   const viewListeners = new Set<(view: ClusterView) => void>()
   const frameListeners = new Set<(from: PeerId, frame: Uint8Array) => void>()
   const linkListeners = new Set<(peer: PeerId, path: LinkPath | null, reason: string) => void>()
+  const progressListeners = new Set<(peer: PeerId, progress: WorkerProgress) => void>()
   const linked = new Set<PeerId>()
   const pending = new Map<number, Pending>()
   let view: ClusterView | null = null
@@ -100,6 +102,11 @@ export function openPortNetwork(port: Port<HostToEngine, EngineToHost>): Promise
       linkListeners.add(listener)
       return () => linkListeners.delete(listener)
     },
+    pulse: (pulse) => port.post({ type: 'pulse', pulse }),
+    onProgress: (listener) => {
+      progressListeners.add(listener)
+      return () => progressListeners.delete(listener)
+    },
     probe: (to) => port.post({ type: 'probe', to }),
     dial: (to) => port.post({ type: 'dial', to }),
     publishStatus: (status) => {
@@ -141,6 +148,9 @@ export function openPortNetwork(port: Port<HostToEngine, EngineToHost>): Promise
           return
         case 'sent':
           settle(message.ticket, message.error ? fromWireError(message.error) : null)
+          return
+        case 'progress':
+          for (const listener of [...progressListeners]) listener(message.peerId, message.progress)
           return
         case 'link':
           if (message.path === null) linked.delete(message.peerId)

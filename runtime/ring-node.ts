@@ -100,6 +100,7 @@ export function createRingNode(options: RingNodeOptions): RingNode {
   let paused = false
   let visibility: PeerStatus['visibility'] = null
   let framesHandled = 0
+  let [pulsedAt, wasIdle] = [Number.NEGATIVE_INFINITY, true]
   let toldAt = 0
   let listener: () => void = () => undefined
   let stopLooking = (): void => undefined
@@ -352,8 +353,19 @@ export function createRingNode(options: RingNodeOptions): RingNode {
     depend()
   }
 
+  /** To the host, which answers others while a pass runs: often while there is work, else so that it knows of no frame that still waits. */
+  function pulse(): void {
+    const next = { waiting: scheduler.waiting(), stepMs: scheduler.stepMs() }
+    const isIdle = next.stepMs === null && next.waiting === 0
+    if (isIdle && wasIdle && now() - pulsedAt < FIGURES_MS) return
+    wasIdle = isIdle
+    pulsedAt = now()
+    network.pulse(next)
+  }
+
   /** Looks for answers that are overdue, as long as any runs. */
   function look(): void {
+    pulse()
     for (const stage of stages.values()) {
       const { follower, leader } = stage.place
       if (!stage.watch()) continue
@@ -417,6 +429,7 @@ export function createRingNode(options: RingNodeOptions): RingNode {
     close: async () => {
       announcer.close()
       watch.close()
+      network.pulse(null)
       stopLooking()
       for (const close of closers) close()
       for (const epoch of [...placements.keys()]) giveUp(epoch, new ClusterError('ring_broken', 'a device of the ring left'))

@@ -16,6 +16,8 @@ export type Scheduler = {
   /** Forgets the waiting work of a sequence. Work that already runs is not interrupted. */
   readonly drop: (sequence: SequenceId) => void
   readonly waiting: () => number
+  /** Milliseconds that the running pass takes by now; null while none runs. */
+  readonly stepMs: () => number | null
   /** Whether streams decode here that a chunk would keep waiting. */
   readonly isDecoding: () => boolean
   /** Resolves once nothing waits and nothing runs. */
@@ -70,6 +72,7 @@ export function createScheduler({ now, turn: eventTurn, timer }: SchedulerOption
   let isWoken = false
   let stopTimer = (): void => undefined
   const allowance = createPrefillAllowance(now)
+  let stepAt: number | null = null
   const lastStep = { at: Number.NEGATIVE_INFINITY, distanceMs: 0 }
   const idleWaiters: (() => void)[] = []
 
@@ -124,7 +127,9 @@ export function createScheduler({ now, turn: eventTurn, timer }: SchedulerOption
     const keepsWaiting = hasSteps || isDecoding()
     const startedAt = now()
     allowance.setIdle(false)
+    stepAt = startedAt
     await first.line.run(entries)
+    stepAt = null
     allowance.setIdle(true)
     const ms = now() - startedAt
     if (hasSteps) {
@@ -204,6 +209,7 @@ export function createScheduler({ now, turn: eventTurn, timer }: SchedulerOption
       tellIdle()
     },
     waiting: () => decode.length + prefill.length,
+    stepMs: () => (stepAt === null ? null : now() - stepAt),
     isDecoding,
     idle: () => (running || decode.length + prefill.length > 0 ? new Promise((resolve) => idleWaiters.push(resolve)) : Promise.resolve()),
   }

@@ -1,4 +1,5 @@
 import type { LinkPath, PeerStatus, Placement, Wish } from '../../protocol/cluster.ts'
+import type { WorkerProgress, WorkerPulse } from '../link/link.ts'
 import type { ModelId, PeerId } from '../../protocol/ids.ts'
 import type { ClusterView } from './cluster-view.ts'
 
@@ -26,6 +27,10 @@ export type Network = {
   onLink: (listener: (peer: PeerId, path: LinkPath | null, reason: string) => void) => () => void
   /** Asks the peer for a sign of life on the path to it, if there is one: without any it closes soon. */
   probe: (to: PeerId) => void
+  /** Says how this engine is doing; null once it serves nothing. Peers hear it with their beats. */
+  pulse: (pulse: WorkerPulse | null) => void
+  /** How what computes behind a linked peer is doing: while a pass takes long, and once when it is over. Returns the way to unsubscribe. */
+  onProgress: (listener: (peer: PeerId, progress: WorkerProgress) => void) => () => void
   publishStatus: (status: Omit<PeerStatus, 'links'>) => void
   announce: (placement: Placement) => void
   wish: (wish: Wish) => void

@@ -12,7 +12,7 @@ import type { Clock } from './clock.ts'
 import type { DirectAttempt, StartDirect } from './direct-path.ts'
 import { createLinkMeter } from './link-meter.ts'
 import { watchPair } from './pair-watch.ts'
-import type { Link, SendOptions } from './link.ts'
+import type { Link, SendOptions, WorkerProgress } from './link.ts'
 import type { RawChannel } from './raw-channel.ts'
 import { createRelayChannel, type RelayChannel } from './relay-channel.ts'
 import { decodeRelayPacket, encodeRelayPacket, type RelayPacket } from './relay-packet.ts'
@@ -38,6 +38,9 @@ export type LinkHubOptions = {
   readonly negotiate: (negotiation: Negotiation) => void
   readonly relay: (to: PeerId, packet: Uint8Array) => Promise<WireError | null>
   readonly onFrame: (from: PeerId, frame: Uint8Array) => void
+  /** What computes behind this peer; and, with each of its pongs, behind another. */
+  readonly progress?: () => WorkerProgress
+  readonly onProgress?: (peer: PeerId, progress: WorkerProgress) => void
   /** A link opened by this path, or closed: null, with the reason. */
   readonly onPath: (peer: PeerId, path: LinkPath | null, reason: string) => void
 }
@@ -114,7 +117,9 @@ export function createLinkHub(options: LinkHubOptions): LinkHub {
     entry.stopTimer()
     // Server processes compute and answer on one thread; the signal server sees when they end.
     const patience = reach(entry.peer) === 'relay' ? { beatMs: SERVER_BEAT_MS, isPatient: true } : {}
-    const link = createSlicedLink({ remote: entry.peer, channel, clock, ...patience })
+    const { progress } = options
+    const onProgress = (theirs: WorkerProgress): void => options.onProgress?.(entry.peer, theirs)
+    const link = createSlicedLink({ remote: entry.peer, channel, clock, onProgress, ...patience, ...(progress ? { progress } : {}) })
     const pair = watchPair(channel, clock)
     const phase: Phase = { state: 'open', link, relay: relayed, report: createLinkMeter(link, clock, pair.latest) }
     entry.phase = phase

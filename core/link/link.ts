@@ -16,6 +16,11 @@ export type LinkStats = {
   readonly arrivalBytesPerSecond: number | null
 }
 
+/** What computes behind a peer: passes in line, and milliseconds that the running one takes by now; 0 while none runs. */
+export type WorkerProgress = { readonly waiting: number; readonly stepMs: number }
+/** The same as the one who computes says it; null while no pass runs. */
+export type WorkerPulse = { readonly waiting: number; readonly stepMs: number | null }
+
 /**
  * A reliable, ordered, message-preserving path to one peer. Messages are up to MAX_FRAME_BYTES; the link slices them.
  * Implementations: WebRTC data channel, relay through signaling, memory. One conformance suite runs on all three.

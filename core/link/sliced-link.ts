@@ -3,10 +3,10 @@ import { LINK_BEAT_MS, LINK_PROBE_MS } from '../../protocol/limits.ts'
 import { createArrivalRate } from './arrival-rate.ts'
 import type { Clock } from './clock.ts'
 import { createInbox } from './inbox.ts'
-import type { Link } from './link.ts'
+import type { Link, WorkerProgress } from './link.ts'
 import { createOutbox } from './outbox.ts'
 import type { RawChannel } from './raw-channel.ts'
-import { decodeSlice, encodeBeat, encodeCredit, type Slice } from './slices.ts'
+import { decodeSlice, encodeCredit, encodePing, encodePong, type Slice } from './slices.ts'
 
 const MISSED_BEATS = 3
 /** Why a link ended that got no sign of life. */
@@ -24,7 +24,13 @@ export type SlicedLinkOptions = {
   readonly beatMs?: number
   /** A peer that computes on the thread that answers: it is silent during a step, and its process's end closes the channel. */
   readonly isPatient?: boolean
+  /** What computes behind this side. Default: nothing. */
+  readonly progress?: () => WorkerProgress
+  /** What the other side says of what computes behind it, with each of its pongs. */
+  readonly onProgress?: (progress: WorkerProgress) => void
 }
+
+const IDLE: WorkerProgress = { waiting: 0, stepMs: 0 }
 
 /** Beats: one a period unless data flows both ways. A side that hears nothing for three periods takes the other for dead. */
 function createBeats(options: SlicedLinkOptions, isBusy: () => boolean, send: (bytes: Uint8Array) => void, onDead: (reason: string) => void) {
@@ -42,7 +48,7 @@ function createBeats(options: SlicedLinkOptions, isBusy: () => boolean, send: (b
   const ping = (): void => {
     beat = (beat + 1) >>> 0
     sentAt[beat % sentAt.length] = clock.now()
-    send(encodeBeat('ping', beat))
+    send(encodePing(beat))
   }
   const nextTick = (): void => {
     tickDue = clock.now() + beatMs
@@ -132,10 +138,11 @@ export function createSlicedLink(options: SlicedLinkOptions): Link {
         arrivals.add(slice)
         return inbox.accept(slice)
       case 'ping':
-        channel.send(encodeBeat('pong', slice.beat))
+        channel.send(encodePong(slice.beat, options.progress?.() ?? IDLE))
         return null
       case 'pong':
         beats.pong(slice.beat)
+        options.onProgress?.(slice.progress)
         return null
       case 'credit':
         outbox.credit(slice.takenBytes)

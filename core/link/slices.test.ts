@@ -6,7 +6,8 @@ import {
   createAssembler,
   decodeSlice,
   encodeAbort,
-  encodeBeat,
+  encodePing,
+  encodePong,
   encodeCredit,
   encodeDataSlice,
   sliceCount,
@@ -69,8 +70,9 @@ test('8: refuses a message that begins while another is unfinished, and a gap be
 })
 
 test('passes control slices both ways', () => {
-  expect(decodeSlice(encodeBeat('ping', 7))).toEqual({ type: 'ping', beat: 7 })
-  expect(decodeSlice(encodeBeat('pong', 2 ** 32 - 1))).toEqual({ type: 'pong', beat: 2 ** 32 - 1 })
+  expect(decodeSlice(encodePing(7))).toEqual({ type: 'ping', beat: 7 })
+  const progress = { waiting: 3, stepMs: 1234 }
+  expect(decodeSlice(encodePong(2 ** 32 - 1, progress))).toEqual({ type: 'pong', beat: 2 ** 32 - 1, progress })
   expect(decodeSlice(encodeCredit(2 ** 32 + 5))).toEqual({ type: 'credit', takenBytes: 5 })
   expect(decodeSlice(encodeAbort(3))).toEqual({ type: 'abort', message: 3 })
 })

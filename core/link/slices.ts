@@ -5,9 +5,11 @@
 import { ClusterError } from '../../protocol/errors.ts'
 import { MAX_FRAME_BYTES, MAX_SLICE_BYTES } from '../../protocol/limits.ts'
 import { PROTOCOL_VERSION } from '../../protocol/version.ts'
+import type { WorkerProgress } from './link.ts'
 
 export const SLICE_HEADER_BYTES = 20
 const SLICE_PAYLOAD_BYTES = MAX_SLICE_BYTES - SLICE_HEADER_BYTES
+const MOST_TOLD = 2 ** 32 - 1
 const KIND_CODES = { data: 1, ping: 2, pong: 3, credit: 4, abort: 5 } as const
 
 export type DataSlice = {
@@ -23,7 +25,9 @@ export type DataSlice = {
 export type Slice =
   | DataSlice
   /** A beat; the other side answers with a `pong` of the same number. */
-  | { readonly type: 'ping' | 'pong'; readonly beat: number }
+  | { readonly type: 'ping'; readonly beat: number }
+  /** The thread that answers is not the one that computes: `progress` says how that is doing. */
+  | { readonly type: 'pong'; readonly beat: number; readonly progress: WorkerProgress }
   /** All bytes of data slices that the reader has taken so far, modulo 2^32. */
   | { readonly type: 'credit'; readonly takenBytes: number }
   /** The sender gave up on a message of which slices may have arrived. */
@@ -55,7 +59,10 @@ export function encodeDataSlice(message: number, index: number, content: Uint8Ar
   return bytes
 }
 
-export const encodeBeat = (type: 'ping' | 'pong', beat: number): Uint8Array => header(KIND_CODES[type], beat, 0, 0, 0, 0)
+export const encodePing = (beat: number): Uint8Array => header(KIND_CODES.ping, beat, 0, 0, 0, 0)
+export function encodePong(beat: number, { waiting, stepMs }: WorkerProgress): Uint8Array {
+  return header(KIND_CODES.pong, beat, Math.min(waiting, MOST_TOLD), Math.min(Math.round(stepMs), MOST_TOLD), 0, 0)
+}
 export const encodeCredit = (takenBytes: number): Uint8Array => header(KIND_CODES.credit, 0, 0, 0, takenBytes >>> 0, 0)
 export const encodeAbort = (message: number): Uint8Array => header(KIND_CODES.abort, message, 0, 0, 0, 0)
 
@@ -81,7 +88,7 @@ export function decodeSlice(bytes: Uint8Array): Slice {
     case KIND_CODES.ping:
       return { type: 'ping', beat: view.getUint32(4, true) }
     case KIND_CODES.pong:
-      return { type: 'pong', beat: view.getUint32(4, true) }
+      return { type: 'pong', beat: view.getUint32(4, true), progress: { waiting: view.getUint32(8, true), stepMs: view.getUint32(12, true) } }
     case KIND_CODES.credit:
       return { type: 'credit', takenBytes: view.getUint32(16, true) }
     case KIND_CODES.abort:

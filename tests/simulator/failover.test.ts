@@ -82,6 +82,15 @@ describe.each([
     expect(longestGap(ring.stream)).toBeLessThan(3_500)
   })
 
+  test('2: has a stuck worker behind a page that answers: its pongs say so, and the answer goes on without it', async () => {
+    const ring = await midAnswer({ spares: 1, memory: 800 })
+    shardOwner(ring, index).isStuck = true
+    await expectWhole(ring)
+    // A pass may take long: only one that takes far longer than any of the device is stuck.
+    expect(longestGap(ring.stream)).toBeGreaterThan(15_000)
+    expect(longestGap(ring.stream)).toBeLessThan(20_000)
+  })
+
   test('1: closes its tab while the ring is tokens ahead of a client that hears it late', async () => {
     const ring = await midAnswer({ spares: 1, memory: 800, role: 'gateway', signalingMs: 80 })
     ring.cluster.kill(shardOwner(ring, index), 'closed')

@@ -87,6 +87,8 @@ export function createMemoryCluster(): MemoryCluster {
       isLinked: (to) => members.has(to),
       onLink: () => () => undefined,
       probe: () => undefined,
+      pulse: () => undefined,
+      onProgress: () => () => undefined,
       send: (to, frame) => deliver(self, to, frame),
       onFrame: (listener) => {
         member.onFrame.add(listener)

@@ -46,6 +46,8 @@ export type SimDevice = SimPeer & {
   lies: boolean
   /** What it begins to load is never done. */
   loadsForEver: boolean
+  /** A pass that begins now never ends, and its page answers on. */
+  isStuck: boolean
   /** KV caches that it has memory for. */
   mostCaches: number
   readonly memoryBytes: number
@@ -161,13 +163,16 @@ export function createSimCluster(options: SimOptions): SimCluster {
   async function addDevice(name: string, memoryBytes: number, usableBytes = memoryBytes): Promise<SimDevice> {
     const capabilities: Capabilities = { backend: 'wasm', weightFormats: ['f32'], floatType: 'f32', memoryBytes, threads: 1, hardware: 'simulated' }
     const peer = await join(name, 'device', capabilities)
+    // What is wrong with it: a node begins to load before it is returned.
+    const ills = { slowness: 1, lies: false, loadsForEver: false, isStuck: false, mostCaches: Infinity }
     const wait = (ms: number): Promise<void> => new Promise((resolve) => void peer.clock.timer(ms, resolve))
     const pace = {
       load: (layers: number) => wait(LOAD_MS.shard + LOAD_MS.layer * layers),
-      run: (layers: number, tokens: number) => wait(layers * layerMs * device.slowness * Math.max(1, 0.2 * tokens)),
-      lies: () => device.lies,
+      run: (layers: number, tokens: number): Promise<void> =>
+        ills.isStuck ? new Promise(() => undefined) : wait(layers * layerMs * ills.slowness * Math.max(1, 0.2 * tokens)),
+      lies: () => ills.lies,
     }
-    const shards = toyShards(pace, { ...options, mostCaches: () => device.mostCaches })
+    const shards = toyShards(pace, { ...options, mostCaches: () => ills.mostCaches })
     peer.network.setCapabilities(capabilities)
     const sizing = toySizing(SIM_CONTEXT)
     const neededBytes = ({ shard }: Parameters<ShardLoader>[0]): number =>
@@ -180,7 +185,7 @@ export function createSimCluster(options: SimOptions): SimCluster {
     })
     const load: ShardLoader = async (request) => {
       if (neededBytes(request) > usableBytes) throw new ClusterError('not_enough_memory', 'the device ran out of memory')
-      if (device.loadsForEver) return new Promise(() => undefined)
+      if (ills.loadsForEver) return new Promise(() => undefined)
       return shards.load(request)
     }
     const node = createRingNode({
@@ -203,17 +208,7 @@ export function createSimCluster(options: SimOptions): SimCluster {
       random: seededRandom(seed + devices.length + 1),
       log: note(name),
     })
-    const device: SimDevice = {
-      ...peer,
-      node,
-      shards,
-      slowness: 1,
-      lies: false,
-      loadsForEver: false,
-      mostCaches: Infinity,
-      memoryBytes,
-      isDead: false,
-    }
+    const device: SimDevice = Object.assign(ills, { ...peer, node, shards, memoryBytes, isDead: false })
     devices.push(device)
     return device
   }
