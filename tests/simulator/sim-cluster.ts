@@ -75,6 +75,8 @@ export type SimOptions = {
   readonly mostWaiting?: number
   /** One layer over one token. Default 2. */
   readonly layerMs?: number
+  /** What each pass of a device takes beside its layers. Default: nothing. */
+  readonly stageMs?: number
   /** Of KV caches of a device: a byte for each token and layer; and of what it sent on. Default: more than any run takes. */
   readonly cacheBytes?: number
   readonly logBytes?: number
@@ -125,7 +127,7 @@ export const simRequest = (
 })
 
 export function createSimCluster(options: SimOptions): SimCluster {
-  const { seed, layerMs = 2, signalingMs = 5 } = options
+  const { seed, layerMs = 2, stageMs = 0, signalingMs = 5 } = options
   const random = seededRandom(seed)
   const time = createVirtualTime()
   const signaling = createSimSignaling(time, random, signalingMs)
@@ -169,7 +171,7 @@ export function createSimCluster(options: SimOptions): SimCluster {
     const pace = {
       load: (layers: number) => wait(LOAD_MS.shard + LOAD_MS.layer * layers),
       run: (layers: number, tokens: number): Promise<void> =>
-        ills.isStuck ? new Promise(() => undefined) : wait(layers * layerMs * ills.slowness * Math.max(1, 0.2 * tokens)),
+        ills.isStuck ? new Promise(() => undefined) : wait((stageMs + layers * layerMs * Math.max(1, 0.2 * tokens)) * ills.slowness),
       lies: () => ills.lies,
     }
     const shards = toyShards(pace, { ...options, mostCaches: () => ills.mostCaches })
