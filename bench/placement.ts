@@ -56,12 +56,14 @@ async function place({ peer }: BenchCluster, model: BenchModel, as: ModelId, { s
   })
 }
 
-/** The median time between two tokens of a lone stream, once its first ones are over. */
+/** Tokens at the beginning of an answer that count for nothing: caches are cold. */
+const FIRST_TOKENS = 5
+
+/** The mean time between two tokens of a lone stream, once its first ones are over: several may reach a client in one read, so that a median would say too little. */
 async function observe({ peer }: BenchCluster, model: BenchModel, as: ModelId): Promise<{ readonly ids: readonly number[]; readonly lapMs: number }> {
   const { ids, atMs } = await runStreams(peer.client, as, [promptOf(model, 0)], model.answerTokens)
-  const [times = []] = atMs
-  const gaps = times.slice(1).map((at, i) => at - (times[i] ?? 0))
-  return { ids: ids[0] ?? [], lapMs: median(gaps.slice(4)) }
+  const times = atMs[0]?.slice(FIRST_TOKENS) ?? []
+  return { ids: ids[0] ?? [], lapMs: ((times.at(-1) ?? Number.NaN) - (times[0] ?? Number.NaN)) / (times.length - 1) }
 }
 
 async function measure(cluster: BenchCluster, model: BenchModel, options: PlacementBenchOptions): Promise<readonly Sample[]> {

@@ -20,6 +20,10 @@ const createStage = (): Stage => ({
   workMs: createSmoothed(),
 })
 
+/** Means follow what changes within about so long, and never by less than a few laps or more than a hundred. */
+const MEMORY_MS = 1_500
+const WEIGHT = { least: 0.01, most: 0.1 } as const
+
 /** Microseconds are what frames carry. */
 const rounded = (ms: number | null): number => Math.round((ms ?? 0) * 1000) / 1000
 
@@ -40,14 +44,17 @@ export function createLapMeter(epoch: number, shards: number): LapMeter {
   return {
     add: (lapMs, hops) => {
       laps += 1
-      whole.add(lapMs)
+      // At first all laps count alike. By the mean: weighed by its own length, a long lap would count more than a short one.
+      const usual = Math.min(WEIGHT.most, Math.max(WEIGHT.least, (whole.mean() ?? lapMs) / MEMORY_MS))
+      const weight = Math.max(usual, 1 / laps)
+      whole.add(lapMs, weight)
       if (hops.length !== shards) return
       for (const [i, hop] of hops.entries()) {
         const stage = stages[i]
-        stage?.queueMs.add(hop.queueMs)
-        stage?.computeMs.add(hop.computeMs)
-        stage?.readBackMs.add(hop.readBackMs)
-        stage?.sendMs.add(hop.sendMs)
+        stage?.queueMs.add(hop.queueMs, weight)
+        stage?.computeMs.add(hop.computeMs, weight)
+        stage?.readBackMs.add(hop.readBackMs, weight)
+        stage?.sendMs.add(hop.sendMs, weight)
         stage?.workMs.add(hop.computeMs + hop.readBackMs)
       }
     },

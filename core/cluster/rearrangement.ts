@@ -6,7 +6,8 @@ import type { Placement } from '../../protocol/cluster.ts'
 import type { ModelId, PeerId } from '../../protocol/ids.ts'
 import { placementState, type ClusterView } from './cluster-view.ts'
 import type { Pace } from './plan/lap-model.ts'
-import { observedPaces, observedRing } from './plan/paces.ts'
+import { fitPace, type StageSample } from './plan/fit-pace.ts'
+import { observedRing, observedStages, STAGE_MS } from './plan/paces.ts'
 import { observedHandling } from './plan/ways.ts'
 import type { ModelSizing } from './sizing.ts'
 
@@ -18,11 +19,19 @@ const AFTER_CHANGE_MS = 15_000
 const LASTING_MS = 4_000
 /** What a device took for a layer is believed this long after it was last in the ring. */
 const REMEMBERED_MS = 5 * 60_000
+/** Shards of a device that its pace is told from. */
+const MOST_SAMPLES = 4
 const MOST_REMEMBERED_MS = 60 * 60_000
 /** How fast the number of streams that counts follows the one that is. */
 const DEMAND_WEIGHT = 0.1
 
-type Remembered = { readonly pace: Pace; readonly until: number; readonly timesOut: number }
+type Remembered = {
+  readonly pace: Pace
+  /** What it took for each number of layers that it had, the newest last. */
+  readonly samples: readonly StageSample[]
+  readonly until: number
+  readonly timesOut: number
+}
 type Model = {
   readonly paces: Map<PeerId, Remembered>
   handlingMs: number | null
@@ -72,9 +81,13 @@ export function createRearrangement(now: () => number): Rearrangement {
       const open = view.peers.get(members(placement)[0] ?? ring.placement.announcer)?.status.sequences ?? 0
       // An idle ring says nothing of how many will come.
       if (open > 0) model.streams += DEMAND_WEIGHT * (open - model.streams)
-      for (const [id, pace] of observedPaces(ring, sizing)) {
-        const timesOut = model.paces.get(id)?.timesOut ?? 0
-        model.paces.set(id, { pace, timesOut, until: now() + rememberedMs(timesOut) })
+      for (const [id, { layers, ms, readBackMs }] of observedStages(ring, sizing)) {
+        const { timesOut = 0, samples: known = [] } = model.paces.get(id) ?? {}
+        const samples = [...known.filter((sample) => sample.layers !== layers), { layers, ms }].slice(-MOST_SAMPLES)
+        const backend = view.peers.get(id)?.capabilities?.backend
+        const fitted = fitPace(samples, backend ? STAGE_MS[backend] : 0)
+        const pace = { ...fitted, stageMs: fitted.stageMs + readBackMs }
+        model.paces.set(id, { pace, samples, timesOut, until: now() + rememberedMs(timesOut) })
       }
     },
     inputs: (id) => {

@@ -1,6 +1,7 @@
 /** Figures that come again and again: their smoothed mean, and quantiles of the last ones. */
 export type Smoothed = {
-  readonly add: (value: number) => void
+  /** @param weight of the value in the mean; default a tenth */
+  readonly add: (value: number, weight?: number) => void
   /** Null before the first value. */
   readonly mean: () => number | null
   /** Of the last values, `share` in [0, 1]; 0 before the first. */
@@ -15,8 +16,8 @@ export function createSmoothed(): Smoothed {
   const values: number[] = []
   let mean: number | null = null
   return {
-    add: (value) => {
-      mean = mean === null ? value : mean + WEIGHT * (value - mean)
+    add: (value, weight = WEIGHT) => {
+      mean = mean === null ? value : mean + weight * (value - mean)
       values.push(value)
       if (values.length > KEPT) values.shift()
     },

@@ -6,7 +6,7 @@ import { splitMemoryWeighted, type Candidate } from './memory-weighted.ts'
 import type { HeldRanges, PlacementRequest } from './placement-request.ts'
 import { fastestPlan } from './plan/fastest-plan.ts'
 import { estimateLap, tokensPerSecond, type HopModel, type LapEstimate, type PacedDevice } from './plan/lap-model.ts'
-import { observedPaces, observedRing, pacesOf, withObservedHead, type PaceOf } from './plan/paces.ts'
+import { observedRing, observedStages, pacesOf, withObservedHead, type PaceOf } from './plan/paces.ts'
 import { hopsBetween, observedHandling } from './plan/ways.ts'
 import type { ModelSizing } from './sizing.ts'
 
@@ -54,8 +54,14 @@ function splitterByTime(request: PlacementRequest, { sizing, hops, paceOf, strea
 export function timePlanning(request: PlacementRequest): TimePlanning {
   const { wish, devices, known, observed = new Map() } = request
   const ring = observedRing(devices, known)
-  const sizing = ring ? withObservedHead(request.sizing, ring) : request.sizing
-  const paces = new Map([...observed, ...(ring ? observedPaces(ring, sizing) : [])])
+  // What was seen of a device in several rings says more than the ring that is there.
+  const inRing = [...(ring ? observedStages(ring, request.sizing) : [])].map(
+    ([id, { layers, ms, readBackMs }]) => [id, { layerMs: ms / layers, stageMs: readBackMs }] as const,
+  )
+  const paces = new Map([...inRing, ...observed])
+  const sizing = ring
+    ? withObservedHead(request.sizing, ring, paces.get(ring.placement.shards.at(-1)?.peerId ?? request.announcer)?.layerMs)
+    : request.sizing
   const paceOf = pacesOf(devices, { model: wish.model, observed: paces })
   const hops = hopsBetween(devices, sizing, (ring && observedHandling(devices, sizing, ring)) ?? request.handlingMs ?? null)
   const streams = streamsFor(wish.strategy, request.streams ?? 1)

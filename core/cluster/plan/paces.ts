@@ -2,8 +2,9 @@
 import type { Backend, LapReport, PeerEntry, Placement, WeightFormat } from '../../../protocol/cluster.ts'
 import type { ModelId, PeerId } from '../../../protocol/ids.ts'
 import type { ModelSizing } from '../sizing.ts'
-import { median } from './median.ts'
+import type { StageSample } from './fit-pace.ts'
 import type { Pace } from './lap-model.ts'
+import { median } from './median.ts'
 import { headWork } from './stage-limits.ts'
 
 /** A ring at work and what its head says of its laps. */
@@ -19,33 +20,35 @@ export function observedRing(devices: readonly PeerEntry[], placement: Placement
 /** Laps before a measurement counts: the first ones warm up. */
 export const LEAST_LAPS = 8
 
-/** What each device of a ring at work takes for a layer. */
-export function observedPaces({ placement, laps }: ObservedRing, sizing: ModelSizing): ReadonlyMap<PeerId, Pace> {
+/** A stage without its head; `readBackMs` is what it takes beside computing, 0 on the last shard, where that is head and sampler. */
+export type ObservedStage = StageSample & { readonly readBackMs: number }
+
+/** What each device of a ring at work takes. */
+export function observedStages({ placement, laps }: ObservedRing, sizing: ModelSizing): ReadonlyMap<PeerId, ObservedStage> {
   if (laps.laps < LEAST_LAPS) return new Map()
   return new Map(
     placement.shards.flatMap((shard, i) => {
       const stage = laps.stages[i]
-      if (!stage) return []
+      if (!stage || stage.computeMs === 0) return []
       const layers = sizing.work(shard) - (shard.last ? headWork(sizing) : 0)
-      // On the last shard reading back is head and sampler.
-      return [[shard.peerId, { layerMs: stage.computeMs / layers, stageMs: shard.last ? 0 : stage.readBackMs }] as const]
+      return [[shard.peerId, { layers, ms: stage.computeMs, readBackMs: shard.last ? 0 : stage.readBackMs }] as const]
     }),
   )
 }
 
-/** The sizing with the head at what it truly takes, in layers of the device that runs it. */
-export function withObservedHead(sizing: ModelSizing, { placement, laps }: ObservedRing): ModelSizing {
+/** The sizing with the head at what it truly takes, in layers of the device that runs it. @param layerMs of that device; by default all that it computes is layers */
+export function withObservedHead(sizing: ModelSizing, { placement, laps }: ObservedRing, layerMs?: number): ModelSizing {
   const [tail, stage] = [placement.shards.at(-1), laps.stages.at(-1)]
   const layers = tail ? sizing.work(tail) - headWork(sizing) : 0
   if (!stage || laps.laps < LEAST_LAPS || stage.computeMs === 0) return sizing
-  const observed = (stage.readBackMs * layers) / stage.computeMs
+  const observed = stage.readBackMs / (layerMs ?? stage.computeMs / layers)
   const change = observed - headWork(sizing)
   return { ...sizing, work: (range) => sizing.work(range) + (range.endLayer === sizing.numLayers ? change : 0) }
 }
 
 const GUESSED_LAYER_MS: Readonly<Record<Backend, number>> = { webgpu: 1, simd: 2, wasm: 4 }
 /** Submitting work to a GPU and waiting for its result; on the CPU a call. */
-const STAGE_MS: Readonly<Record<Backend, number>> = { webgpu: 3, simd: 0.3, wasm: 0.3 }
+export const STAGE_MS: Readonly<Record<Backend, number>> = { webgpu: 3, simd: 0.3, wasm: 0.3 }
 
 export type PaceSource = {
   readonly model: ModelId
