@@ -93,6 +93,8 @@ export default {
     home('express', ['api-gateway']),
     home('socket.io', ['signal-server']),
     home('lit', ['web/ui']),
+    // Programs never import each other, so each has its own connection.
+    home('@redis/client', ['signal-server', 'api-gateway/shared']),
   ],
   options: {
     parser: 'swc',

@@ -41,6 +41,8 @@ import { responseRoutes } from './routes/responses.ts'
 import { streamRoutes } from './routes/streams.ts'
 import { tokenRoutes } from './routes/tokens.ts'
 import type { Hub } from './hub-access.ts'
+import type { Shared } from './shared/shared.ts'
+import { createMemoryStore } from './shared/response-store.ts'
 import type { Uploads } from './uploads.ts'
 
 export type GatewayOptions = {
@@ -71,6 +73,8 @@ export type GatewayOptions = {
   /** Default: 512 answers at once, and as many requests that wait. */
   readonly admission?: AdmissionLimits
   readonly onModelBytes?: (bytes: ModelBytes) => void
+  /** With the other gateways of the cluster; absent: this process alone counts and keeps. */
+  readonly shared?: Pick<Shared, 'openWindow' | 'responses'>
 }
 
 const DEFAULT_MAX_BODY_BYTES = 8 * 1024 * 1024
@@ -138,7 +142,8 @@ export function createGateway(options: GatewayOptions): Express {
   app.use(healthRoutes(backend, options.defaultModel, running.isDraining))
   app.use(openApiRoutes())
   app.use(authorize(options.access))
-  const limits = createRateLimits()
+  const { shared } = options
+  const limits = createRateLimits(shared?.openWindow)
   app.post(
     pathsWithBody('POST').filter((path) => needOf(path) === 'inference'),
     limits.admit,
@@ -164,7 +169,7 @@ export function createGateway(options: GatewayOptions): Express {
   app.use(
     completionRoutes(generating),
     embeddingRoutes(generating),
-    responseRoutes(generating),
+    responseRoutes({ ...generating, store: shared?.responses ?? createMemoryStore() }),
     messageRoutes(generating),
     ollamaRoutes({ ...generating, wishes: options.wishes }),
   )

@@ -20,6 +20,7 @@ import { createGateway, HTTP_LIMITS, type GatewayOptions } from './gateway.ts'
 import { farOpener, type Hub } from './hub-access.ts'
 import { isAllowedHost, type HostPolicy } from './http/origins.ts'
 import { createHubModels } from './hub-models.ts'
+import { openShared } from './shared/shared.ts'
 import { createRunningJobs } from './jobs/running-jobs.ts'
 import { startLocalDevice, type LocalDevice } from './local-device.ts'
 import type { Log, LogArea } from './log.ts'
@@ -173,8 +174,10 @@ export async function startServer(options: Options, hooks: ServeHooks): Promise<
   const uploads = createUploads(options.modelsDir, async (model) => (await models.filesOf(model)) !== null)
   const isRemovable = ({ files }: ModelEntry): boolean => files?.folder.startsWith(options.modelsDir + path.sep) ?? false
   const cards = createModelCards({ models, fits, view: peer.network.view, isRemovable })
+  const shared = redisUrl === null ? null : await openShared(redisUrl, log)
   const gateway = createGateway({
     ...gatewaySettings(options, hooks),
+    ...(shared ? { shared } : {}),
     onView: peer.network.onView,
     access,
     backend,
@@ -210,6 +213,7 @@ export async function startServer(options: Options, hooks: ServeHooks): Promise<
       await fits.close()
       peer.close()
       signal.close()
+      shared?.close()
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))
     }),

@@ -77,7 +77,7 @@ export const responseBody = (frame: ResponseFrame, result: ChoiceResult, output?
 }
 
 /** @param onEnd is given the finished answer and its body before the last event goes out, so that a client can refer to it at once */
-export function responseStreamWriter(frame: ResponseFrame, onEnd: (result: ChoiceResult, body: object) => void): StreamWriter {
+export function responseStreamWriter(frame: ResponseFrame, onEnd: (result: ChoiceResult, body: object) => Promise<void>): StreamWriter {
   let sequence = 0
   const items = createOutputItems(frame.job)
   const collector = createChoiceCollector()
@@ -94,12 +94,12 @@ export function responseStreamWriter(frame: ResponseFrame, onEnd: (result: Choic
       collector.add(event)
       items.add(event, (type, fields) => send(stream, type, fields))
     },
-    finish: (stream) => {
+    finish: async (stream) => {
       const result = collector.result()
       const status = statusOf(result)
       items.end(status, (type, fields) => send(stream, type, fields))
       const body = responseBody(frame, result, items.bodies())
-      onEnd(result, body)
+      await onEnd(result, body)
       send(stream, `response.${status}`, { response: body })
       stream.event('[DONE]')
     },

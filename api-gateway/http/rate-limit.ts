@@ -1,6 +1,6 @@
 /** What a key may ask for in a minute: requests counted as they come, tokens as they are spent. */
 import type { RequestHandler, Response } from 'express'
-import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
+import { RateLimiterMemory, RateLimiterRes, type RateLimiterAbstract } from 'rate-limiter-flexible'
 import { ClusterError } from '../../protocol/errors.ts'
 import type { Holder } from '../access/access.ts'
 import { holderOf } from './authorize.ts'
@@ -16,12 +16,16 @@ const MINUTE_SECONDS = 60
 
 type Kind = 'requests' | 'tokens'
 
+/** Where uses are counted, `points` in `duration` seconds for each name. */
+export type OpenWindow = (window: { readonly keyPrefix: string; readonly points: number; readonly duration: number }) => RateLimiterAbstract
+const inThisProcess: OpenWindow = (window) => new RateLimiterMemory(window)
+
 /** One window of a minute a key, which begins with its first request. */
-export function createRateLimits(): RateLimits {
-  const windows = new Map<string, RateLimiterMemory>()
-  const windowOf = (kind: Kind, points: number): RateLimiterMemory => {
+export function createRateLimits(openWindow: OpenWindow = inThisProcess): RateLimits {
+  const windows = new Map<string, RateLimiterAbstract>()
+  const windowOf = (kind: Kind, points: number): RateLimiterAbstract => {
     const name = `${kind} ${points}`
-    const known = windows.get(name) ?? new RateLimiterMemory({ keyPrefix: name, points, duration: MINUTE_SECONDS })
+    const known = windows.get(name) ?? openWindow({ keyPrefix: name, points, duration: MINUTE_SECONDS })
     windows.set(name, known)
     return known
   }

@@ -158,7 +158,8 @@ export type StreamWriter = {
   /** Server-sent events when absent. */
   readonly format?: StreamFormat
   readonly event: (stream: EventStream, event: JobEvent) => void
-  readonly finish: (stream: EventStream) => void
+  /** What it returns is awaited before the stream ends. */
+  readonly finish: (stream: EventStream) => Promise<void> | void
   readonly error: (stream: EventStream, error: ClusterError) => void
 }
 
@@ -196,7 +197,7 @@ export async function streamJob(id: string, job: TextJob, response: Response, co
       stream.open()
       writer.event(stream, event)
     }
-    writer.finish(stream)
+    await writer.finish(stream)
   } catch (thrown) {
     if (!stream.isOpen()) kept?.forget()
     if (response.destroyed && !kept) return

@@ -50,11 +50,13 @@ function sectionOf({ method, path, summary, body, query, example }: Operation): 
   ].join('')
 }
 
+const anchorOf = (tag: string): string => tag.toLowerCase().replaceAll(/[^a-z]+/g, '-')
+
 export function openApiPage(): string {
   const tags = [...new Set(OPERATIONS.map(({ tag }) => tag))]
   const chapters = tags.map(
     (tag) =>
-      `<h2>${escaped(tag)}</h2>${OPERATIONS.filter((one) => one.tag === tag)
+      `<h2 id="${anchorOf(tag)}">${escaped(tag)}</h2>${OPERATIONS.filter((one) => one.tag === tag)
         .map(sectionOf)
         .join('')}`,
   )
@@ -62,6 +64,7 @@ export function openApiPage(): string {
     '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">',
     '<title>Ringlet: HTTP API</title><link rel="stylesheet" href="/docs.css"></head><body><main><h1>HTTP API</h1>',
     '<p>Made from what requests are checked with. The same for programs: <a href="/openapi.json">openapi.json</a>. Back to <a href="/">the chat</a>.</p>',
+    `<nav aria-label="Chapters">${tags.map((tag) => `<a href="#${anchorOf(tag)}">${escaped(tag)}</a>`).join(' ')}</nav>`,
     ...chapters,
     '</main></body></html>',
   ].join('')

@@ -41,12 +41,12 @@ export function vercelAiSuite(server: () => ClientServer): void {
   test('sees refusals as typed errors', async () => {
     const refused = generateText(request('none'))
     await expect(refused).rejects.toMatchObject({ statusCode: 404 })
-    await expect(refused).rejects.toSatisfy(APICallError.isInstance)
+    await expect(refused).rejects.toSatisfy((error) => APICallError.isInstance(error))
   })
   test('a refusal with a time is tried again', async () => {
     expect((await server().refusedOnce(() => generateText({ ...request(), maxRetries: 2 }))).text).toBe(GREETING)
     const refused = server().refusedOnce(() => generateText(request()))
     await expect(refused).rejects.toMatchObject({ statusCode: 429 })
-    await expect(refused).rejects.not.toSatisfy(RetryError.isInstance)
+    await expect(refused).rejects.not.toSatisfy((error) => RetryError.isInstance(error))
   })
 }

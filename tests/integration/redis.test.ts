@@ -147,6 +147,15 @@ describe.skipIf(!hasRedis())('two servers behind one Redis (needs redis-server o
     const [near, far] = [await ask(withDevice), await ask(without)]
     expect(near.length).toBeGreaterThan(0)
     expect(far).toBe(near)
+    // And a conversation that began at one goes on at the other.
+    const respond = async ({ url }: RunningServer, fields: object): Promise<{ id: string; usage: { input_tokens: number } }> => {
+      const body = JSON.stringify({ model: 'ember', input: 'Hello!', max_output_tokens: 4, ...fields })
+      const response = await fetch(`${url}/v1/responses`, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
+      expect(response.status).toBe(200)
+      return response.json()
+    }
+    const first = await respond(withDevice, {})
+    expect((await respond(without, { previous_response_id: first.id })).usage.input_tokens).toBeGreaterThan(first.usage.input_tokens)
     expect([...without.view().peers.values()].map(({ role }) => role).sort()).toEqual(['gateway', 'gateway', 'local-device'])
   })
 })

@@ -25,7 +25,7 @@ async function embedWhile(pooling: Pooling, lost: { readonly index: number; read
   expect(await time.run(isServing, 30_000)).toBe(true)
   await time.run(() => false, 3_000)
   const ring: RingEvent['type'][] = []
-  let outcome: Float32Array | unknown
+  let outcome: unknown
   const began = time.now()
   const { signal } = new AbortController()
   void client
