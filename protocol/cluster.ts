@@ -33,6 +33,8 @@ export const displayNameSchema = z
   // eslint-disable-next-line no-control-regex -- refusing them is the purpose
   .regex(/^[^\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069<>]+$/u, 'a name has no control or direction characters')
 
+/** A public key in base64: SPKI of P-256 has 91 bytes. */
+export const keySchema = z.string().min(80).max(200)
 export const peerRoleSchema = z.enum(['device', 'client', 'gateway', 'local-device'])
 export type PeerRole = z.infer<typeof peerRoleSchema>
 export const backendSchema = z.enum(['webgpu', 'simd', 'wasm'])
@@ -234,6 +236,8 @@ export const IDLE_STATUS: PeerStatus = {
 /** A line of the roster. `joined` orders peers by arrival: the longest-joined device announces placements. */
 export const peerEntrySchema = z.object({
   id: peerIdSchema,
+  /** Public key that the id is made of, where the peer has one. */
+  key: keySchema.optional(),
   name: displayNameSchema,
   role: peerRoleSchema,
   joined: z.number().int().min(0),

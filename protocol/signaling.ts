@@ -6,6 +6,7 @@ import { z } from 'zod'
 import {
   capabilitiesSchema,
   displayNameSchema,
+  keySchema,
   modelIdSchema,
   peerEntrySchema,
   peerIdSchema,
@@ -21,12 +22,18 @@ import {
 import { isErrorCode, type ErrorCode, type WireError } from './errors.ts'
 import type { ModelId, PeerId } from './ids.ts'
 
+/** 64 bytes in base64. */
+const signatureSchema = z.string().max(128)
+
 /** First event of every connection. Anything else before it closes the socket. */
 export const helloSchema = z.object({
   version: z.number().int(),
   id: peerIdSchema,
   /** Proves on reconnect that this is the same peer: 32 to 128 characters chosen by the peer, kept secret. */
   secret: z.string().min(32).max(128),
+  /** Public key that the id is made of, where the peer has one, and its signature under `helloText`: see identity.ts. */
+  key: keySchema.optional(),
+  proof: signatureSchema.optional(),
   name: displayNameSchema,
   role: peerRoleSchema,
   capabilities: capabilitiesSchema.nullable(),
@@ -62,6 +69,8 @@ export const negotiationSchema = z.object({
   attempt: z.string().min(1).max(64),
   kind: z.enum(['offer', 'answer', 'candidate']),
   payload: z.string().max(64 * 1024),
+  /** Of the sender's key under `negotiationText`, where it has one. */
+  signature: signatureSchema.optional(),
 })
 export type Negotiation = z.infer<typeof negotiationSchema>
 

@@ -12,6 +12,7 @@ import { toClusterError, toWireError, type WireError } from '../protocol/errors.
 import type { PeerId } from '../protocol/ids.ts'
 import type { ClusterEvent, Hello } from '../protocol/signaling.ts'
 import type { EngineToHost, HostToEngine, Port } from './peer-port.ts'
+import { createVouchedNegotiation, type Vouching } from './vouched-negotiation.ts'
 import { createProgressMeter } from './worker-progress.ts'
 
 /** How often round trips and rates of links are looked at. */
@@ -28,6 +29,8 @@ export type PeerHostOptions = {
   readonly random: () => number
   /** Null where there is no WebRTC: every link goes by relay. */
   readonly startDirect: StartDirect | null
+  /** Absent where there is no key: nothing is signed, and nobody's signature is checked. */
+  readonly vouching?: Vouching
   readonly onConnection: (state: SignalState) => void
   /** The server refused something this peer sent. */
   readonly onRefused?: (error: WireError) => void
@@ -98,7 +101,7 @@ export function createPeerHost(options: PeerHostOptions): PeerHost {
     },
     onWelcome: (welcome) => port.post({ type: 'welcome', self: hello.id, welcome }),
     onEvent: handleEvent,
-    onNegotiation: (negotiation) => hub.handleNegotiation(negotiation),
+    onNegotiation: (negotiation) => vouched.receive(negotiation),
     onRelay: (from, packet) => {
       try {
         hub.handleRelay(from, packet)
@@ -109,6 +112,15 @@ export function createPeerHost(options: PeerHostOptions): PeerHost {
     onRefused,
   })
 
+  const vouched = createVouchedNegotiation({
+    self: hello.id,
+    vouching: options.vouching ?? null,
+    keyOf: (peer) => signal.view().peers.get(peer)?.key,
+    send: signal.negotiate,
+    receive: (negotiation) => hub.handleNegotiation(negotiation),
+    onForged: (from) => onRefused({ code: 'invalid_value', message: `a negotiation in the name of ${from} is not signed by it` }),
+  })
+
   const hub = createLinkHub({
     self: hello.id,
     clock,
@@ -116,7 +128,7 @@ export function createPeerHost(options: PeerHostOptions): PeerHost {
     startDirect,
     reach,
     iceServers: signal.iceServers,
-    negotiate: signal.negotiate,
+    negotiate: (negotiation) => vouched.send(negotiation),
     relay: signal.relay,
     progress: meter.progress,
     onProgress: (peerId, progress) => {

@@ -1,6 +1,7 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { createHash, createPublicKey, timingSafeEqual, verify } from 'node:crypto'
 import { z } from 'zod'
 import type { WireError } from '../protocol/errors.ts'
+import { helloText, isKeyId, keyIdOf } from '../protocol/identity.ts'
 import type { PeerId } from '../protocol/ids.ts'
 import { helloSchema, type Hello } from '../protocol/signaling.ts'
 import { PROTOCOL_VERSION } from '../protocol/version.ts'
@@ -23,6 +24,19 @@ type AdmissionOptions = {
   readonly holder: (id: PeerId) => string | null
 }
 
+/** Whether a hello that names a key, or whose id is made of one, is signed with it. */
+function isOfItsKey({ id, secret, key, proof }: Hello): boolean {
+  if (key === undefined) return !isKeyId(id)
+  const spki = Buffer.from(key, 'base64')
+  if (proof === undefined || keyIdOf(createHash('sha256').update(spki).digest()) !== id) return false
+  try {
+    const publicKey = createPublicKey({ key: spki, format: 'der', type: 'spki' })
+    return verify('sha256', Buffer.from(helloText({ id, secret })), { key: publicKey, dsaEncoding: 'ieee-p1363' }, Buffer.from(proof, 'base64'))
+  } catch {
+    return false // No key.
+  }
+}
+
 const versionSchema = z.object({ version: z.number() })
 
 export function createAdmission({ authorize, holder }: AdmissionOptions): Admission {
@@ -38,6 +52,8 @@ export function createAdmission({ authorize, holder }: AdmissionOptions): Admiss
     const parsed = helloSchema.safeParse(raw)
     if (!parsed.success) return { code: 'invalid_value', message: `refused hello: ${z.prettifyError(parsed.error).slice(0, 500)}` }
     const hello = parsed.data
+    if (!isOfItsKey(hello))
+      return { code: 'invalid_value', message: 'refused hello: its id is that of a key, and what it says is not signed with that key' }
     const refusal = authorize(hello)
     if (refusal) return refusal
     const known = holder(hello.id)

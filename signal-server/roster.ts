@@ -13,7 +13,7 @@ export type Outcome = readonly ClusterEvent[] | WireError
 const refusal = (message: string): WireError => ({ code: 'invalid_value', message })
 export const isRefusal = (outcome: Outcome): outcome is WireError => 'code' in outcome
 
-type Joining = Pick<Hello, 'id' | 'name' | 'role' | 'capabilities'>
+type Joining = Pick<Hello, 'id' | 'key' | 'name' | 'role' | 'capabilities'>
 
 export type Roster = {
   /** Adds a peer, or renews one that is here. Its place in the order of arrival is kept while its role is. */
@@ -50,8 +50,8 @@ export function createRoster(before: Before = NOBODY): Roster {
     join: (hello) => {
       const known = peers.get(hello.id)
       const joined = known?.role === hello.role ? known.joined : arrivals++
-      const { id, name, role, capabilities } = hello
-      const peer: PeerEntry = { id, name, role, joined, capabilities, status: known?.status ?? IDLE_STATUS }
+      const { id, key, name, role, capabilities } = hello
+      const peer: PeerEntry = { id, ...(key ? { key } : {}), name, role, joined, capabilities, status: known?.status ?? IDLE_STATUS }
       peers.set(id, peer)
       return [{ type: 'peer-joined', peer }]
     },

@@ -14,7 +14,7 @@ const ownerSchema = z.object({ server: z.string(), socket: z.string(), secretDig
 export type Owner = z.infer<typeof ownerSchema>
 
 /** What others learn of a hello: its secret and token stay with the server that heard it. */
-const joiningSchema = helloSchema.omit({ version: true, secret: true, token: true })
+const joiningSchema = helloSchema.omit({ version: true, secret: true, proof: true, token: true })
 export const changeSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('join'), owner: ownerSchema, hello: joiningSchema }),
   z.object({ type: z.literal('update'), id: peerIdSchema, update: selfUpdateSchema }),
@@ -47,7 +47,11 @@ export type SharedRoster = Pick<Roster, 'peers' | 'size' | 'wishes' | 'placement
   readonly restore: (snapshot: Snapshot) => void
 }
 
-export function joinOf({ version: _, secret, token: __, ...hello }: Hello, server: string, socket: string): Extract<Change, { type: 'join' }> {
+export function joinOf(
+  { version: _, secret, proof: __, token: ___, ...hello }: Hello,
+  server: string,
+  socket: string,
+): Extract<Change, { type: 'join' }> {
   return { type: 'join', owner: { server, socket, secretDigest: secretDigest(secret) }, hello }
 }
 

@@ -91,6 +91,7 @@ export function createPageEngine(options: PageEngineOptions): PageEngine {
     version: PROTOCOL_VERSION,
     id: identity.id,
     secret: identity.secret,
+    ...identity.signed,
     name,
     role,
     capabilities: null,
@@ -102,7 +103,8 @@ export function createPageEngine(options: PageEngineOptions): PageEngine {
       connection = next
       changed()
     }
-    host = createPagePeerHost({ hello: helloOf(known), port, onConnection })
+    const { vouching } = known
+    host = createPagePeerHost({ hello: helloOf(known), port, onConnection, ...(vouching ? { vouching } : {}) })
   })
 
   function handle(message: EngineToPage): void {

@@ -4,6 +4,7 @@ import type { WireError } from '../../protocol/errors.ts'
 import type { Hello, PeerToServer, ServerToPeer } from '../../protocol/signaling.ts'
 import { createPeerHost, type PeerHost } from '../../runtime/peer-host.ts'
 import type { EngineToHost, HostToEngine, Port } from '../../runtime/peer-port.ts'
+import type { Vouching } from '../../runtime/vouched-negotiation.ts'
 import { systemClock } from '../../runtime/system-clock.ts'
 import { startWebRtc } from './webrtc-channel.ts'
 
@@ -12,6 +13,8 @@ export type PagePeerHostOptions = {
   readonly url?: string
   readonly hello: Hello
   readonly port: Port<EngineToHost, HostToEngine>
+  /** Absent where the page has no key. */
+  readonly vouching?: Vouching
   readonly onConnection: (state: SignalState) => void
   readonly onRefused?: (error: WireError) => void
   /** Never shows this device's address to others: every link goes through the server. */
@@ -22,7 +25,7 @@ const isWebRtcSupported = (): boolean => typeof RTCPeerConnection === 'function'
 
 /** This page as a peer. Leaves by itself when the page goes away. */
 export function createPagePeerHost(options: PagePeerHostOptions): PeerHost {
-  const { url = location.origin, hello, port, onConnection, onRefused, relayOnly = false } = options
+  const { url = location.origin, hello, port, vouching, onConnection, onRefused, relayOnly = false } = options
   const socket: Socket<{ [Name in keyof ServerToPeer]: (...args: readonly unknown[]) => void }, PeerToServer> = io(url, {
     autoConnect: false,
     forceNew: true,
@@ -40,6 +43,7 @@ export function createPagePeerHost(options: PagePeerHostOptions): PeerHost {
     random: Math.random,
     startDirect: relayOnly || !isWebRtcSupported() ? null : startWebRtc,
     onConnection,
+    ...(vouching ? { vouching } : {}),
     ...(onRefused ? { onRefused } : {}),
   })
   // A page with open connections is not kept for the way back; one that is kept all the same begins anew.
