@@ -35,6 +35,8 @@ export type PrefixCache = {
   readonly drop: (id: SequenceId) => void
   /** Drops what belongs to clients that are gone. */
   readonly retain: (isHere: (client: PeerId) => boolean) => void
+  /** What is kept of this runner holds wrong numbers: it goes, here and on the other shards. */
+  readonly distrust: (runner: ShardRunner) => void
   /** The runner is gone, and all its KV caches with it. */
   readonly forget: (runner: ShardRunner) => void
   readonly entries: () => number
@@ -102,6 +104,14 @@ export function createPrefixCache({ budget, used, later, onEvict }: PrefixCacheO
     if (kept) freeLater(kept)
   }
 
+  /** The other shards hear of it. */
+  function giveUp(id: SequenceId): void {
+    const kept = remove(id)
+    if (!kept) return
+    onEvict(kept)
+    freeLater(kept)
+  }
+
   return {
     keep: (kept) => {
       drop(kept.id)
@@ -124,13 +134,10 @@ export function createPrefixCache({ budget, used, later, onEvict }: PrefixCacheO
     discard: freeLater,
     drop,
     retain: (isHere) => {
-      for (const [id, { owner }] of [...all]) {
-        if (!owner || isHere(owner.client)) continue
-        const kept = remove(id)
-        if (!kept) continue
-        onEvict(kept)
-        freeLater(kept)
-      }
+      for (const [id, { owner }] of [...all]) if (owner && !isHere(owner.client)) giveUp(id)
+    },
+    distrust: (runner) => {
+      for (const [id, kept] of [...all]) if (kept.runner === runner) giveUp(id)
     },
     forget: (runner) => {
       for (const [id, kept] of [...all]) if (kept.runner === runner) remove(id)?.log.close()

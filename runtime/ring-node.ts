@@ -1,35 +1,26 @@
 /** A device on the ring: follows placements, loads its shards, and lets frames flow through their stages. */
 import { ClusterError, toClusterError } from '../protocol/errors.ts'
-import type { PeerStatus, Placement, Wish, WishState } from '../protocol/cluster.ts'
+import type { PeerStatus, Placement, WishState } from '../protocol/cluster.ts'
 import { sequenceId, type PeerId, type SequenceId } from '../protocol/ids.ts'
 import { decodeFrames, encodeFrame, type RingFrame } from '../protocol/ring.ts'
-import { isPresent, placementState, wishStateOf, type ClusterView } from '../core/cluster/cluster-view.ts'
-import type { Network } from '../core/cluster/network.ts'
-import { distrusted } from '../core/cluster/spot-check.ts'
-import type { ConstraintSource } from '../core/constrain/constraint-source.ts'
-import { createPromptLookup, type Drafter } from '../core/speculation/drafter.ts'
-import type { ModelSizing } from '../core/cluster/sizing.ts'
+import { wishStateOf, type ClusterView } from '../core/cluster/cluster-view.ts'
+import { createPromptLookup } from '../core/speculation/drafter.ts'
 import { createAnnouncer } from './announcer.ts'
 import { eventTurn } from './event-turn.ts'
 import { createScheduler } from './scheduler.ts'
 import type { ShardRunner } from './shard-runner.ts'
-import { createShardStore, rangesOf, shardOf, type HoldMode, type ShardFetcher, type ShardLoader } from './shard-store.ts'
+import { createShardStore, rangesOf, shardOf, type HoldMode } from './shard-store.ts'
 import { createLogStore } from './output-log.ts'
+import { dependedPeers } from './depended-peers.ts'
+import type { RingNode, RingNodeOptions } from './ring-node-options.ts'
+import { createNodeChecks } from './node-checks.ts'
 import { createPeerWatch } from './peer-watch.ts'
 import { createPrefixCache } from './prefix-cache.ts'
+import { createPulse } from './pulse.ts'
+import { createRetirement } from './retirement.ts'
 import type { Sequence } from './sequence.ts'
-import { createSpotChecks } from './spot-check.ts'
-import { createSpotWitness } from './spot-witness.ts'
 import { createStage, type Stage } from './stage.ts'
 
-/** Sequences of an older epoch get this long to finish once the newer one serves. */
-const RETIRE_MS = 60_000
-/** Their clients then have this long to go on with the newer one. */
-const CUT_OVER_MS = 15_000
-/** How long the sequences of a ring that lost a device wait for one that can take them over. */
-const HOLD_MS = 100_000
-/** A spare keeps paths to the whole ring up to this size. */
-const SPARE_WATCHES = 8
 /** Rings whose laps a status tells of, the newest. */
 const MOST_LAP_REPORTS = 16
 /** How often overdue answers are looked for. */
@@ -43,47 +34,9 @@ const MOST_WAITING = 512
 const MEMORY_OUT_MS = 10_000
 /** Stands for as many sequences as come. */
 const MOST_ROOM = 100_000
-const WRONG = new ClusterError('ring_broken', 'a device of the ring computed wrongly and is left out; what it had a part in is computed anew')
 const MODES: Record<WishState, HoldMode> = { serve: 'serve', prefetch: 'prefetch', paused: 'paused', forget: 'paused' }
 
-export type RingNodeOptions = {
-  readonly network: Network
-  readonly load: ShardLoader
-  readonly fetch: ShardFetcher
-  readonly sizing: (wish: Wish) => Promise<ModelSizing>
-  /** Absent where answers under a grammar are refused. */
-  readonly constraints?: ConstraintSource
-  readonly timer: (delayMs: number, callback: () => void) => () => void
-  /** Lets waiting events have their turn; default: a task of its own. */
-  readonly turn?: () => Promise<void>
-  /** What the device lends, weights and KV caches together. */
-  readonly memoryBytes: () => number
-  /** A KV cache could not grow, though all that was kept has been given up. */
-  readonly onMemoryOut?: (heldBytes: number) => void
-  /** Guesses ahead of each answer; default: from the prompt and the answer itself. */
-  readonly newDrafter?: () => Drafter
-  /** What its shards sent on is kept up to this many bytes in all. */
-  readonly logBytes?: number
-  /** Questions that wait at a head for room beside those that run. Default: 512, as with Ollama. */
-  readonly mostWaiting?: number
-  /** Uniform in [0, 1), for what others must not foresee. Default: Math.random. */
-  readonly random?: () => number
-  /** Monotonic milliseconds. */
-  readonly now: () => number
-  readonly log: (message: string, fields: Record<string, unknown>) => void
-}
-
-export type RingNode = {
-  /** A paused device keeps what it serves but is not placed again. */
-  readonly setPaused: (paused: boolean) => void
-  /** Whether the page around it is in sight. */
-  readonly setVisibility: (visibility: PeerStatus['visibility']) => void
-  readonly status: () => Omit<PeerStatus, 'links'>
-  /** Called after each change of the status. */
-  readonly onStatus: (listener: () => void) => void
-  /** Ends every sequence with a typed error and frees everything. */
-  readonly close: () => Promise<void>
-}
+export type { RingNode, RingNodeOptions } from './ring-node-options.ts'
 
 export function createRingNode(options: RingNodeOptions): RingNode {
   const { network, now, timer, log, constraints = null } = options
@@ -95,16 +48,25 @@ export function createRingNode(options: RingNodeOptions): RingNode {
   const stages = new Map<number, Stage>()
   const placements = new Map<number, Placement>()
   const modes = new Map<number, HoldMode>()
-  const retireTimers = new Map<number, () => void>()
   let changing = Promise.resolve()
   let paused = false
   let visibility: PeerStatus['visibility'] = null
   let framesHandled = 0
-  let [pulsedAt, wasIdle] = [Number.NEGATIVE_INFINITY, true]
   let toldAt = 0
   let listener: () => void = () => undefined
   let stopLooking = (): void => undefined
+  const pulse = createPulse({ network, scheduler, now })
   const watch = createPeerWatch({ network, timer, onChange: changed })
+
+  const retirement = createRetirement({
+    self: network.self,
+    placements,
+    stages,
+    view: network.view,
+    timer,
+    giveUp,
+    onWrong: ({ runner }) => prefixes.distrust(runner),
+  })
 
   /** What is loaded, ready to serve or serving. */
   const runners = new Set<ShardRunner>()
@@ -116,25 +78,8 @@ export function createRingNode(options: RingNodeOptions): RingNode {
     onEvict: ({ id, runner }) => [...stages.values()].findLast((stage) => stage.runner === runner)?.dropKept(id),
   })
 
-  const post = (to: PeerId, frame: RingFrame): void => {
-    network.send(to, encodeFrame(frame)).catch((cause: unknown) => log('a frame could not be sent', { to, type: frame.type, cause: String(cause) }))
-  }
-  const checks = createSpotChecks({ self: network.self, view: network.view, random: options.random ?? Math.random, post, onChange: changed, log })
-  /** What is held ready of the ranges of others, by epoch and first layer. */
-  const spareRunners = new Map<string, ShardRunner>()
-  const spareKeysOf = (epoch: number): string => `${epoch} `
-  const spareKey = (epoch: number, startLayer: number): string => `${spareKeysOf(epoch)}${startLayer}`
-  const witness = createSpotWitness({
-    placementOf: (epoch) => placements.get(epoch) ?? null,
-    runnerOf: ({ epoch }, { startLayer, endLayer }) => {
-      const runner = spareRunners.get(spareKey(epoch, startLayer))
-      return runner?.endLayer === endLayer ? runner : null
-    },
-    scheduler,
-    newCache,
-    post,
-    log,
-  })
+  const random = options.random ?? Math.random
+  const checks = createNodeChecks({ network, placements, scheduler, newCache, random, onChange: changed, log })
 
   /** Answers that run out of memory together count as one. */
   let ranOutAt = Number.NEGATIVE_INFINITY
@@ -152,13 +97,13 @@ export function createRingNode(options: RingNodeOptions): RingNode {
     onDispose: (runner) => {
       prefixes.forget(runner)
       runners.delete(runner)
-      for (const [key, ready] of spareRunners) if (ready === runner) spareRunners.delete(key)
+      checks.forget(runner)
     },
     onReady: (placement, range, runner) => {
       runners.add(runner)
       const shard = shardOf(placement, network.self)
       // What a spare holds ready has no part in the ring yet.
-      if (placements.has(placement.epoch) && !shard) spareRunners.set(spareKey(placement.epoch, range.startLayer), runner)
+      if (placements.has(placement.epoch) && !shard) checks.ready(placement, range.startLayer, runner)
       if (!placements.has(placement.epoch) || shard?.startLayer !== range.startLayer) return
       const inherit = (id: SequenceId): Sequence | null => inherited(placement, runner, id)
       const stage = {
@@ -228,19 +173,18 @@ export function createRingNode(options: RingNodeOptions): RingNode {
 
   function onSequences(): void {
     changed()
-    retire(network.view())
+    retirement.look(network.view())
   }
 
   /** @param reason for the clients of what still runs; null where they go on with a newer placement */
   function giveUp(epoch: number, reason: ClusterError | null): void {
-    retireTimers.get(epoch)?.()
-    retireTimers.delete(epoch)
+    retirement.forget(epoch)
     if (reason) stages.get(epoch)?.close(reason)
     else stages.get(epoch)?.abandon()
     stages.delete(epoch)
     placements.delete(epoch)
     modes.delete(epoch)
-    for (const key of [...spareRunners.keys()]) if (key.startsWith(spareKeysOf(epoch))) spareRunners.delete(key)
+    checks.giveUp(epoch)
     // The runner is disposed behind the cache releases that closing its stage has put in line.
     void scheduler.idle().then(() => store.drop(epoch))
   }
@@ -256,72 +200,7 @@ export function createRingNode(options: RingNodeOptions): RingNode {
   }
 
   /** The devices whose silence would stop an answer. */
-  function depend(): void {
-    const view = network.view()
-    const peers = [...stages.values()].flatMap(({ place, placement }) => {
-      const isNewest = view.placements.get(placement.model)?.epoch === placement.epoch
-      return isNewest || stages.get(placement.epoch)?.openSequences() ? [place.follower, place.leader] : []
-    })
-    watch.depend(new Set([...peers.filter((peer) => peer !== null), ...wouldBeNeighbours(view)]))
-  }
-
-  /**
-   * As a spare: the ring whose shards it holds ready. It sees when one of them falls silent, which in a ring of one nobody else does,
-   * and its paths are there when it takes over.
-   */
-  function wouldBeNeighbours(view: ClusterView): readonly PeerId[] {
-    const rings = [...view.placements.values()].filter(
-      (placement) => !shardOf(placement, network.self) && rangesOf(placement, network.self).length > 0 && placement.shards.length <= SPARE_WATCHES,
-    )
-    return rings.flatMap((placement) => placement.shards.map((shard) => shard.peerId))
-  }
-
-  /** Drops epochs that nothing needs any more. */
-  function retire(view: ClusterView): void {
-    for (const [epoch, placement] of [...placements]) {
-      const newest = view.placements.get(placement.model)
-      if (view.dropped.has(placement.model)) giveUp(epoch, new ClusterError('ring_broken', `the placement of ${placement.model} was taken back`))
-      else if (!newest || newest.epoch <= epoch) continue
-      else if (placement.shards.every((shard) => isPresent(view, shard.peerId))) retireWhenDone(epoch, newest)
-      else retireBroken(epoch, newest)
-    }
-  }
-
-  /** An older ring that lost a device. Its sequences wait to be taken over; a shard that nobody can take over makes room at once. */
-  function retireBroken(epoch: number, newest: Placement): void {
-    const [before, after] = [placements.get(epoch), shardOf(newest, network.self)]
-    const same = before && shardOf(before, network.self)
-    const isKept = newest.shards.length === 0 || (after && same?.startLayer === after.startLayer && same.endLayer === after.endLayer)
-    if (!isKept || (stages.get(epoch)?.openSequences() ?? 0) === 0) giveUp(epoch, null)
-    else giveUpAfter(epoch, HOLD_MS)
-  }
-
-  /** Whether no device of the ring was found to compute wrongly. What it gave others is in their KV caches: answers begin anew. */
-  function isTrusted(epoch: number): boolean {
-    const out = new Set(distrusted(network.view().peers).map(({ peer }) => peer))
-    return !placements.get(epoch)?.shards.some(({ peerId }) => out.has(peerId))
-  }
-
-  function retireWhenDone(epoch: number, newest: Placement): void {
-    if (placementState(network.view(), newest) !== 'ready') return
-    if ((stages.get(epoch)?.openSequences() ?? 0) === 0) giveUp(epoch, null)
-    else if (!retireTimers.has(epoch)) {
-      const cutOver = (): void => {
-        retireTimers.delete(epoch)
-        stages.get(epoch)?.retire(isTrusted(epoch) ? new ClusterError('ring_reforming', 'the ring changed and the old one was given up') : WRONG)
-        giveUpAfter(epoch, CUT_OVER_MS)
-      }
-      retireTimers.set(epoch, timer(newest.cutOver === 'soon' || !isTrusted(epoch) ? 0 : RETIRE_MS, cutOver))
-    }
-  }
-
-  function giveUpAfter(epoch: number, delayMs: number): void {
-    if (!retireTimers.has(epoch))
-      retireTimers.set(
-        epoch,
-        timer(delayMs, () => giveUp(epoch, null)),
-      )
-  }
+  const depend = (): void => watch.depend(dependedPeers(network.view(), network.self, [...stages.values()]))
 
   /** Does with what the device holds of `placement` what is wished. What serves ends first; changes come one after the other. */
   function follow(placement: Placement, mode: HoldMode): void {
@@ -349,18 +228,8 @@ export function createRingNode(options: RingNodeOptions): RingNode {
     const isHere = (client: PeerId): boolean => view.peers.has(client) || network.isLinked(client)
     for (const stage of stages.values()) stage.retain(isHere)
     prefixes.retain(isHere)
-    retire(view)
+    retirement.look(view)
     depend()
-  }
-
-  /** To the host, which answers others while a pass runs: often while there is work, else so that it knows of no frame that still waits. */
-  function pulse(): void {
-    const next = { waiting: scheduler.waiting(), stepMs: scheduler.stepMs() }
-    const isIdle = next.stepMs === null && next.waiting === 0
-    if (isIdle && wasIdle && now() - pulsedAt < FIGURES_MS) return
-    wasIdle = isIdle
-    pulsedAt = now()
-    network.pulse(next)
   }
 
   /** Looks for answers that are overdue, as long as any runs. */
@@ -388,8 +257,7 @@ export function createRingNode(options: RingNodeOptions): RingNode {
   }
 
   function handle(from: PeerId, frame: RingFrame): void {
-    if (frame.type === 'evidence') return witness.onEvidence(from, frame)
-    if (frame.type === 'verdict') return checks.onVerdict(from, frame)
+    if (checks.handle(from, frame)) return
     const stage = stages.get(frame.epoch)
     if (stage) {
       framesHandled += 1

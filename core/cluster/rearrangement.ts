@@ -17,6 +17,8 @@ const BETWEEN_CHANGES_MS = 60_000
 const AFTER_CHANGE_MS = 15_000
 /** A gain that passes sooner is noise. */
 const LASTING_MS = 4_000
+/** The same where a page of the ring has said that it is hidden. */
+const HIDDEN_LASTING_MS = 1_000
 /** What a device took for a layer is believed this long after it was last in the ring. */
 const REMEMBERED_MS = 5 * 60_000
 /** Shards of a device that its pace is told from. */
@@ -104,7 +106,9 @@ export function createRearrangement(now: () => number): Rearrangement {
       const wasThere = new Set([...members(known), ...known.spares.map(({ peerId }) => peerId)])
       const hasNewcomer = members(next).some((id) => !wasThere.has(id))
       model.wantedSince ??= now()
-      const lasting = hasNewcomer ? 0 : model.wantedSince + LASTING_MS - now()
+      // Browsers slow down what is hidden: there it is no passing weakness.
+      const isHidden = members(known).some((id) => view.peers.get(id)?.status.visibility === 'hidden')
+      const lasting = hasNewcomer ? 0 : model.wantedSince + (isHidden ? HIDDEN_LASTING_MS : LASTING_MS) - now()
       const after = (at: number | null, ms: number): number => (at === null ? 0 : at + ms - now())
       const isUrgent = next.cutOver === 'soon'
       const rested = Math.max(

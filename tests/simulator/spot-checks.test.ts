@@ -78,3 +78,22 @@ test('36: devices that compute rightly are checked and never accused, whatever t
   expect(checks.reduce((sum, { checked }) => sum + checked, 0)).toBeGreaterThanOrEqual(10)
   expect(checks.filter(({ wrong, worstError }) => wrong > 0 || worstError > 0)).toEqual([])
 })
+
+test('36: nothing that a wrong device had a part in is taken over by a later answer that begins alike', async () => {
+  const { cluster, client } = await openRing(6)
+  const liar = cluster.devices.find(({ id }) => id === simPlacement(client.network.view())?.shards[1]?.peerId)
+  if (!liar) throw new Error('no middle')
+  liar.lies = true
+  const isOut = (): boolean => !simPlacement(client.network.view())?.shards.some(({ peerId }) => peerId === liar.id)
+  // Answers that end leave their KV caches on every shard.
+  for (let i = 0; i < 40 && !isOut(); i++) {
+    const stream = follow(cluster.time, client.client.complete(simRequest(PROMPT, 20, undefined, 'scope')))
+    await cluster.time.run(() => stream.isDone, 60_000)
+  }
+  expect(isOut()).toBe(true)
+  await cluster.time.run(() => isServing(client), 60_000)
+  await cluster.time.run(() => false, 1_000)
+  const next = follow(cluster.time, client.client.complete(simRequest(PROMPT, 20, undefined, 'scope')))
+  await cluster.time.run(() => next.isDone, 60_000)
+  expect(next.ids).toEqual(toyAnswer(PROMPT, 20))
+})

@@ -66,6 +66,22 @@ for (const strategy of ['latency', 'throughput'] as const) {
   })
 }
 
+test('40: a page that is hidden and slowed down says so, and the plan follows: its layers are with others within 30 s', async () => {
+  const { cluster, client } = await openCluster([300, 300, 300, 300], 'latency')
+  const { answers, stop } = ask(cluster, client, 1)
+  const { time } = cluster
+  await time.run(() => false, 6_000)
+  const hidden = cluster.devices.find(({ id }) => (layersOf(client)[id] ?? 0) > 0)
+  if (!hidden) throw new Error('no device has layers')
+  hidden.node.setVisibility('hidden')
+  hidden.slowness = 10
+  expect(await time.run(() => client.network.view().peers.get(hidden.id)?.status.visibility === 'hidden', 1_000)).toBe(true)
+  expect(await time.run(() => (layersOf(client)[hidden.id] ?? 0) === 0, 30_000)).toBe(true)
+  stop()
+  await time.run(() => answers.every(({ isDone }) => isDone), 60_000)
+  for (const { ids, error } of answers) expect([error, ids]).toEqual([null, toyAnswer(PROMPT, TOKENS)])
+})
+
 test('without a spare the slow device keeps what the others cannot hold, and no more', async () => {
   const { cluster, client } = await openCluster([500, 500], 'throughput')
   const { stop } = ask(cluster, client, 4)
