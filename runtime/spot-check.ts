@@ -3,7 +3,7 @@
  * holds the same layers, and so does all that went into it (ring-algorithms 3.11).
  */
 import { shardReport, isPresent, type ClusterView } from '../core/cluster/cluster-view.ts'
-import { distrusted, isWrong } from '../core/cluster/spot-check.ts'
+import { distrusted, toleranceOf } from '../core/cluster/spot-check.ts'
 import type { CheckReport, Placement, Shard } from '../protocol/cluster.ts'
 import type { PeerId, SequenceId } from '../protocol/ids.ts'
 import type { EvidenceFrame, RingFrame, VerdictFrame } from '../protocol/ring.ts'
@@ -45,7 +45,7 @@ export function shardFrom({ shards }: Placement, peer: PeerId, steps: number): S
 export function createSpotChecks({ self, view, random, post, onChange, log }: SpotCheckOptions): SpotChecks {
   /** Frames until the next one is drawn, by the device that sends them. */
   const left = new Map<PeerId, number>()
-  const open = new Map<number, { readonly checked: PeerId; readonly witness: PeerId }>()
+  const open = new Map<number, { readonly checked: PeerId; readonly witness: PeerId; readonly tolerance: number }>()
   const reports = new Map<string, CheckReport>()
   const draw = (): number => 1 + Math.floor(random() * WINDOW)
 
@@ -69,9 +69,12 @@ export function createSpotChecks({ self, view, random, post, onChange, log }: Sp
     return frames <= 0
   }
 
-  function tally(checked: PeerId, witness: PeerId, error: number): boolean {
+  function tolerance({ peerId, weightFormat }: Shard, witness: PeerId): number {
     const { peers } = view()
-    const wrong = isWrong(error, peers.get(checked)?.capabilities?.backend, peers.get(witness)?.capabilities?.backend)
+    return toleranceOf(peers.get(peerId)?.capabilities?.backend, peers.get(witness)?.capabilities?.backend, weightFormat)
+  }
+
+  function tally(checked: PeerId, witness: PeerId, error: number, wrong: boolean): void {
     const key = `${checked} ${witness}`
     const before = reports.get(key) ?? { peerId: checked, witness, checked: 0, wrong: 0, worstError: 0 }
     reports.delete(key)
@@ -82,7 +85,6 @@ export function createSpotChecks({ self, view, random, post, onChange, log }: Sp
       worstError: Math.max(before.worstError, Math.min(error, 1e6)),
     })
     for (const oldest of [...reports.keys()].slice(0, -MOST_REPORTS)) reports.delete(oldest)
-    return wrong
   }
 
   return {
@@ -95,7 +97,7 @@ export function createSpotChecks({ self, view, random, post, onChange, log }: Sp
       if (!witness || !before || open.size >= MOST_OPEN || distrusted(view().peers).some(({ peer }) => peer === checked.peerId)) return
       left.set(checked.peerId, draw())
       const ticket = Math.floor(random() * 2 ** 32)
-      open.set(ticket, { checked: checked.peerId, witness })
+      open.set(ticket, { checked: checked.peerId, witness, tolerance: tolerance(checked, witness) })
       const base = { sequence, epoch: placement.epoch, ticket }
       post(before.peerId, { ...base, type: 'check', until, witness })
       post(witness, { ...base, type: 'evidence', side: 'output', ...output })
@@ -104,7 +106,8 @@ export function createSpotChecks({ self, view, random, post, onChange, log }: Sp
       const asked = open.get(ticket)
       if (asked?.witness !== from) return
       open.delete(ticket)
-      const wrong = tally(asked.checked, from, error)
+      const wrong = error > asked.tolerance
+      tally(asked.checked, from, error, wrong)
       // What was wrong once is looked at again with the next frame: by chance it is not so twice.
       if (wrong) left.set(asked.checked, 0)
       log(wrong ? 'a spot check failed' : 'a spot check held', { checked: asked.checked, witness: from, error })
