@@ -114,7 +114,9 @@ test.describe('page hosts', () => {
     await stage.call(pageA, 'sendFrame', { to: B, recipe })
     await stage.call(pageB, 'receiveFrame')
     const linkOf = async (page: Page): Promise<LinkReport | undefined> => (await stage.call<readonly LinkReport[]>(page, 'links'))[0]
-    for (const page of [pageA, pageB]) await expect.poll(async () => (await linkOf(page))?.pair !== undefined, { timeout: 15_000 }).toBe(true)
+    // What was asked before the message had come says nothing of it; the next answer does.
+    await expect.poll(async () => (await linkOf(pageA))?.pair?.bytesSent ?? 0, { timeout: 15_000 }).toBeGreaterThan(recipe.bytes)
+    await expect.poll(async () => (await linkOf(pageB))?.pair?.bytesReceived ?? 0, { timeout: 15_000 }).toBeGreaterThan(recipe.bytes)
     const [a, b] = [await linkOf(pageA), await linkOf(pageB)]
     // Pages of one machine reach each other by their own addresses; Chromium hides those, so an end may know the other from its packets only.
     expect(['host', 'prflx']).toContain(a?.pair?.route)
