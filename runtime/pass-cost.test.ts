@@ -25,3 +25,29 @@ test('steps go together as far as that is faster: two that take longer than one 
   // Never measured: tried.
   expect(cost.bestBatch(3)).toBe(3)
 })
+
+test('what lost in a bad moment is tried again, and then believed', () => {
+  const cost = createPassCost()
+  cost.add(1, 10)
+  cost.add(4, 100)
+  expect(cost.bestBatch(4)).toBe(1)
+  let singles = 0
+  while (cost.bestBatch(4) === 1 && singles < 1000) {
+    cost.add(1, 10)
+    singles += 1
+  }
+  expect([singles, cost.bestBatch(4)]).toEqual([65, 4])
+  cost.add(4, 20)
+  expect([cost.of(4), cost.bestBatch(4)]).toEqual([20, 4])
+})
+
+test('what is slow is slow again: one pass in sixty-six is lost by asking', () => {
+  const cost = createPassCost()
+  cost.add(1, 5)
+  const sizes = Array.from({ length: 660 }, () => {
+    const size = cost.bestBatch(2)
+    cost.add(size, size === 1 ? 5 : 13)
+    return size
+  })
+  expect(sizes.filter((size) => size === 2).length).toBe(10)
+})

@@ -8,15 +8,24 @@ export type PassCost = {
   readonly rowsIn: (ms: number, beside: number) => number | null
   /** Milliseconds a row in the largest passes; null before the first one. */
   readonly msPerRow: () => number | null
-  /** Of `most` single rows that wait, how many give the most tokens a millisecond together. Sizes that never ran are tried. */
+  /** Of `most` single rows that wait, how many give the most tokens a millisecond together. All of them are tried where that never ran, or not lately. */
   readonly bestBatch: (most: number) => number
 }
 
 const MOST_ROWS = 256
 const WEIGHT = 0.15
+/**
+ * What lost by a measurement of a bad moment would never be measured again: after so many passes of other sizes it is, and what it takes then
+ * replaces what it took.
+ */
+const FRESH_PASSES = 64
 
 export function createPassCost(): PassCost {
   const bySize = new Map<number, number>()
+  /** Of all passes, the number of the last one of each size. */
+  const lastRun = new Map<number, number>()
+  let passes = 0
+  const isFresh = (rows: number): boolean => passes - (lastRun.get(rows) ?? Number.NEGATIVE_INFINITY) <= FRESH_PASSES
 
   /** Between sizes that ran on a straight line; beyond the largest as if each of its rows cost the same, since none may be free any more. */
   function of(rows: number): number | null {
@@ -32,7 +41,11 @@ export function createPassCost(): PassCost {
 
   return {
     add: (rows, ms) => {
-      if (rows <= MOST_ROWS) bySize.set(rows, (bySize.get(rows) ?? ms) + WEIGHT * (ms - (bySize.get(rows) ?? ms)))
+      if (rows > MOST_ROWS) return
+      const known = isFresh(rows) ? (bySize.get(rows) ?? ms) : ms
+      bySize.set(rows, known + WEIGHT * (ms - known))
+      passes += 1
+      lastRun.set(rows, passes)
     },
     of,
     rowsIn: (ms, beside) => {
@@ -47,6 +60,7 @@ export function createPassCost(): PassCost {
       return largest === 0 ? null : (bySize.get(largest) ?? 0) / largest
     },
     bestBatch: (most) => {
+      if (!isFresh(most)) return most
       let best = most
       for (let size = most; size >= 1; size--) {
         const [own, other] = [bySize.get(size), bySize.get(best)]
