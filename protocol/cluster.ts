@@ -1,30 +1,34 @@
 /** What peers know of each other: capabilities, shards, placements, wishes. Shared by signaling, the ring and `GET /v1/cluster`. */
 import { z } from 'zod'
-import { isModelId, isPeerId, type ModelId, type PeerId } from './ids.ts'
-import { isErrorCode, type ErrorCode } from './errors.ts'
+import {
+  bytes,
+  count,
+  epoch,
+  errorCodeSchema,
+  layer,
+  milliseconds,
+  modelIdSchema,
+  peerIdSchema,
+  relativeError,
+  sentence,
+  unchanging,
+  weightFormatSchema,
+} from './fields.ts'
 import { MAX_NAME_CHARS } from './limits.ts'
+import { placementSchema } from './placement.ts'
 
-export const peerIdSchema = z.custom<PeerId>(isPeerId, 'not a peer id')
-export const modelIdSchema = z.custom<ModelId>(isModelId, 'not a model id')
-const errorCodeSchema = z.custom<ErrorCode>(isErrorCode, 'not an error code')
-const bytes = z
-  .number()
-  .int()
-  .min(0)
-  .max(2 ** 53 - 1)
-const layer = z.number().int().min(0).max(4096)
-const epoch = z
-  .number()
-  .int()
-  .min(0)
-  .max(2 ** 32 - 1)
-const milliseconds = z.number().min(0).max(1e9)
-const count = z.number().int().min(0).max(1e6)
-/** May exceed 1 only by numbers that are not weights any more. */
-const relativeError = z.number().min(0).max(1e6)
-const sentence = z.string().max(2000)
-/** Zod's own `readonly` freezes whatever comes, bytes among it, and throws where it cannot (zod 4.6). */
-const unchanging = <T>(list: T[]): readonly T[] => list
+export {
+  peerIdSchema,
+  modelIdSchema,
+  weightFormatSchema,
+  type WeightFormat,
+  qualitySchema,
+  type Quality,
+  strategySchema,
+  type Strategy,
+} from './fields.ts'
+export { type WishState, wishSchema, type Wish, type Spare, type Shard, placementSchema, type Placement } from './placement.ts'
+
 /** A name shown to people: control characters, line breaks and direction marks are refused (faults.md 28). */
 export const displayNameSchema = z
   .string()
@@ -39,21 +43,9 @@ export const peerRoleSchema = z.enum(['device', 'client', 'gateway', 'local-devi
 export type PeerRole = z.infer<typeof peerRoleSchema>
 export const backendSchema = z.enum(['webgpu', 'simd', 'wasm'])
 export type Backend = z.infer<typeof backendSchema>
-/** How a device holds matrices, from the most exact to the smallest: floats, or integers of 8 or 4 bits with a scale to each row or block. */
-export const weightFormatSchema = z.enum(['f32', 'f16', 'int8', 'int4'])
-export type WeightFormat = z.infer<typeof weightFormatSchema>
-/**
- * What a wish puts first. `quality`: floats wherever they fit. `balanced`: each backend's own best, smaller where that does not fit.
- * `small`: the smallest format of each device.
- */
-export const qualitySchema = z.enum(['quality', 'balanced', 'small'])
-export type Quality = z.infer<typeof qualitySchema>
 /** What a device computes in where format and model permit. */
 export const floatTypeSchema = z.enum(['f32', 'f16'])
 export type FloatType = z.infer<typeof floatTypeSchema>
-export const strategySchema = z.enum(['memory-weighted', 'latency', 'throughput', 'auto'])
-export type Strategy = z.infer<typeof strategySchema>
-
 /** One layer of a model in one format, measured on the device with random weights of the layer's shape: nothing is downloaded for it. */
 const layerSpeedSchema = z.object({
   model: modelIdSchema,
@@ -245,82 +237,6 @@ export const peerEntrySchema = z.object({
   status: peerStatusSchema,
 })
 export type PeerEntry = z.infer<typeof peerEntrySchema>
-
-/**
- * `serve`: loaded, and answering. `prefetch`: placed, and devices fetch their bytes without opening anything. `paused`: nothing is
- * loaded or answered, what was fetched stays. `forget`: paused, and every page deletes what it keeps of the source.
- */
-export const wishStateSchema = z.enum(['serve', 'prefetch', 'paused', 'forget'])
-export type WishState = z.infer<typeof wishStateSchema>
-
-/** Somebody wants a model; the announcer answers with a placement, devices do what its state says. */
-export const wishSchema = z.object({
-  model: modelIdSchema,
-  /** Where devices read the checkpoint: an absolute URL, or a path on the server they joined; of a folder with config.json, or of a file whose path ends with `.gguf`. */
-  source: z.string().min(1).max(2000),
-  strategy: strategySchema,
-  quality: qualitySchema,
-  minDevices: z.number().int().min(1).max(1024),
-  maxDevices: z.number().int().min(1).max(1024),
-  /** Tokens a sequence may hold, prompt and answer together; null = what the model permits, at most 8192. */
-  contextLength: z.number().int().min(1).nullable(),
-  /** The server's own device: `withdraw` serves only while browsers cannot hold the model, `stay` is a member of the ring. */
-  localDevice: z.enum(['withdraw', 'stay']),
-  state: wishStateSchema.default('serve'),
-})
-export type Wish = z.infer<typeof wishSchema>
-
-/** Memory that the range is estimated to need: what is not left for other models. */
-const neededBytes = bytes.optional()
-/** A range that a spare holds beside the ring, loaded or loading: what it takes over when its owner goes. */
-export const spareSchema = z.object({
-  peerId: peerIdSchema,
-  startLayer: layer,
-  endLayer: layer,
-  weightFormat: weightFormatSchema,
-  memoryBytes: neededBytes,
-})
-export type Spare = z.infer<typeof spareSchema>
-
-export const shardSchema = z.object({
-  peerId: peerIdSchema,
-  /** Half-open layer range `[startLayer, endLayer)`. */
-  startLayer: layer,
-  endLayer: layer,
-  /** Embeds tokens and starts each lap. */
-  first: z.boolean(),
-  /** Has final norm, head and sampler. */
-  last: z.boolean(),
-  /** How the device is to hold the shard's matrices. */
-  weightFormat: weightFormatSchema,
-  memoryBytes: neededBytes,
-})
-export type Shard = z.infer<typeof shardSchema>
-
-/** The ordered shards of one model over devices. `shards` is empty when `problem` says why no device serves it. */
-export const placementSchema = z.object({
-  model: modelIdSchema,
-  source: z.string().min(1).max(2000),
-  /** Grows with every change; older ones are dropped. */
-  epoch,
-  strategy: strategySchema,
-  quality: qualitySchema,
-  announcer: peerIdSchema,
-  numLayers: layer,
-  contextLength: z.number().int().min(1),
-  /** Number format of activations between shards: f32 where every shard holds f32 weights, else f16. */
-  handoff: z.enum(['f16', 'f32']),
-  shards: z.array(shardSchema).max(1024),
-  /** Devices that are not in the ring: a line for each range held, one with an empty range for a device that holds none. */
-  spares: z.array(spareSchema).max(4096),
-  explanation: z.array(sentence).max(1100),
-  /** Milliseconds of a lap of one lone stream, from what was measured when the placement was made. Absent where too little was. */
-  predictedLapMs: milliseconds.optional(),
-  /** `soon`: the ring before is much slower; what runs there goes over as soon as this one is ready. Else it has time to end there. */
-  cutOver: z.enum(['late', 'soon']).optional(),
-  problem: z.object({ code: errorCodeSchema, message: sentence, missingBytes: bytes.optional() }).nullable(),
-})
-export type Placement = z.infer<typeof placementSchema>
 
 /** What peers tell each other themselves while there is no signal server. */
 export const gossipEventSchema = z.discriminatedUnion('type', [
