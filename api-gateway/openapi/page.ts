@@ -7,6 +7,13 @@ import { OPERATIONS } from './operations.ts'
 const ESCAPES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' }
 const escaped = (text: string): string => text.replaceAll(/[&<>"']/g, (mark) => ESCAPES[mark] ?? '')
 
+/** A field that may be left out may also be null: that is not worth a word. */
+const nameOf = (type: unknown): string =>
+  [type]
+    .flat()
+    .filter((name) => typeof name === 'string' && name !== 'null')
+    .join(' or ') || 'anything'
+
 /** In words short enough for a table: `string or list of string`. */
 function typeOf(schema: JsonSchema | boolean): string {
   if (typeof schema === 'boolean') return 'anything'
@@ -16,7 +23,7 @@ function typeOf(schema: JsonSchema | boolean): string {
   if (choices) return [...new Set(choices.map(typeOf))].filter((name) => name !== 'null').join(' or ')
   const one = Array.isArray(items) ? items[0] : items
   if (type === 'array') return one === undefined ? 'list' : `list of ${typeOf(one)}`
-  return typeof type === 'string' ? type : 'anything'
+  return nameOf(type)
 }
 
 function boundsOf(schema: JsonSchema | boolean): string {
