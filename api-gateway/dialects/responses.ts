@@ -56,6 +56,9 @@ export const responsesBodySchema = z.looseObject({
   include: z.array(z.string()).nullish(),
   top_logprobs: z.number().int().min(0).max(20).nullish(),
   user: z.string().nullish(),
+  safety_identifier: z.string().nullish(),
+  prompt_cache_key: z.string().nullish(),
+  service_tier: z.string().nullish(),
 })
 export type ResponsesRequest = z.infer<typeof responsesBodySchema> & {
   /** Of this request alone: what came before, and instructions, are not among them. */

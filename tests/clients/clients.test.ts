@@ -5,6 +5,7 @@ import { startClientServer, type ClientServer } from './client-server.ts'
 import { langchainSuite } from './langchain.suite.ts'
 import { ollamaSuite } from './ollama.suite.ts'
 import { openaiSuite } from './openai.suite.ts'
+import { openResponsesSuite } from './open-responses.suite.ts'
 import { openaiPythonSuite } from './openai-python.suite.ts'
 import { vercelAiSuite } from './vercel-ai.suite.ts'
 
@@ -17,6 +18,7 @@ const server = (): ClientServer => started
 
 describe('openai', () => openaiSuite(server))
 describe('openai for Python', () => openaiPythonSuite(server))
+describe('Open Responses', () => openResponsesSuite(server))
 describe('@anthropic-ai/sdk', () => anthropicSuite(server))
 describe('ollama', () => ollamaSuite(server))
 describe('ai with @ai-sdk/openai-compatible', () => vercelAiSuite(server))

@@ -1,43 +1,15 @@
-/** `openai` for Python, which runs in a program of its own. */
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import path from 'node:path'
-import { createInterface } from 'node:readline'
-import { beforeAll, describe, expect, test } from 'vitest'
-import { z } from 'zod'
-import { pythonWith } from '../harness/python.ts'
+/** `openai` for Python. */
 import type { ClientServer } from './client-server.ts'
+import { pythonSuite } from './python-suite.ts'
 
-const here = (name: string): string => path.join(import.meta.dirname, name)
-const resultSchema = z.object({ check: z.string(), error: z.string().nullable() })
-
-async function resultsOf(python: string, url: string): Promise<ReadonlyMap<string, string | null>> {
-  const child = spawn(python, [here('openai_python.py'), url], { stdio: ['ignore', 'pipe', 'inherit'] })
-  const results = new Map<string, string | null>()
-  for await (const line of createInterface(child.stdout)) {
-    const { check, error } = resultSchema.parse(JSON.parse(line))
-    results.set(check, error)
-  }
-  if (child.exitCode === null) await once(child, 'exit')
-  return results
-}
-
-export function openaiPythonSuite(server: () => ClientServer): void {
-  const python = pythonWith(here('requirements.txt'))
-  describe.skipIf(python === null)('with python3, venv and pypi.org', () => {
-    let results: ReadonlyMap<string, string | null> = new Map()
-    beforeAll(async () => {
-      results = await resultsOf(python ?? '', server().url)
-    }, 120_000)
-    test.each([
-      ['chats', 'chat'],
-      ['streams the same', 'stream'],
-      ['calls a tool: of itself, and because it must', 'tools'],
-      ['keeps to a JSON schema, whole and streamed', 'structured_output'],
-      ['gets embeddings', 'embeddings'],
-      ['an abort ends the answer on the ring', 'abort'],
-      ['sees refusals as typed errors', 'errors'],
-      ['a refusal with a time is tried again', 'retries'],
-    ])('%s', (_title, check) => expect(results.get(check)).toBeNull())
+export const openaiPythonSuite = (server: () => ClientServer): void =>
+  pythonSuite(server, 'openai_python.py', {
+    chat: 'chats',
+    stream: 'streams the same',
+    tools: 'calls a tool: of itself, and because it must',
+    structured_output: 'keeps to a JSON schema, whole and streamed',
+    embeddings: 'gets embeddings',
+    abort: 'an abort ends the answer on the ring',
+    errors: 'sees refusals as typed errors',
+    retries: 'a refusal with a time is tried again',
   })
-}
