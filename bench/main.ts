@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { backendSchema, weightFormatSchema, type Backend, type WeightFormat } from '../protocol/cluster.ts'
 import { benchChaos } from './chaos.ts'
+import { benchChat } from './chat.ts'
 import { benchEstimate } from './estimate.ts'
 import { benchFailover, FAILOVER_PLACES } from './failover.ts'
 import { benchGateway } from './gateway.ts'
@@ -62,6 +63,7 @@ const USAGE = `npm run bench -- NAME [options]
   estimate   memory predicted for a shard against what a process grows by, on both CPU backends; with --backend webgpu in a page
   lookup     tokens/s with guesses ahead and without, at 20 ms a hop, of an answer that quotes its prompt and of one that does not
   prefix     time to the first token of a second turn, from the KV caches of the first and computed whole
+  chat       search in 1000 chats, and from a token's arrival to the frame that shows it
   load       a random checkpoint into one tab: memory, standstill, cut connections, reload
 
   --json FILE      every measurement, with date, machine and browser
@@ -183,6 +185,7 @@ const BENCHES: Readonly<Record<string, (values: Values) => Promise<BenchReport>>
       rounds: wholeNumber('rounds', values.rounds, 1000),
       say,
     }),
+  chat: (values) => benchChat({ rounds: wholeNumber('rounds', values.rounds, 1000), say }),
   load: (values) =>
     benchLoad({
       mebibytes: wholeNumber('mb', values.mb, 2000),

@@ -1,5 +1,6 @@
 /** What an answer must be like, from what a request of any dialect asks: JSON, calls of tools, reasoning told apart. */
 import { REASONING, type AnswerShape } from '../../core/constrain/answer-reader.ts'
+import { reasoningAfter } from '../../core/text/reasoning-start.ts'
 import { toolFormatOf } from '../../core/constrain/tool-format.ts'
 import { answerGrammar, type JsonRule, type Tool } from '../../core/constrain/tool-grammar.ts'
 import type { TemplateVariables } from '../../core/text/chat-template.ts'
@@ -27,16 +28,6 @@ export const PLAIN_ANSWER: AnswerPlan = { grammar: null, shape: { reasoning: 'no
 const offered = ({ tools, choice }: AnswerWish): AnswerWish['tools'] =>
   choice.type === 'none' ? [] : choice.type === 'named' ? tools.filter(({ name }) => name === choice.name) : tools
 
-/** Tokens at the end of a prompt that tell whether it has begun the reasoning. */
-const END_OF_PROMPT = 8
-
-function reasoningOf(text: TextModel, promptIds: readonly number[]): AnswerShape['reasoning'] {
-  if (!text.chatTemplate?.includes(REASONING.open)) return 'none'
-  const end = text.decode(promptIds.slice(-END_OF_PROMPT)).trimEnd()
-  if (end.endsWith(REASONING.open)) return 'open'
-  return end.endsWith(REASONING.close) ? 'none' : 'possible'
-}
-
 export type PlannedPrompt = AnswerPlan & { readonly promptIds: readonly number[] }
 
 /**
@@ -54,7 +45,7 @@ export async function planChat(
   const rendered = renderTools(turns, tools, text.chatTemplate)
   const variables: TemplateVariables = { ...options.variables, ...(rendered.tools ? { tools: rendered.tools } : {}) }
   const promptIds = await encoder.chat(entry, text, rendered.turns, { ...options, variables })
-  const reasoning = options.continueFinal ? 'none' : reasoningOf(text, promptIds)
+  const reasoning = options.continueFinal ? 'none' : reasoningAfter(text, promptIds)
   const format = toolFormatOf(text.chatTemplate)
   const after = reasoning === 'none' ? null : REASONING.close
   const mode = wish.choice.type === 'auto' ? 'auto' : 'required'

@@ -52,6 +52,8 @@ export type RingClient = {
   readonly complete: (request: CompletionRequest) => AsyncGenerator<CompletionEvent, void, undefined>
   /** The pooled hidden states of a text behind the final norm, [hiddenSize], as they are: not brought to a length of 1. @throws {ClusterError} as `complete` */
   readonly embed: (request: EmbeddingRequest) => Promise<Float32Array>
+  /** Opens paths to the ring that serves `model` now, for an answer to come. */
+  readonly prepare: (model: ModelId) => void
   /** The placement that serves `model` now, or why none does. */
   readonly serving: (model: ModelId) => Placement | ClusterError
   readonly close: () => void
@@ -235,6 +237,10 @@ export function createRingClient(options: RingClientOptions): RingClient {
   return {
     complete,
     embed,
+    prepare: (model) => {
+      const placement = serving.at(model)
+      if (placement) dialAll(placement)
+    },
     serving: (model) => serving.at(model) ?? whyNot(network.view(), model),
     close: () => {
       closeFrames()

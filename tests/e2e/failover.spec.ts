@@ -103,7 +103,7 @@ test('14: both servers end in mid-answer: the chat tab gets its answer, and the 
           const engine = document.querySelector<RingletApp>('ringlet-app')?.engine
           if (!engine) throw new Error('the page has no engine')
           let text = ''
-          const request = { model, messages, temperature: 0, maxTokens: null, signal: new AbortController().signal }
+          const request = { model, messages, sampling: { temperature: 0 }, maxTokens: null, signal: new AbortController().signal }
           for await (const event of engine.ask(request)) {
             if (event.type === 'text') text += event.text
             Reflect.set(window, 'seen', text)

@@ -236,6 +236,7 @@ export function createPageEngine(options: PageEngineOptions): PageEngine {
     takeOver: async (otherwise) => lend((await tabs.takeOver()) ?? otherwise),
     leave,
     ask,
+    prepare: (model) => tell({ type: 'prepare', model }),
     stored: stored.models,
   }
 }

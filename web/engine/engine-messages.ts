@@ -1,6 +1,7 @@
 /** Between a page and its engine worker, beside the peer port: what the page asks, and what it is told. */
 import type { Capabilities, ShardReport } from '../../protocol/cluster.ts'
 import type { WireError } from '../../protocol/errors.ts'
+import type { ModelId } from '../../protocol/ids.ts'
 import type { StorageState, StoredModel } from '../storage/model-store.ts'
 import type { ChatEvent, ChatRequest } from './page-engine.ts'
 import type { Visibility } from './page-life.ts'
@@ -16,6 +17,8 @@ export type PageToEngine =
   | { readonly type: 'leave'; readonly ticket: number }
   | { readonly type: 'ask'; readonly ask: number; readonly request: Omit<ChatRequest, 'signal'> }
   | { readonly type: 'cancel'; readonly ask: number }
+  /** Paths to the ring of a model, and its tokenizer. */
+  | { readonly type: 'prepare'; readonly model: ModelId }
   | { readonly type: 'list-models'; readonly ticket: number }
   /** `model` null: all of them. */
   | { readonly type: 'remove-models'; readonly ticket: number; readonly model: string | null }

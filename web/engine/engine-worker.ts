@@ -8,7 +8,7 @@ import type { ModelSource } from '../../core/model/model-source.ts'
 import { loadText, type TextModel } from '../../core/text/text-model.ts'
 import { ClusterError, toClusterError, toWireError, type WireError } from '../../protocol/errors.ts'
 import { IDLE_STATUS, type Capabilities } from '../../protocol/cluster.ts'
-import type { PeerId } from '../../protocol/ids.ts'
+import type { ModelId, PeerId } from '../../protocol/ids.ts'
 import { createDevice, type Device } from '../../runtime/device.ts'
 import { parseMeasurements, remembering, type Measurements } from '../../runtime/measure/known-measurements.ts'
 import { chosenOf } from '../../runtime/measure/chosen-capabilities.ts'
@@ -136,14 +136,22 @@ function createEngine(network: PortNetwork, page: MessagePort, token: string | n
     return known
   }
 
+  const sourceOf = (model: ModelId): string | undefined => network.view().placements.get(model)?.source ?? network.view().wishes.get(model)?.source
+
+  function prepare(model: ModelId): void {
+    client.prepare(model)
+    const source = sourceOf(model)
+    // A tokenizer that cannot be read is told when somebody asks.
+    if (source !== undefined) textOf(source).catch(() => undefined)
+  }
+
   async function ask(id: number, request: Extract<PageToEngine, { type: 'ask' }>['request']): Promise<void> {
     const abort = new AbortController()
     asks.set(id, abort)
     try {
-      const view = network.view()
-      const source = view.placements.get(request.model)?.source ?? view.wishes.get(request.model)?.source
+      const source = sourceOf(request.model)
       if (source === undefined) throw new ClusterError('model_not_found', `the model ${request.model} is not on this cluster`)
-      const contextLength = view.placements.get(request.model)?.contextLength ?? 1024
+      const contextLength = network.view().placements.get(request.model)?.contextLength ?? 1024
       const options = { client, text: await textOf(source), contextLength, now: clock.now, seed: BigInt(`0x${randomId()}`).toString() }
       for await (const event of chatStream({ ...request, signal: abort.signal }, options)) tell({ type: 'chat', ask: id, event })
     } catch (error) {
@@ -185,6 +193,9 @@ function createEngine(network: PortNetwork, page: MessagePort, token: string | n
         return
       case 'ask':
         void ask(message.ask, message.request)
+        return
+      case 'prepare':
+        prepare(message.model)
         return
       case 'cancel':
         asks.get(message.ask)?.abort()

@@ -60,22 +60,59 @@ export type DeviceState = {
   readonly error: WireError | null
 }
 
-export type ChatMessage = { readonly role: 'system' | 'user' | 'assistant'; readonly content: string }
+/** A turn as a model is asked with it. */
+export type ChatMessage = {
+  readonly role: 'system' | 'user' | 'assistant' | 'tool'
+  readonly content: string
+  readonly reasoning?: string
+  readonly calls?: readonly { readonly id: string; readonly name: string; readonly arguments: string }[]
+  /** Of a tool's result: the call that it answers. */
+  readonly callId?: string
+}
+/** Null: as the model's authors set it. */
+export type ChatSampling = {
+  /** 0 = greedy. */
+  readonly temperature: number | null
+  readonly topP: number | null
+  readonly topK: number | null
+  readonly minP: number | null
+  readonly repetitionPenalty: number | null
+  readonly presencePenalty: number | null
+  readonly frequencyPenalty: number | null
+  /** Null: another one every time. */
+  readonly seed: number | null
+}
 export type ChatRequest = {
   readonly model: ModelId
+  /** A last turn of the assistant is gone on with. */
   readonly messages: readonly ChatMessage[]
-  /** 0 = greedy. */
-  readonly temperature: number
+  readonly sampling?: Partial<ChatSampling>
   readonly maxTokens: number | null
+  /** Functions that may be asked for, in OpenAI's form. */
+  readonly tools?: readonly unknown[]
+  /** Tell how likely each token was. */
+  readonly chances?: boolean
+  /** Names the answer, so that it goes on when this page is reloaded; absent: it ends with the page. */
+  readonly conversation?: string
   readonly signal: AbortSignal
 }
+/** One token and its likeliest rivals, with natural logarithms of their probabilities. */
+export type ChatChance = { readonly text: string; readonly logprob: number; readonly top: [string, number][] }
 /** Ends with `done`; an error is thrown as ClusterError by the iterator. */
 export type ChatEvent =
   | { readonly type: 'progress'; readonly processed: number; readonly total: number }
-  | { readonly type: 'text'; readonly text: string; readonly completionTokens: number }
+  /** It waits in a line: 1 is next; seconds as expected. */
+  | { readonly type: 'queue'; readonly position: number; readonly seconds: number | null }
+  /** Nothing comes for the moment, and why; it goes on by itself. */
+  | { readonly type: 'pause'; readonly reason: string }
+  | { readonly type: 'text' | 'reasoning'; readonly text: string; readonly completionTokens: number }
+  /** A function is asked for; its arguments follow in pieces. */
+  | { readonly type: 'call'; readonly id: string; readonly name: string; readonly completionTokens: number }
+  | { readonly type: 'arguments'; readonly index: number; readonly text: string; readonly completionTokens: number }
+  | { readonly type: 'chances'; readonly tokens: readonly ChatChance[] }
   | {
       readonly type: 'done'
-      readonly finish: FinishReason | 'cancelled'
+      readonly finish: FinishReason | 'tool_calls' | 'cancelled'
       readonly promptTokens: number
       readonly completionTokens: number
       readonly firstTokenMs: number
@@ -102,7 +139,10 @@ export type PageEngine = {
   readonly pause: () => void
   readonly resume: () => void
   readonly leave: () => Promise<void>
+  /** Asks the devices themselves, with no server in between. */
   readonly ask: (request: ChatRequest) => AsyncIterable<ChatEvent>
+  /** Prepares for `ask`: paths to the devices of the model's ring, and its tokenizer, so that both are here when the servers are gone. */
+  readonly prepare: (model: ModelId) => void
   /** The models that this browser keeps. */
   readonly stored: ModelStore
 }

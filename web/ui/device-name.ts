@@ -1,6 +1,8 @@
 /** The name under which this device appears to others. */
 import { displayNameSchema } from '../../protocol/cluster.ts'
-import type { TextStore } from './chat-session.ts'
+
+/** The part of `Storage` that is used. */
+type TextStore = Pick<Storage, 'getItem' | 'setItem'>
 
 const STORAGE_KEY = 'ringlet.device-name'
 const BROWSERS: readonly (readonly [RegExp, string])[] = [

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { viewOf } from '../../core/cluster/cluster-view.ts'
 import { peerId } from '../../protocol/ids.ts'
-import { EMBER, SCENARIOS, type Scenario } from '../../tests/fixtures/ui/scenarios.ts'
+import { EMBER, SCENARIOS, SELF, type Scenario } from '../../tests/fixtures/ui/scenarios.ts'
 import { deviceRows } from './device-rows.ts'
 import { readersPhrase, summarizeRing } from './ring-summary.ts'
 
@@ -46,12 +46,13 @@ test('says why the page is not connected', () => {
   expect(summary(SCENARIOS.refused).text).toBe('This cluster wants an invitation.')
 })
 
-test('names everybody who could read a chat, the relaying server too', () => {
-  expect(readersPhrase(SCENARIOS.ready.view, EMBER, null)).toBe('Could read this chat: Kitchen laptop, Studio Mac and Pixel 8.')
-  expect(readersPhrase(SCENARIOS.relayed.view, EMBER, null)).toBe(
-    'Could read this chat: Kitchen laptop, Studio Mac, Pixel 8 and the server that relays.',
-  )
-  expect(readersPhrase(SCENARIOS.empty.view, EMBER, null)).toBeNull()
+test('names everybody who could read a chat, the server too while it passes it on or relays', () => {
+  expect(readersPhrase(SCENARIOS.ready.view, EMBER, null, true)).toBe('Could read this chat: Kitchen laptop, Studio Mac, Pixel 8 and the server.')
+  expect(readersPhrase(SCENARIOS.ready.view, EMBER, null, false)).toBe('Could read this chat: Kitchen laptop, Studio Mac and Pixel 8.')
+  expect(readersPhrase(SCENARIOS.relayed.view, EMBER, null, false)).toBe('Could read this chat: Kitchen laptop, Studio Mac, Pixel 8 and the server.')
+  expect(readersPhrase(SCENARIOS.single.view, EMBER, null, true)).toBe('Could read this chat: the server.')
+  expect(readersPhrase(SCENARIOS.pair.view, EMBER, SELF, false)).toBe('Could read this chat: Kitchen laptop.')
+  expect(readersPhrase(SCENARIOS.empty.view, EMBER, null, true)).toBeNull()
 })
 
 test('lists ring members in shard order, then spares, then who asks', () => {

@@ -3,6 +3,7 @@ import { placementState, shardState, wishStateOf, type ClusterView } from '../..
 import type { Placement } from '../../protocol/cluster.ts'
 import type { ModelId, PeerId } from '../../protocol/ids.ts'
 import type { Connection } from '../engine/page-engine.ts'
+import type { RingSegment } from './ring-mark.ts'
 import { phraseError } from './error-phrase.ts'
 import { countOf, formatBytes, formatLayers, listOf, percentOf } from './quantities.ts'
 
@@ -102,15 +103,28 @@ export function linkBetween(view: ClusterView, a: PeerId, b: PeerId) {
   return { path: link.path, rttMs: there?.rttMs ?? back?.rttMs ?? null, route: (there?.pair ?? back?.pair)?.route ?? null, bytesPerSecond }
 }
 
-/** Who could read a chat with this model: every device that holds layers sees hidden states from which text can be rebuilt. Null when nobody holds layers. */
-export function readersPhrase(view: ClusterView, model: ModelId | null, self: PeerId | null): string | null {
+/** The devices of a model's ring as arcs of its mark. */
+export function ringSegments(view: ClusterView, model: ModelId | null): readonly RingSegment[] {
+  const placement = model === null ? undefined : view.placements.get(model)
+  return placement?.shards.map((shard) => ({ weight: shard.endLayer - shard.startLayer, state: shardState(view, placement, shard) })) ?? []
+}
+
+/**
+ * Who could read a chat with this model: every device that holds layers sees hidden states from which text can be rebuilt, and the server
+ * passes question and answer on while it is there. Null when nobody holds layers.
+ */
+export function readersPhrase(view: ClusterView, model: ModelId | null, self: PeerId | null, isServerThere: boolean): string | null {
   const placement = model === null ? undefined : view.placements.get(model)
   if (!placement || placement.shards.length === 0) return null
-  const names = placement.shards.map((shard) => view.peers.get(shard.peerId)?.name ?? 'a device that left')
+  const ring = [...new Set(placement.shards.map((shard) => shard.peerId))]
+  // The server's own device is the server.
+  const isServer = (peer: PeerId): boolean => isServerThere && view.peers.get(peer)?.role === 'local-device'
+  const others = ring.filter((peer) => peer !== self && !isServer(peer)).map((peer) => view.peers.get(peer)?.name ?? 'a device that left')
   const isRelay = (a: PeerId, b: PeerId | undefined): boolean => b !== undefined && linkBetween(view, a, b)?.path === 'relay'
-  const ring = placement.shards.map((shard) => shard.peerId)
   const relayed =
     ring.some((peer, index) => isRelay(peer, ring[(index + 1) % ring.length])) ||
     (self !== null && (isRelay(self, ring[0]) || isRelay(self, ring.at(-1))))
-  return `Could read this chat: ${listOf(relayed ? [...names, 'the server that relays'] : names)}.`
+  const readers = isServerThere || relayed ? [...others, 'the server'] : others
+  if (readers.length === 0) return 'Nobody else could read this chat: this device holds the whole model.'
+  return `Could read this chat: ${listOf(readers)}.`
 }

@@ -4,14 +4,17 @@ import type { AccessClient } from '../engine/access-client.ts'
 import type { CatalogSession } from './catalog-session.ts'
 import type { TraceClient } from '../engine/trace-client.ts'
 import { appStyles } from './app-styles.ts'
-import './chat-page.ts'
-import type { ChatSession } from './chat-session.ts'
+import './chat/chat-page.ts'
+import type { ChatLibrary } from '../chat/chat-library.ts'
+import type { ChatSettings } from '../chat/chat-record.ts'
+import type { ChatSession } from '../chat/chat-session.ts'
 import { phraseError } from './error-phrase.ts'
 import { createPageLoads } from './page-loaders.ts'
 import { PAGES, pageAt, type Page } from './page-path.ts'
 import { redrawOn } from './redraw-on.ts'
 import './ring-mark.ts'
 import { buttonStyles, sharedStyles } from './shared-styles.ts'
+import { keepSettings } from '../chat/kept-settings.ts'
 import { keptTheme, showTheme, type Theme } from './theme.ts'
 import './theme-switch.ts'
 
@@ -35,7 +38,8 @@ function showKey(key: string): void {
  * lends goes on lending and an answer goes on being written.
  *
  * @property engine - what the pages talk to
- * @property session - the conversation
+ * @property session - the open chat
+ * @property library - all chats of this browser
  * @property catalog - what is known of models
  * @property traces - where the time of requests went
  * @property access - keys and invitations
@@ -44,6 +48,7 @@ export class RingletApp extends LitElement {
   static override properties = {
     engine: { attribute: false },
     session: { attribute: false },
+    library: { attribute: false },
     catalog: { attribute: false },
     traces: { attribute: false },
     access: { attribute: false },
@@ -53,6 +58,7 @@ export class RingletApp extends LitElement {
   }
   declare engine: PageEngine | null
   declare session: ChatSession | null
+  declare library: ChatLibrary | null
   declare catalog: CatalogSession | null
   declare traces: TraceClient | null
   declare access: AccessClient | null
@@ -71,6 +77,7 @@ export class RingletApp extends LitElement {
     super()
     this.engine = null
     this.session = null
+    this.library = null
     this.catalog = null
     this.traces = null
     this.access = null
@@ -145,7 +152,13 @@ export class RingletApp extends LitElement {
     if (!this.loads.isHere(this.page)) return null
     switch (this.page) {
       case 'chat':
-        return html`<chat-page .engine=${this.engine} .session=${this.session}></chat-page>`
+        return html`<chat-page
+          .engine=${this.engine}
+          .session=${this.session}
+          .library=${this.library}
+          .catalog=${this.catalog}
+          @keep-settings=${(event: CustomEvent<ChatSettings>) => keepSettings(localStorage, event.detail)}
+        ></chat-page>`
       case 'contribute':
         return html`<contribute-page .engine=${this.engine}></contribute-page>`
       case 'cluster':

@@ -208,3 +208,35 @@ export const fieldStyles = css`
     accent-color: var(--accent);
   }
 `
+
+/** A panel that floats above the page: menus, popovers, dialogs. */
+export const floatStyles = css`
+  dialog,
+  [popover] {
+    border: 1px solid var(--line);
+    border-radius: var(--radius);
+    background: var(--raised);
+    color: var(--ink);
+    box-shadow: var(--shadow-float);
+  }
+  dialog {
+    width: min(34rem, calc(100vw - 2rem));
+    max-height: calc(100dvh - 2rem);
+    padding: var(--space-5);
+    overflow-y: auto;
+    overscroll-behavior: contain;
+  }
+  dialog::backdrop {
+    background: var(--backdrop);
+  }
+  dialog[open],
+  [popover]:popover-open {
+    animation: appear var(--motion) var(--ease);
+  }
+  @keyframes appear {
+    from {
+      opacity: 0;
+      transform: translateY(0.25rem);
+    }
+  }
+`

@@ -5,18 +5,34 @@ import { createCatalogClient } from '../engine/catalog-client.ts'
 import { createTraceClient } from '../engine/trace-client.ts'
 import { createServerCall } from '../engine/server-call.ts'
 import { createCatalogSession } from './catalog-session.ts'
-import { createChatSession } from './chat-session.ts'
+import { createChatLibrary, tabBroadcast } from '../chat/chat-library.ts'
+import { createChatSession } from '../chat/chat-session.ts'
+import { openChatStore } from '../chat/chat-store.ts'
+import { keptSettings } from '../chat/kept-settings.ts'
+import { createChatAnswers, type ChatAnswers } from '../engine/chat-answers.ts'
+import { createGatewayChat } from '../engine/gateway-chat.ts'
 import './ringlet-app.ts'
 
-/** Shows the page of the current URL; everything it knows comes from `engine`. */
-export function startApp(engine: PageEngine): void {
+const keyOf = (): string | null => new URLSearchParams(location.search).get('token')
+const fetcher: typeof fetch = (input, init) => fetch(input, init)
+
+/** Answers by way of the server that this page came from, else of the devices themselves. */
+export const serverAnswers = (engine: PageEngine): ChatAnswers =>
+  createChatAnswers(engine, createGatewayChat({ fetcher, keyOf, pause: (ms) => new Promise((resolve) => setTimeout(resolve, ms)) }))
+
+/** Shows the page of the current URL; everything it knows comes from `engine`, and every answer from `answers`. */
+export function startApp(engine: PageEngine, answers: ChatAnswers): void {
   const app = document.createElement('ringlet-app')
   app.engine = engine
-  app.session = createChatSession(engine, localStorage, () => performance.now())
-  const call = createServerCall(
-    (input, init) => fetch(input, init),
-    () => new URLSearchParams(location.search).get('token'),
-  )
+  app.library = createChatLibrary(openChatStore(), tabBroadcast())
+  app.session = createChatSession({
+    answers,
+    library: app.library,
+    now: () => performance.now(),
+    date: () => Date.now(),
+    settings: () => keptSettings(localStorage),
+  })
+  const call = createServerCall(fetcher, keyOf)
   app.catalog = createCatalogSession(engine, createCatalogClient(call), () => performance.now())
   app.traces = createTraceClient(call)
   app.access = createAccessClient(call)

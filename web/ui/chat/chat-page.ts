@@ -1,0 +1,337 @@
+import { LitElement, html, nothing, type PropertyValues } from 'lit'
+import { EMPTY_VIEW, type ClusterView } from '../../../core/cluster/cluster-view.ts'
+import type { WireError } from '../../../protocol/errors.ts'
+import { isModelId, type ModelId } from '../../../protocol/ids.ts'
+import type { ChatLibrary } from '../../chat/chat-library.ts'
+import type { ChatSettings } from '../../chat/chat-record.ts'
+import type { ChatSession, ChatState } from '../../chat/chat-session.ts'
+import { shownPath } from '../../chat/message-tree.ts'
+import { createRingLosses } from '../../chat/ring-losses.ts'
+import { isMacLike, shortcutOf } from '../../chat/shortcuts.ts'
+import type { Connection, PageEngine } from '../../engine/page-engine.ts'
+import type { CatalogSession } from '../catalog-session.ts'
+import '../confirm-dialog.ts'
+import '../error-note.ts'
+import { icon } from '../icons.ts'
+import { redrawOn } from '../redraw-on.ts'
+import type { RingSegment } from '../ring-mark.ts'
+import { readersPhrase, ringSegments, servedModels, summarizeRing } from '../ring-summary.ts'
+import { buttonStyles, floatStyles, sharedStyles } from '../shared-styles.ts'
+import { createChatAddress, type ChatAddress } from './chat-address.ts'
+import './chat-bar.ts'
+import './chat-composer.ts'
+import { carryOut, perform, takeFiles, takePaste, type ChatDesk } from './chat-commands.ts'
+import './chat-history.ts'
+import { chatStyles } from './chat-styles.ts'
+import './chat-thread.ts'
+import './chat-welcome.ts'
+import { createFollower } from './follow-end.ts'
+import { frameRedraw } from './frame-redraw.ts'
+import { modelChoices, type ModelChoice } from './model-choices.ts'
+import './ring-line.ts'
+import { createSentenceFeed } from './sentence-feed.ts'
+import './settings-dialog.ts'
+import './shortcuts-dialog.ts'
+
+/** How often live figures move while an answer runs. */
+const TICK_MS = 250
+const WIDE = '(min-width: 60rem)'
+const SIDEBAR_KEY = 'ringlet.sidebar'
+
+/**
+ * The chat: the list of chats, the open one, the input. What a person does is carried out by `chat-commands.ts`.
+ *
+ * @property engine - what the page knows of the cluster
+ * @property session - the open chat, kept outside of this element
+ * @property library - all chats
+ * @property catalog - what is known of models
+ * @fires {CustomEvent<ChatSettings>} keep-settings - what new chats begin with
+ */
+export class ChatPage extends LitElement implements ChatDesk {
+  static override properties = {
+    engine: { attribute: false },
+    session: { attribute: false },
+    library: { attribute: false },
+    catalog: { attribute: false },
+    sidebar: { type: Boolean, reflect: true },
+    chosen: { state: true },
+    refusals: { state: true },
+    status: { state: true },
+    fileError: { state: true },
+  }
+  declare engine: PageEngine | null
+  declare session: ChatSession | null
+  declare library: ChatLibrary | null
+  declare catalog: CatalogSession | null
+  /** The list of chats is shown: beside the conversation, or over it. */
+  declare sidebar: boolean
+  declare private chosen: ModelId | null
+  /** Why files were not attached. */
+  declare refusals: readonly string[]
+  /** What was just done, for screen readers and a moment's note. */
+  declare status: string
+  /** Why a file of chats was not taken in. */
+  declare fileError: WireError | null
+  private readonly feed = createSentenceFeed()
+  private readonly losses = createRingLosses()
+  private readonly follower = createFollower(document.documentElement)
+  private readonly wide = matchMedia(WIDE)
+  private address: ChatAddress | null = null
+  private drawnState: ChatState | null = null
+  private ring: { readonly view: ClusterView; readonly model: ModelId | null; readonly segments: readonly RingSegment[] } | null = null
+  private tick: ReturnType<typeof setInterval> | null = null
+
+  static override styles = [sharedStyles, buttonStyles, floatStyles, chatStyles]
+
+  constructor() {
+    super()
+    this.engine = null
+    this.session = null
+    this.library = null
+    this.catalog = null
+    // A link on another page may name the model to ask.
+    const named = new URLSearchParams(location.search).get('model')
+    this.chosen = isModelId(named) ? named : null
+    this.refusals = []
+    this.status = ''
+    this.fileError = null
+    this.sidebar = this.wide.matches && localStorage.getItem(SIDEBAR_KEY) !== 'hidden'
+    const redraw = frameRedraw(() => this.requestUpdate())
+    redrawOn(this, () => this.engine?.onChange(redraw) ?? (() => undefined))
+    redrawOn(this, () => this.session?.onChange(redraw) ?? (() => undefined))
+    redrawOn(this, () => this.library?.onChange(redraw) ?? (() => undefined))
+    redrawOn(this, () => this.catalog?.onChange(redraw) ?? (() => undefined))
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback()
+    addEventListener('keydown', this.onKey)
+    addEventListener('popstate', this.onAddress)
+    this.wide.addEventListener('change', this.onWidth)
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback()
+    removeEventListener('keydown', this.onKey)
+    removeEventListener('popstate', this.onAddress)
+    this.wide.removeEventListener('change', this.onWidth)
+    this.keepTicking(false)
+  }
+
+  private readonly onAddress = (): void => this.address?.read()
+  private readonly onWidth = (): void => void (this.sidebar = this.wide.matches && localStorage.getItem(SIDEBAR_KEY) !== 'hidden')
+
+  private readonly onKey = (event: KeyboardEvent): void => {
+    const action = shortcutOf(event, isMacLike(navigator.userAgent))
+    if (action === null || event.isComposing) return
+    // Esc closes what floats above the page before it means anything else.
+    const floats = event.composedPath().some((target) => target instanceof Element && target.matches('dialog[open], [popover]'))
+    if (action === 'stop' && (floats || !this.session?.state().running)) return
+    event.preventDefault()
+    perform(this, action)
+  }
+
+  /** @returns the model that the next question goes to */
+  model(): ModelId | null {
+    const models = servedModels(this.engine?.view() ?? EMPTY_VIEW)
+    return this.chosen !== null && models.includes(this.chosen) ? this.chosen : (models[0] ?? null)
+  }
+
+  readonly piece = <K extends keyof HTMLElementTagNameMap>(tag: K): HTMLElementTagNameMap[K] | null => this.renderRoot.querySelector(tag)
+
+  /** Asks with what is in the input. */
+  send(): void {
+    this.losses.forget()
+    this.refusals = []
+    this.fileError = null
+    void this.session?.send(this.model())
+    this.follower.follow(true)
+  }
+
+  toggleSidebar(isShown = !this.sidebar): void {
+    this.sidebar = isShown
+    if (this.wide.matches) localStorage.setItem(SIDEBAR_KEY, isShown ? 'shown' : 'hidden')
+    else void this.updateComplete.then(() => this.showDrawer())
+  }
+  private showDrawer(): void {
+    const drawer = this.renderRoot.querySelector<HTMLDialogElement>('dialog.drawer')
+    if (this.sidebar && drawer && !drawer.open) drawer.showModal()
+    if (!this.sidebar) drawer?.close()
+  }
+  /** Where the list lies over the conversation it gives way to what was chosen in it. */
+  closeDrawer(): void {
+    if (!this.wide.matches) this.toggleSidebar(false)
+  }
+
+  private segments(view: ClusterView, model: ModelId | null): readonly RingSegment[] {
+    if (this.ring?.view !== view || this.ring.model !== model) this.ring = { view, model, segments: ringSegments(view, model) }
+    return this.ring.segments
+  }
+
+  private keepTicking(isRunning: boolean): void {
+    if (isRunning && this.tick === null) this.tick = setInterval(() => this.requestUpdate(), TICK_MS)
+    if (!isRunning && this.tick !== null) {
+      clearInterval(this.tick)
+      this.tick = null
+    }
+  }
+
+  protected override willUpdate(): void {
+    if (this.session && !this.address) {
+      this.address = createChatAddress(this.session)
+      // A chat that goes on while its owner looked at another page stays open.
+      if (location.hash !== '') this.address.read()
+    }
+    this.keepTicking((this.session?.state().running ?? null) !== null)
+    if (this.engine) this.losses.look(this.engine.view(), this.model(), this.engine.connection().state === 'online')
+    this.follower.look()
+  }
+
+  protected override updated(changed: PropertyValues): void {
+    super.updated(changed)
+    this.address?.write()
+    const state = this.session?.state() ?? null
+    const isOther = state?.chat.id !== this.drawnState?.chat.id || state?.isLoading !== this.drawnState?.isLoading
+    if (state?.chat !== this.drawnState?.chat || state?.running !== this.drawnState?.running) this.follower.follow(isOther)
+    this.drawnState = state
+  }
+
+  protected override firstUpdated(): void {
+    // A touch keyboard that opens by itself hides half of the page.
+    if (matchMedia('(hover: hover)').matches) this.piece('chat-composer')?.focus()
+  }
+
+  private readonly chooseModel = ({ detail }: CustomEvent<ModelChoice>): void => {
+    this.chosen = detail.id
+    if (detail.leads === 'load') void this.catalog?.act(detail.id, 'use')
+  }
+
+  private history() {
+    const { library, session } = this
+    if (!library || !session) return null
+    const heads = library.heads()
+    return html`<chat-history
+      .heads=${heads}
+      .current=${session.state().chat.id}
+      .running=${new Set(heads.map(({ id }) => id).filter((id) => session.isRunning(id)))}
+      ?lasting=${library.isLasting()}
+      @history-action=${(event: CustomEvent<Parameters<typeof carryOut>[1]>) => void carryOut(this, event.detail)}
+    ></chat-history>`
+  }
+
+  private aside() {
+    if (this.wide.matches) return this.sidebar ? html`<aside aria-label="Chats">${this.history()}</aside>` : null
+    return html`<dialog class="drawer" aria-label="Chats" @close=${() => (this.sidebar = false)} @click=${this.onDrawerClick}>
+      ${this.sidebar ? this.history() : null}
+    </dialog>`
+  }
+  /** A click beside the drawer, on its backdrop, closes it. */
+  private readonly onDrawerClick = (event: MouseEvent): void => {
+    if (event.target instanceof HTMLDialogElement) event.target.close()
+  }
+
+  private note(text: string, onClose: () => void) {
+    return html`<div class="note small">
+      <span>${text}</span><button class="icon" aria-label="Dismiss" @click=${onClose}>${icon('close')}</button>
+    </div>`
+  }
+
+  /** The region is there before its text, else screen readers miss it. */
+  private notes(state: ChatState) {
+    const lost = this.losses.sentence(state.running !== null)
+    const onLostClose = (): void => {
+      this.losses.forget()
+      this.requestUpdate()
+    }
+    return html`<div class="notes" role="status">
+        ${lost === null ? null : this.note(lost, onLostClose)}
+        ${this.refusals.map((text) => this.note(text, () => (this.refusals = this.refusals.filter((other) => other !== text))))}
+        ${this.status === '' ? null : this.note(this.status, () => (this.status = ''))}
+      </div>
+      <error-note .error=${state.error}></error-note>
+      <error-note exact .error=${this.fileError}></error-note>`
+  }
+
+  private conversation(state: ChatState, readers: string | null, segments: readonly RingSegment[]) {
+    if (state.isLoading) return html`<div aria-busy="true"></div>`
+    if (state.chat.messages.length === 0) {
+      return html`<chat-welcome
+        .segments=${segments}
+        .readers=${readers}
+        ?temporary=${state.isTemporary}
+        @suggest=${(event: CustomEvent<string>) => (this.session?.edit(event.detail), this.send())}
+      ></chat-welcome>`
+    }
+    return html`<div>
+      <h1 class="visually-hidden">Chat</h1>
+      <chat-thread .chat=${state.chat} .running=${state.running} .segments=${segments}></chat-thread>
+    </div>`
+  }
+
+  private bottom(state: ChatState, readers: string | null) {
+    const { session } = this
+    if (!session) return null
+    return html`<div class="bottom">
+      ${this.notes(state)}
+      <chat-composer
+        .draft=${state.draft}
+        .files=${state.attachments}
+        .running=${state.running !== null}
+        @draft-change=${(event: CustomEvent<string>) => session.edit(event.detail)}
+        @give-files=${(event: CustomEvent<readonly File[]>) => void takeFiles(this, event.detail)}
+        @paste-text=${(event: CustomEvent<string>) => takePaste(this, event)}
+        @remove-file=${(event: CustomEvent<number>) => session.detach(event.detail)}
+        @send=${() => this.send()}
+        @stop=${() => session.stop()}
+        @recall=${() => this.piece('chat-thread')?.editLastQuestion()}
+      ></chat-composer>
+      <p class="under muted small">${state.chat.messages.length === 0 ? nothing : readers}</p>
+    </div>`
+  }
+
+  protected override render() {
+    const { engine, session } = this
+    if (!engine || !session) return null
+    const [state, connection, view, model] = [session.state(), engine.connection(), engine.view(), this.model()]
+    const segments = this.segments(view, model)
+    const readers = readersPhrase(view, model, selfOf(connection), connection.state === 'online')
+    const last = shownPath(state.chat).at(-1)
+    return html`${this.aside()}
+      <div class="conversation" @message-action=${(event: CustomEvent<Parameters<typeof perform>[1]>) => perform(this, event.detail)}>
+        <div class="top">
+          <chat-bar
+            .choices=${this.catalog ? modelChoices(view, this.catalog.state().cards, this.catalog.speeds) : []}
+            .model=${model}
+            ?temporary=${state.isTemporary}
+            ?empty=${state.chat.messages.length === 0}
+            ?sidebar=${this.sidebar}
+            @bar-action=${(event: CustomEvent<Parameters<typeof perform>[1]>) => perform(this, event.detail)}
+            @choose-model=${this.chooseModel}
+            @open-picker=${() => void this.catalog?.refresh()}
+          ></chat-bar>
+          <ring-line .summary=${summarizeRing(connection, view, model)} .segments=${segments} .busy=${state.running !== null}></ring-line>
+        </div>
+        ${this.conversation(state, readers, segments)} ${this.bottom(state, readers)}
+        <div class="visually-hidden" aria-live="polite" data-live>
+          ${this.feed(state.running?.text ?? null, last?.role === 'assistant' ? last.text : '')}
+        </div>
+      </div>
+      <settings-dialog
+        .settings=${state.chat.settings}
+        @configure=${(event: CustomEvent<ChatSettings>) => session.configure(event.detail)}
+        @keep-settings=${(event: CustomEvent<ChatSettings>) => this.dispatchEvent(new CustomEvent('keep-settings', { detail: event.detail }))}
+      ></settings-dialog>
+      <shortcuts-dialog></shortcuts-dialog>
+      <confirm-dialog></confirm-dialog>`
+  }
+}
+
+const selfOf = (connection: Connection) => (connection.state === 'online' ? connection.self : null)
+
+customElements.define('chat-page', ChatPage)
+
+declare global {
+  interface HTMLElementTagNameMap {
+    'chat-page': ChatPage
+  }
+}
