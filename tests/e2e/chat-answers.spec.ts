@@ -4,10 +4,11 @@ import { expect } from '@playwright/test'
 import { longWinded, sample, test } from './chat-cluster.ts'
 
 const STORY = 'Write a short story.'
-const FILLER = Array.from({ length: 120 }, (_, index) => `Line ${index} of a long letter about rings.`).join('\n')
+/** Longer than a paste may be, and shorter than what Ember reads. */
+const FILLER = Array.from({ length: 90 }, (_, index) => `Line ${index}.`).join('\n')
 
 test('C1: tokens a second, tokens, time to the first token and the prompt’s progress are shown while an answer comes', async ({ chat, cluster }) => {
-  await chat.open(await longWinded(cluster.server.url, STORY, 120))
+  await chat.open(await longWinded(cluster.server.url, STORY))
   const { page } = chat
   // Every text that the line of figures shows, and whether the answer was still running then.
   await page.evaluate(() => {
@@ -26,11 +27,11 @@ test('C1: tokens a second, tokens, time to the first token and the prompt’s pr
     }
     look()
   })
-  await chat.ask(`${FILLER.slice(0, 2600)}\n${STORY}`)
+  await chat.ask(`${FILLER}\n${STORY}`)
   const seen = await page.evaluate(() => Reflect.get(window, 'seen') as [string, boolean][])
   const live = seen.filter(([, isRunning]) => isRunning).map(([line]) => line)
-  expect(live.some((line) => /processing prompt \d+\/\d+/.test(line))).toBe(true)
-  expect(live.some((line) => /[\d.]+ tok\/s/.test(line) && /\d+ tokens/.test(line) && /first after/.test(line))).toBe(true)
+  expect(live.filter((line) => /processing prompt \d+\/\d+/.test(line))).not.toEqual([])
+  expect(live.filter((line) => /[\d.]+ tok\/s/.test(line) && /\d+ tokens/.test(line) && /first after/.test(line))).not.toEqual([])
   await expect(chat.answers.last()).toContainText(/[\d.]+ tok\/s\s*\d+ tokens\s*first after .*in all/)
 })
 
@@ -39,7 +40,7 @@ test('C2: Esc stops within a second, keeps the text, and the ring is idle after'
   await chat.begin(STORY)
   await chat.input.press('Escape')
   await expect(chat.page.getByText('Stopped.')).toBeVisible({ timeout: 1000 })
-  const kept = await chat.answers.last().locator('markdown-text').innerText()
+  const kept = await chat.answers.last().locator('markdown-text section').innerText()
   expect(kept.length).toBeGreaterThan(0)
   const running = () => [...cluster.server.view().peers.values()].reduce((sum, peer) => sum + peer.status.sequences, 0)
   await expect.poll(running).toBe(0)
@@ -59,7 +60,7 @@ test('C3: another answer and an edited question are branches; all survive a relo
 
   const question = chat.page.locator('question-turn').first()
   await question.getByRole('button', { name: 'Edit question' }).click()
-  await chat.page.getByLabel('Edit question').fill(second.question)
+  await chat.page.getByRole('textbox', { name: 'Edit question' }).fill(second.question)
   await chat.page.getByRole('button', { name: 'Ask', exact: true }).click()
   await expect(chat.answers.last().locator('markdown-text')).toHaveText(second.answer)
   await chat.whole()
@@ -77,7 +78,7 @@ test('C4: an answer edited in place makes no branch, and the next turn sees it',
   await chat.open()
   await chat.ask(sample(1).question)
   await chat.answers.last().getByRole('button', { name: 'Edit answer' }).click()
-  await chat.page.getByLabel('Edit answer').fill('I am **a teapot**.')
+  await chat.page.getByRole('textbox', { name: 'Edit answer' }).fill('I am **a teapot**.')
   await chat.page.getByRole('button', { name: 'Save', exact: true }).click()
   await expect(chat.answers.last().locator('strong')).toHaveText('a teapot')
   await expect(chat.page.getByRole('group', { name: 'Versions' })).toHaveCount(0)
@@ -96,17 +97,17 @@ test('C5: Ctrl+Enter saves in both editors, Esc leaves both as they were', async
   await chat.open()
   await chat.ask(sample(1).question)
   await chat.answers.last().getByRole('button', { name: 'Edit answer' }).click()
-  await chat.page.getByLabel('Edit answer').fill('Saved by keys')
+  await chat.page.getByRole('textbox', { name: 'Edit answer' }).fill('Saved by keys')
   await chat.page.keyboard.press('Control+Enter')
   await expect(chat.answers.last().locator('markdown-text')).toHaveText('Saved by keys')
   await chat.answers.last().getByRole('button', { name: 'Edit answer' }).click()
-  await chat.page.getByLabel('Edit answer').fill('Never mind')
+  await chat.page.getByRole('textbox', { name: 'Edit answer' }).fill('Never mind')
   await chat.page.keyboard.press('Escape')
   await expect(chat.answers.last().locator('markdown-text')).toHaveText('Saved by keys')
 
   // The up arrow in an empty input opens the editor of the last question.
   await chat.input.press('ArrowUp')
-  await chat.page.getByLabel('Edit question').fill(sample(2).question)
+  await chat.page.getByRole('textbox', { name: 'Edit question' }).fill(sample(2).question)
   await chat.page.keyboard.press('Control+Enter')
   await expect(chat.answers.last().locator('markdown-text')).toHaveText(sample(2).answer)
 })
@@ -182,7 +183,7 @@ test('C16: an answer survives a reload in its middle: all of it is there, and it
   const settings = await longWinded(cluster.server.url, STORY)
   await chat.open(settings)
   await chat.begin(STORY)
-  const partial = await chat.answers.last().locator('markdown-text').innerText()
+  const partial = await chat.answers.last().locator('markdown-text section').innerText()
   await chat.page.reload()
   await expect(chat.answers).toHaveCount(1)
   await chat.whole()

@@ -107,7 +107,7 @@ test('C11: every shortcut works, and the help lists them', async ({ chat, contex
   await expect(page.getByText('Copied the last answer.')).toBeVisible()
   expect(await clipboard()).toBe(sample(1).answer)
   await chat.answers.last().getByRole('button', { name: 'Edit answer' }).click()
-  await page.getByLabel('Edit answer').fill('Two:\n\n```js\nlet a\n```\n\n```js\nlet b = 1\n```\n\nDone.')
+  await page.getByRole('textbox', { name: 'Edit answer' }).fill('Two:\n\n```js\nlet a\n```\n\n```js\nlet b = 1\n```\n\nDone.')
   await page.keyboard.press('Control+Enter')
   await page.keyboard.press('Control+Shift+Semicolon')
   await expect(page.getByText('Copied the last code.')).toBeVisible()

@@ -29,7 +29,7 @@ test('C17, C19: names who could read, the device that is lost and what happens n
   await cluster.placed(2)
   const { url } = cluster.server
   const chat = drive(page, url)
-  await chat.open(await longWinded(url, STORY, 300))
+  await chat.open(await longWinded(url, STORY))
   await expect(page.getByText(/Could read this chat: (Kitchen laptop, Old desktop|Old desktop, Kitchen laptop) and the server\./)).toBeVisible()
 
   await chat.begin(STORY)

@@ -9,6 +9,8 @@ const KEEP_MS = 1000
 
 export type AnswerRuns = {
   readonly of: (chat: string) => RunningAnswer | null
+  /** Chats with one; the same set until that changes. */
+  readonly chats: () => ReadonlySet<string>
   /**
    * Takes events until the answer is over. `isResumed`: it was begun by an earlier page, whose text the stream tells again.
    * Resolves when it is over, whatever its end.
@@ -42,15 +44,24 @@ type Run = { answer: RunningAnswer; readonly abort: AbortController }
 
 export function runAnswers({ now, onChange, onMessage, onFailure }: AnswerRunsOptions): AnswerRuns {
   const runs = new Map<string, Run>()
+  let chats: ReadonlySet<string> = new Set()
+  const begin = (chat: string, run: Run): void => {
+    runs.set(chat, run)
+    chats = new Set(runs.keys())
+  }
+  const forget = (chat: string): void => {
+    runs.delete(chat)
+    chats = new Set(runs.keys())
+  }
 
   function end(chat: string, run: Run, finish: 'cancelled' | 'interrupted'): void {
-    runs.delete(chat)
+    forget(chat)
     onMessage(chat, run.answer.message, cutOff(run.answer, finish, now()), true)
   }
 
   async function follow(...[chat, message, abort, events, before = '', isResumed = false]: Parameters<AnswerRuns['follow']>): Promise<void> {
     const run: Run = { answer: startAnswer(message, now(), before), abort }
-    runs.set(chat, run)
+    begin(chat, run)
     // What an earlier page kept of it is shown until the stream has told it again.
     if (!isResumed) onChange()
     let keptAt = now()
@@ -58,7 +69,7 @@ export function runAnswers({ now, onChange, onMessage, onFailure }: AnswerRunsOp
       for await (const event of events) {
         if (runs.get(chat) !== run) return
         if (event.type === 'done') {
-          runs.delete(chat)
+          forget(chat)
           return onMessage(chat, message, finished(run.answer, event, now()), true)
         }
         run.answer = growAnswer(run.answer, event, now())
@@ -71,7 +82,7 @@ export function runAnswers({ now, onChange, onMessage, onFailure }: AnswerRunsOp
       if (runs.get(chat) !== run) return
       const error = toWireError(toClusterError(thrown))
       const isEmpty = isEmptyAnswer(run.answer, before)
-      runs.delete(chat)
+      forget(chat)
       // What an earlier page kept of it stays as it is.
       if (isResumed && isEmpty) return onMessage(chat, message, { finish: 'interrupted' }, true)
       if (!isEmpty) onMessage(chat, message, cutOff(run.answer, 'interrupted', now()), false)
@@ -81,6 +92,7 @@ export function runAnswers({ now, onChange, onMessage, onFailure }: AnswerRunsOp
 
   return {
     of: (chat) => runs.get(chat)?.answer ?? null,
+    chats: () => chats,
     follow,
     stop: (chat) => {
       const run = runs.get(chat)
@@ -90,10 +102,10 @@ export function runAnswers({ now, onChange, onMessage, onFailure }: AnswerRunsOp
     },
     drop: (chat) => {
       runs.get(chat)?.abort.abort()
-      runs.delete(chat)
+      forget(chat)
     },
     fail: (chat, message, error) => {
-      runs.delete(chat)
+      forget(chat)
       onFailure(chat, message, error, true)
     },
   }

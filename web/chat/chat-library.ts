@@ -13,6 +13,7 @@ export type ChatLibrary = {
   readonly isRead: () => boolean
   /** False: chats last as long as the page. */
   readonly isLasting: () => boolean
+  /** The same list until it changes. */
   readonly heads: () => readonly ChatHead[]
   /** Called after each change of the list. Returns the way to unsubscribe. */
   readonly onChange: (listener: () => void) => () => void
@@ -34,7 +35,9 @@ export function createChatLibrary(opening: Promise<ChatStore>, broadcast: ChatBr
   let store: ChatStore = memoryStore()
   let heads = new Map<string, ChatHead>()
   let isRead = false
+  let list: readonly ChatHead[] = []
   const changed = (): void => {
+    list = [...heads.values()]
     for (const listener of [...listeners]) listener()
   }
   async function read(): Promise<void> {
@@ -83,7 +86,7 @@ export function createChatLibrary(opening: Promise<ChatStore>, broadcast: ChatBr
   return {
     isRead: () => isRead,
     isLasting: () => !isRead || store.isLasting,
-    heads: () => [...heads.values()],
+    heads: () => list,
     onChange: (listener) => {
       listeners.add(listener)
       return () => listeners.delete(listener)

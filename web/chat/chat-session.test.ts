@@ -191,7 +191,7 @@ test('an answer goes on while another chat is open, and each chat has its own', 
   const { id } = session.state().chat
   session.startNew()
   await say(session, 'quick')
-  expect([shown(session), session.isRunning(id)]).toEqual([['quick', 'to quick'], true])
+  expect([shown(session), session.running().has(id)]).toEqual([['quick', 'to quick'], true])
   release()
   await slow
   expect((await library.load(id))?.messages.map((message) => message.text)).toEqual(['slow', 'to slow'])

@@ -26,8 +26,8 @@ export type ChatState = {
 
 export type ChatSession = {
   readonly state: () => ChatState
-  /** Whether an answer is being written in a chat, open or not. */
-  readonly isRunning: (chat: string) => boolean
+  /** Chats in which an answer is being written, open or not; the same set until that changes. */
+  readonly running: () => ReadonlySet<string>
   /** Called after each change. Returns the way to unsubscribe. */
   readonly onChange: (listener: () => void) => () => void
   readonly edit: (draft: string) => void
@@ -221,7 +221,7 @@ export function createChatSession({ answers, library, now, date, settings }: Cha
 
   return {
     state: () => ({ chat: open, isLoading, isTemporary: temporary.has(open.id), running: runs.of(open.id), error, draft, attachments }),
-    isRunning: (chat) => runs.of(chat) !== null,
+    running: runs.chats,
     onChange: (listener) => {
       listeners.add(listener)
       return () => listeners.delete(listener)

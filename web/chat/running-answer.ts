@@ -69,7 +69,7 @@ export function liveStats(answer: RunningAnswer, nowMs: number): AnswerStats {
   return {
     completionTokens: answer.completionTokens,
     firstTokenMs: first === null ? null : first - answer.startedMs,
-    tokensPerSecond: writing > 200 && answer.completionTokens > 1 ? (1000 * (answer.completionTokens - 1)) / writing : null,
+    tokensPerSecond: writing > 100 && answer.completionTokens > 1 ? (1000 * (answer.completionTokens - 1)) / writing : null,
     elapsedMs: nowMs - answer.startedMs,
   }
 }

@@ -146,16 +146,22 @@ export class AnswerTurn extends LitElement {
     </span>`
   }
 
+  /** Focus goes back to where it came from. */
+  private closeEditor(): void {
+    this.view = 'text'
+    void this.updateComplete.then(() => this.renderRoot.querySelector<HTMLElement>('[aria-label="Edit answer"]')?.focus())
+  }
+
   private body(message: Message, text: string) {
     if (this.view === 'editor' && !this.running) {
       return html`<message-editor
         .text=${text}
         label="Edit answer"
         @save=${(event: CustomEvent<string>) => {
-          this.view = 'text'
+          this.closeEditor()
           act(this, { type: 'rewrite', id: message.id, text: event.detail })
         }}
-        @leave=${() => (this.view = 'text')}
+        @leave=${() => this.closeEditor()}
       ></message-editor>`
     }
     if (this.view === 'tokens' && message.tokens && !this.running) {

@@ -1,5 +1,5 @@
 import { LitElement, html, nothing, type PropertyValues } from 'lit'
-import { EMPTY_VIEW, type ClusterView } from '../../../core/cluster/cluster-view.ts'
+import { EMPTY_VIEW } from '../../../core/cluster/cluster-view.ts'
 import type { WireError } from '../../../protocol/errors.ts'
 import { isModelId, type ModelId } from '../../../protocol/ids.ts'
 import type { ChatLibrary } from '../../chat/chat-library.ts'
@@ -28,6 +28,7 @@ import './chat-welcome.ts'
 import { createFollower } from './follow-end.ts'
 import { frameRedraw } from './frame-redraw.ts'
 import { modelChoices, type ModelChoice } from './model-choices.ts'
+import { remembered } from './remembered.ts'
 import './ring-line.ts'
 import { createSentenceFeed } from './sentence-feed.ts'
 import './settings-dialog.ts'
@@ -37,6 +38,7 @@ import './shortcuts-dialog.ts'
 const TICK_MS = 250
 const WIDE = '(min-width: 60rem)'
 const SIDEBAR_KEY = 'ringlet.sidebar'
+const NONE: readonly ModelChoice[] = []
 
 /**
  * The chat: the list of chats, the open one, the input. What a person does is carried out by `chat-commands.ts`.
@@ -78,7 +80,9 @@ export class ChatPage extends LitElement implements ChatDesk {
   private readonly wide = matchMedia(WIDE)
   private address: ChatAddress | null = null
   private drawnState: ChatState | null = null
-  private ring: { readonly view: ClusterView; readonly model: ModelId | null; readonly segments: readonly RingSegment[] } | null = null
+  private readonly segments = remembered(ringSegments)
+  private readonly choices = remembered(modelChoices)
+  private readonly summary = remembered(summarizeRing)
   private tick: ReturnType<typeof setInterval> | null = null
 
   static override styles = [sharedStyles, buttonStyles, floatStyles, chatStyles]
@@ -163,11 +167,6 @@ export class ChatPage extends LitElement implements ChatDesk {
     if (!this.wide.matches) this.toggleSidebar(false)
   }
 
-  private segments(view: ClusterView, model: ModelId | null): readonly RingSegment[] {
-    if (this.ring?.view !== view || this.ring.model !== model) this.ring = { view, model, segments: ringSegments(view, model) }
-    return this.ring.segments
-  }
-
   private keepTicking(isRunning: boolean): void {
     if (isRunning && this.tick === null) this.tick = setInterval(() => this.requestUpdate(), TICK_MS)
     if (!isRunning && this.tick !== null) {
@@ -209,11 +208,10 @@ export class ChatPage extends LitElement implements ChatDesk {
   private history() {
     const { library, session } = this
     if (!library || !session) return null
-    const heads = library.heads()
     return html`<chat-history
-      .heads=${heads}
+      .heads=${library.heads()}
       .current=${session.state().chat.id}
-      .running=${new Set(heads.map(({ id }) => id).filter((id) => session.isRunning(id)))}
+      .running=${session.running()}
       ?lasting=${library.isLasting()}
       @history-action=${(event: CustomEvent<Parameters<typeof carryOut>[1]>) => void carryOut(this, event.detail)}
     ></chat-history>`
@@ -300,7 +298,7 @@ export class ChatPage extends LitElement implements ChatDesk {
       <div class="conversation" @message-action=${(event: CustomEvent<Parameters<typeof perform>[1]>) => perform(this, event.detail)}>
         <div class="top">
           <chat-bar
-            .choices=${this.catalog ? modelChoices(view, this.catalog.state().cards, this.catalog.speeds) : []}
+            .choices=${this.catalog ? this.choices(view, this.catalog.state().cards, this.catalog.speeds) : NONE}
             .model=${model}
             ?temporary=${state.isTemporary}
             ?empty=${state.chat.messages.length === 0}
@@ -309,7 +307,7 @@ export class ChatPage extends LitElement implements ChatDesk {
             @choose-model=${this.chooseModel}
             @open-picker=${() => void this.catalog?.refresh()}
           ></chat-bar>
-          <ring-line .summary=${summarizeRing(connection, view, model)} .segments=${segments} .busy=${state.running !== null}></ring-line>
+          <ring-line .summary=${this.summary(connection, view, model)} .segments=${segments} .busy=${state.running !== null}></ring-line>
         </div>
         ${this.conversation(state, readers, segments)} ${this.bottom(state, readers)}
         <div class="visually-hidden" aria-live="polite" data-live>

@@ -82,8 +82,14 @@ export class QuestionTurn extends LitElement {
     if (!this.busy && this.message?.role === 'user') this.editing = true
   }
 
-  private save(message: Message, text: string): void {
+  /** Focus goes back to where it came from. */
+  private closeEditor(): void {
     this.editing = false
+    void this.updateComplete.then(() => this.renderRoot.querySelector<HTMLElement>('[aria-label="Edit question"]')?.focus())
+  }
+
+  private save(message: Message, text: string): void {
+    this.closeEditor()
     const words = text.trim()
     if (words !== '' || message.attachments.length > 0) act(this, { type: 'resend', id: message.id, text: words })
   }
@@ -116,7 +122,7 @@ export class QuestionTurn extends LitElement {
         label="Edit question"
         yes="Ask"
         @save=${(event: CustomEvent<string>) => this.save(message, event.detail)}
-        @leave=${() => (this.editing = false)}
+        @leave=${() => this.closeEditor()}
       ></message-editor>`
     }
     const who = message.role === 'tool' ? 'Result: ' : 'You asked: '

@@ -30,8 +30,10 @@ export class TokenHeat extends LitElement {
     floatStyles,
     css`
       .text {
-        white-space: pre-wrap;
         overflow-wrap: anywhere;
+      }
+      .before {
+        white-space: pre-wrap;
       }
       .token {
         display: inline;
@@ -125,7 +127,7 @@ export class TokenHeat extends LitElement {
 
   protected override render() {
     return html`<p class="text" role="group" aria-label="Tokens by likelihood" @keydown=${this.onKey}>
-        <span>${this.given}</span>${this.tokens.map(
+        <span class="before" .textContent=${this.given}></span>${this.tokens.map(
           ({ text, logprob }, index) =>
             html`<button
               class="token heat-${heatOf(logprob)}"
@@ -134,9 +136,8 @@ export class TokenHeat extends LitElement {
               aria-pressed=${index === this.chosen ? 'true' : 'false'}
               title=${percent(logprob)}
               @click=${() => (this.chosen = index)}
-            >
-              ${text}
-            </button>`,
+              .textContent=${text}
+            ></button>`,
         )}
       </p>
       ${this.chosen === null ? null : this.rivals(this.chosen)}`
