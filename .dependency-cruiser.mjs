@@ -93,6 +93,9 @@ export default {
     home('express', ['api-gateway']),
     home('socket.io', ['signal-server']),
     home('lit', ['web/ui']),
+    home('idb', ['web/chat']),
+    home('temml', ['web/ui/chat']),
+    home('highlight.js', ['web/ui/chat']),
     // Programs never import each other, so each has its own connection.
     home('@redis/client', ['signal-server', 'api-gateway/shared']),
   ],

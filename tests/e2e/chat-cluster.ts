@@ -71,7 +71,7 @@ export function drive(page: Page, url: string): ChatDriver {
       page.evaluate(() => {
         const session = document.querySelector<RingletApp>('ringlet-app')?.session
         if (!session) throw new Error('the page has no session')
-        return session.state().chat as Chat
+        return session.state().chat
       }),
     asked: () => bodies,
   }

@@ -36,7 +36,6 @@ export type AnswerStats = z.infer<typeof statsSchema>
 
 /** `interrupted`: an error ended the answer in the middle. */
 const finishSchema = z.enum(['stop', 'length', 'tool_calls', 'cancelled', 'interrupted'])
-export type Finish = z.infer<typeof finishSchema>
 
 const messageSchema = z.object({
   id: idSchema,

@@ -11,6 +11,7 @@ import type { ChatSession } from '../chat/chat-session.ts'
 import { phraseError } from './error-phrase.ts'
 import { createPageLoads } from './page-loaders.ts'
 import { PAGES, pageAt, type Page } from './page-path.ts'
+import { pageStorage } from './page-storage.ts'
 import { redrawOn } from './redraw-on.ts'
 import './ring-mark.ts'
 import { buttonStyles, sharedStyles } from './shared-styles.ts'
@@ -82,7 +83,7 @@ export class RingletApp extends LitElement {
     this.traces = null
     this.access = null
     this.page = pageAt(location.pathname)
-    this.theme = keptTheme(localStorage)
+    this.theme = keptTheme(pageStorage)
     this.failed = false
     this.loads.load(this.page)
     redrawOn(this, (redraw) => this.engine?.onChange(redraw) ?? (() => undefined))
@@ -141,7 +142,7 @@ export class RingletApp extends LitElement {
 
   private readonly chooseTheme = (event: CustomEvent<Theme>): void => {
     this.theme = event.detail
-    showTheme(event.detail, document.documentElement, localStorage)
+    showTheme(event.detail, document.documentElement, pageStorage)
   }
 
   private content() {
@@ -157,7 +158,7 @@ export class RingletApp extends LitElement {
           .session=${this.session}
           .library=${this.library}
           .catalog=${this.catalog}
-          @keep-settings=${(event: CustomEvent<ChatSettings>) => keepSettings(localStorage, event.detail)}
+          @keep-settings=${(event: CustomEvent<ChatSettings>) => keepSettings(pageStorage, event.detail)}
         ></chat-page>`
       case 'contribute':
         return html`<contribute-page .engine=${this.engine}></contribute-page>`

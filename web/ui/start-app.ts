@@ -11,6 +11,7 @@ import { openChatStore } from '../chat/chat-store.ts'
 import { keptSettings } from '../chat/kept-settings.ts'
 import { createChatAnswers, type ChatAnswers } from '../engine/chat-answers.ts'
 import { createGatewayChat } from '../engine/gateway-chat.ts'
+import { pageStorage } from './page-storage.ts'
 import './ringlet-app.ts'
 
 const keyOf = (): string | null => new URLSearchParams(location.search).get('token')
@@ -30,7 +31,7 @@ export function startApp(engine: PageEngine, answers: ChatAnswers): void {
     library: app.library,
     now: () => performance.now(),
     date: () => Date.now(),
-    settings: () => keptSettings(localStorage),
+    settings: () => keptSettings(pageStorage),
   })
   const call = createServerCall(fetcher, keyOf)
   app.catalog = createCatalogSession(engine, createCatalogClient(call), () => performance.now())

@@ -41,7 +41,7 @@ export class ChatComposer extends LitElement {
     this.renderRoot.querySelector('textarea')?.focus()
   }
 
-  private tell<T>(type: string, detail?: T): boolean {
+  private tell(type: string, detail?: unknown): boolean {
     return this.dispatchEvent(new CustomEvent(type, { detail, cancelable: true }))
   }
 

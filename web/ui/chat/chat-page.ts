@@ -11,8 +11,7 @@ import { isMacLike, shortcutOf } from '../../chat/shortcuts.ts'
 import type { Connection, PageEngine } from '../../engine/page-engine.ts'
 import type { CatalogSession } from '../catalog-session.ts'
 import '../confirm-dialog.ts'
-import '../error-note.ts'
-import { icon } from '../icons.ts'
+import { pageStorage, remember } from '../page-storage.ts'
 import { redrawOn } from '../redraw-on.ts'
 import type { RingSegment } from '../ring-mark.ts'
 import { readersPhrase, ringSegments, servedModels, summarizeRing } from '../ring-summary.ts'
@@ -22,6 +21,7 @@ import './chat-bar.ts'
 import './chat-composer.ts'
 import { carryOut, perform, takeFiles, takePaste, type ChatDesk } from './chat-commands.ts'
 import './chat-history.ts'
+import './chat-notes.ts'
 import { chatStyles } from './chat-styles.ts'
 import './chat-thread.ts'
 import './chat-welcome.ts'
@@ -99,7 +99,7 @@ export class ChatPage extends LitElement implements ChatDesk {
     this.refusals = []
     this.status = ''
     this.fileError = null
-    this.sidebar = this.wide.matches && localStorage.getItem(SIDEBAR_KEY) !== 'hidden'
+    this.sidebar = this.wide.matches && pageStorage.getItem(SIDEBAR_KEY) !== 'hidden'
     const redraw = frameRedraw(() => this.requestUpdate())
     redrawOn(this, () => this.engine?.onChange(redraw) ?? (() => undefined))
     redrawOn(this, () => this.session?.onChange(redraw) ?? (() => undefined))
@@ -123,7 +123,7 @@ export class ChatPage extends LitElement implements ChatDesk {
   }
 
   private readonly onAddress = (): void => this.address?.read()
-  private readonly onWidth = (): void => void (this.sidebar = this.wide.matches && localStorage.getItem(SIDEBAR_KEY) !== 'hidden')
+  private readonly onWidth = (): void => void (this.sidebar = this.wide.matches && pageStorage.getItem(SIDEBAR_KEY) !== 'hidden')
 
   private readonly onKey = (event: KeyboardEvent): void => {
     const action = shortcutOf(event, isMacLike(navigator.userAgent))
@@ -154,7 +154,7 @@ export class ChatPage extends LitElement implements ChatDesk {
 
   toggleSidebar(isShown = !this.sidebar): void {
     this.sidebar = isShown
-    if (this.wide.matches) localStorage.setItem(SIDEBAR_KEY, isShown ? 'shown' : 'hidden')
+    if (this.wide.matches) remember(SIDEBAR_KEY, isShown ? 'shown' : 'hidden')
     else void this.updateComplete.then(() => this.showDrawer())
   }
   private showDrawer(): void {
@@ -228,26 +228,15 @@ export class ChatPage extends LitElement implements ChatDesk {
     if (event.target instanceof HTMLDialogElement) event.target.close()
   }
 
-  private note(text: string, onClose: () => void) {
-    return html`<div class="note small">
-      <span>${text}</span><button class="icon" aria-label="Dismiss" @click=${onClose}>${icon('close')}</button>
-    </div>`
-  }
-
-  /** The region is there before its text, else screen readers miss it. */
-  private notes(state: ChatState) {
+  private notes(state: ChatState): readonly string[] {
     const lost = this.losses.sentence(state.running !== null)
-    const onLostClose = (): void => {
-      this.losses.forget()
-      this.requestUpdate()
-    }
-    return html`<div class="notes" role="status">
-        ${lost === null ? null : this.note(lost, onLostClose)}
-        ${this.refusals.map((text) => this.note(text, () => (this.refusals = this.refusals.filter((other) => other !== text))))}
-        ${this.status === '' ? null : this.note(this.status, () => (this.status = ''))}
-      </div>
-      <error-note .error=${state.error}></error-note>
-      <error-note exact .error=${this.fileError}></error-note>`
+    return [...(lost === null ? [] : [lost]), ...this.refusals, ...(this.status === '' ? [] : [this.status])]
+  }
+  private readonly dismiss = ({ detail }: CustomEvent<string>): void => {
+    if (detail === this.status) this.status = ''
+    else if (this.refusals.includes(detail)) this.refusals = this.refusals.filter((note) => note !== detail)
+    else this.losses.forget()
+    this.requestUpdate()
   }
 
   private conversation(state: ChatState, readers: string | null, segments: readonly RingSegment[]) {
@@ -270,7 +259,7 @@ export class ChatPage extends LitElement implements ChatDesk {
     const { session } = this
     if (!session) return null
     return html`<div class="bottom">
-      ${this.notes(state)}
+      <chat-notes .notes=${this.notes(state)} .error=${state.error} .fileError=${this.fileError} @dismiss=${this.dismiss}></chat-notes>
       <chat-composer
         .draft=${state.draft}
         .files=${state.attachments}

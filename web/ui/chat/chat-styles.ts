@@ -18,9 +18,6 @@ export const chatStyles = css`
     padding: var(--space-3) var(--space-3) 0 clamp(0.6rem, 3vw, 1.5rem);
     border-right: 1px solid var(--line);
   }
-  .with-aside {
-    display: contents;
-  }
   aside chat-history {
     flex: 1;
   }
@@ -68,28 +65,6 @@ export const chatStyles = css`
     bottom: 0;
     padding: 0.25rem 0 max(0.7rem, env(safe-area-inset-bottom));
     background: linear-gradient(transparent, var(--ground) 1rem);
-  }
-  error-note,
-  .notes {
-    margin-bottom: 0.6rem;
-  }
-  .notes {
-    display: grid;
-    gap: 0.4rem;
-  }
-  .note {
-    display: flex;
-    align-items: flex-start;
-    justify-content: space-between;
-    gap: var(--space-2);
-    padding: 0.55rem 0.6rem 0.55rem 0.9rem;
-    border-radius: var(--radius-m);
-    background: var(--warn-soft);
-    overflow-wrap: anywhere;
-  }
-  .note button.icon {
-    width: 1.75rem;
-    min-height: 1.75rem;
   }
   .under {
     min-height: 1.4em;

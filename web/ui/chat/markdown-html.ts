@@ -29,6 +29,6 @@ export function markdownBlocks(source: string): readonly string[] {
 
 /** The last block of code of an answer, or null. */
 export function lastCode(source: string): string | null {
-  const code = marked.lexer(source).findLast((token) => token.type === 'code')
-  return code ? String((code as Tokens.Code).text) : null
+  const code = marked.lexer(source).findLast((token): token is Tokens.Code => token.type === 'code')
+  return code?.text ?? null
 }
