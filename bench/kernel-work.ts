@@ -1,6 +1,16 @@
 /** What an instruction has to do: bytes that it cannot but read, and multiply-adds. */
 import { OPERATIONS, type OperationName } from '../kernels/operations.ts'
-import { HELD_BF16, HELD_F16, HELD_F32, HELD_INT16, HELD_INT4_BLOCK, HELD_INT8_BLOCK, HELD_INT8_BLOCK16, HELD_INT8_ROW } from '../kernels/opcodes.ts'
+import {
+  HELD_BF16,
+  HELD_F16,
+  HELD_F32,
+  HELD_INT16,
+  HELD_INT4_BLOCK,
+  HELD_INT4_MINIMA,
+  HELD_INT8_BLOCK,
+  HELD_INT8_BLOCK16,
+  HELD_INT8_ROW,
+} from '../kernels/opcodes.ts'
 import { heldBytesOf, rowBytes, scalesAt, type HeldWeight } from '../core/simd/held-matrix.ts'
 
 export type Work = { readonly title: string; readonly bytes: number; readonly products: number; readonly isFloat: boolean }
@@ -13,9 +23,19 @@ const HELD_NAMES: Readonly<Record<number, string>> = {
   [HELD_INT8_BLOCK]: 'int8 blocks',
   [HELD_INT8_BLOCK16]: 'int8 blocks of 16',
   [HELD_INT4_BLOCK]: 'int4',
+  [HELD_INT4_MINIMA]: 'int4 with minima',
 }
 /** Bits of a weight, its part of the scale included. */
-const BITS: Readonly<Record<string, number>> = { f32: 32, f16: 16, bf16: 16, 'int8 rows': 8, 'int8 blocks': 9, 'int8 blocks of 16': 10, int4: 5 }
+const BITS: Readonly<Record<string, number>> = {
+  f32: 32,
+  f16: 16,
+  bf16: 16,
+  'int8 rows': 8,
+  'int8 blocks': 9,
+  'int8 blocks of 16': 10,
+  int4: 5,
+  'int4 with minima': 6,
+}
 
 type Instruction = { readonly name: OperationName; readonly words: Readonly<Record<string, number>> }
 

@@ -57,6 +57,8 @@ export const HELD_INT4_BLOCK = 5
 export const HELD_INT8_BLOCK16 = 6
 /** Of caches: one scale for each key and value of a head. */
 export const HELD_INT16 = 7
+/** Nibbles of 32 as in Q4_1: a scale and -1/8 of a minimum each; a weight is nibble · scale + minimum. */
+export const HELD_INT4_MINIMA = 8
 
 /** What STORE keeps. */
 export const KEEP_KEYS = 0
@@ -84,7 +86,7 @@ export const ORDER_NATURAL = 0
 export const ORDER_NIBBLES = 1
 /** Quantized activations lie in blocks of so many; behind the blocks of a row, its scale. */
 export const BLOCK = 32
-/** Bytes of a block: 32 of 16 bits, then four sums. */
+/** Bytes of a block: 32 of 16 bits, then four sums; for nibbles where SIMD is relaxed, 32 of 8 bits, and 48 that quantize.ts explains. */
 export const BLOCK_BYTES = 80
 
 /** How rows are stored that `hold` reads. */

@@ -19,6 +19,9 @@ function blockTypeOf(ref: WeightRef, tensors: TensorIndex): BlockType | null {
 /** Integers and scales of a stored type. Null where elements have a minimum too, or are floats. */
 export const integerFormOf = (type: StoredType): IntegerForm | null => (isBlockType(type) ? (BLOCK_LAYOUTS[type].integers ?? null) : null)
 
+/** Nibbles, scales and minima of a stored type. Null where it has no minima, or not nibbles. */
+export const minimaFormOf = (type: StoredType): IntegerForm | null => (isBlockType(type) ? (BLOCK_LAYOUTS[type].minima ?? null) : null)
+
 const bitsOf = (type: BlockType): number => (8 * BLOCK_LAYOUTS[type].bytes) / BLOCK_LAYOUTS[type].elements
 
 const usual = new WeakMap<TensorIndex, number>()

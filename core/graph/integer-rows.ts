@@ -5,7 +5,7 @@ import type { IntegerRows } from '../quant/integer-blocks.ts'
 import { splitMxfp4 } from '../quant/mxfp4.ts'
 import { pairedRow } from '../quant/paired-rows.ts'
 import { storedBytes } from '../quant/stored.ts'
-import { integerFormOf } from './block-form.ts'
+import { integerFormOf, minimaFormOf } from './block-form.ts'
 import { columnsOf, partsOf, type PartLookup, type StoredPart } from './weight-source.ts'
 
 /** Which row of the part is row `row` of the reference; -1 is a row of zeros. @param first row of the item that the part begins with */
@@ -37,13 +37,14 @@ function splitterOf(parts: readonly StoredPart[], columns: number, group: number
   return (row, rows, to) => splitBlocks(bytes.subarray(row * rowBytes, (row + 1) * rowBytes), type, rows, to)
 }
 
-/** Rows [start, end) of a reference that `blockFormOf` says can be repacked. */
+/** Rows [start, end) of a reference that `blockFormOf` says can be repacked, or whose type has minima: two factors for each 32 are its scales then. */
 export function integerRowReader(ref: WeightRef, lookup: PartLookup): (start: number, end: number) => IntegerRows {
   const columns = columnsOf(ref)
   const parts = partsOf(ref).map(({ key }) => lookup(key))
   const [part] = parts
   const isPacked = ref.mxfp4Scales !== undefined
-  const form = integerFormOf(isPacked ? 'mxfp4' : (part?.type ?? 'u8'))
+  const type = isPacked ? 'mxfp4' : (part?.type ?? 'u8')
+  const form = integerFormOf(type) ?? minimaFormOf(type)
   if (!part || !form) throw new Error(`${ref.tensor} is not integers times scales`)
   const split = splitterOf(parts, columns, form.group)
   const first = isPacked ? 0 : (ref.rows?.start ?? 0)

@@ -21,6 +21,11 @@ export type BlockLayout = {
   readonly decode: DecodeBlock
   /** Of types without minima. */
   readonly integers?: IntegerForm
+  /**
+   * Of types whose elements are nibbles times a scale, plus a minimum, for each 32: integers are nibbles less 8, and the two factors of 32 elements
+   * lie where scales for each 16 would.
+   */
+  readonly minima?: IntegerForm
 }
 
 /** Bytes are read within a whole block: the caller has checked the length. */

@@ -30,11 +30,12 @@ export function dequantizeBlocks(
 
 /**
  * Integers and scales of whole blocks, from `integers[to]` and from the scale of that element on.
- * @param type one that is integers times scales
+ * @param type one that is integers times scales, or nibbles with minima
  */
 export function splitBlocks(bytes: Uint8Array, type: BlockType, rows: IntegerRows, to: number): void {
-  const { elements, bytes: blockBytes, integers: form } = BLOCK_LAYOUTS[type]
-  if (!form) throw new Error(`${type} has minima`)
+  const { elements, bytes: blockBytes, integers, minima } = BLOCK_LAYOUTS[type]
+  const form = integers ?? minima
+  if (!form) throw new Error(`${type} has other elements`)
   for (let at = 0, element = to; at < bytes.length; at += blockBytes, element += elements)
     form.split(bytes, at, rows.integers, element, rows.scales, element / form.group)
 }

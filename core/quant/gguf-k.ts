@@ -55,6 +55,17 @@ const decodeQ45 =
     }
   }
 
+/** Of the same bytes without fifth bits. */
+const splitQ4: IntegerForm['split'] = (bytes, at, integers, to, factors, factorTo) => {
+  const [scale, minimum] = [halfAt(bytes, at), halfAt(bytes, at + 2)]
+  for (let group = 0; group < 8; group++) {
+    const [scaleOf, minimumOf] = scaleAndMinimum(bytes, at + 4, group)
+    factors[factorTo + 2 * group] = scale * scaleOf
+    factors[factorTo + 2 * group + 1] = -minimum * minimumOf
+    for (let i = 0; i < 32; i++) integers[to + group * 32 + i] = ((byteAt(bytes, at + 16 + (group >> 1) * 32 + i) >> (4 * (group & 1))) & 15) - 8
+  }
+}
+
 /** Bytes: low nibbles [128]; high pairs of bits [64]; scales, int8 [16]; d. */
 const splitQ6: IntegerForm['split'] = (bytes, at, integers, to, scales, scaleTo) => {
   const scale = halfAt(bytes, at + 208)
@@ -70,7 +81,7 @@ const splitQ6: IntegerForm['split'] = (bytes, at, integers, to, scales, scaleTo)
 export const K_BLOCKS = {
   q2_k: { ggmlType: 10, elements: SIZE, bytes: 84, decode: decodeQ2 },
   q3_k: integerLayout(11, SIZE, 110, { bits: 4, group: 16, split: splitQ3 }),
-  q4_k: { ggmlType: 12, elements: SIZE, bytes: 144, decode: decodeQ45(false) },
+  q4_k: { ggmlType: 12, elements: SIZE, bytes: 144, decode: decodeQ45(false), minima: { bits: 4, group: 16, split: splitQ4 } },
   q5_k: { ggmlType: 13, elements: SIZE, bytes: 176, decode: decodeQ45(true) },
   q6_k: integerLayout(14, SIZE, 210, { bits: 8, group: 16, split: splitQ6 }),
 } as const satisfies Record<string, BlockLayout>

@@ -30,6 +30,17 @@ function withMinimum(quants: number, fifth: number | null): DecodeBlock {
   }
 }
 
+/** Nibbles of 16 bytes behind a scale and a minimum. */
+const nibblesWithMinimum: IntegerForm = {
+  bits: 4,
+  group: 16,
+  split: (bytes, at, integers, to, factors, factorTo) => {
+    factors[factorTo] = halfAt(bytes, at)
+    factors[factorTo + 1] = halfAt(bytes, at + 2)
+    for (let i = 0; i < 2 * HALF; i++) integers[to + i] = quantAt(bytes, at + 4, null, i) - 8
+  },
+}
+
 const bytesOfEight: IntegerForm = {
   bits: 8,
   group: 32,
@@ -41,7 +52,7 @@ const bytesOfEight: IntegerForm = {
 
 export const PLAIN_BLOCKS = {
   q4_0: integerLayout(2, 32, 18, centred(2, null)),
-  q4_1: { ggmlType: 3, elements: 32, bytes: 20, decode: withMinimum(4, null) },
+  q4_1: { ggmlType: 3, elements: 32, bytes: 20, decode: withMinimum(4, null), minima: nibblesWithMinimum },
   q5_0: integerLayout(6, 32, 22, centred(6, 2)),
   q5_1: { ggmlType: 7, elements: 32, bytes: 24, decode: withMinimum(8, 4) },
   q8_0: integerLayout(8, 32, 34, bytesOfEight),

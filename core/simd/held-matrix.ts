@@ -1,13 +1,13 @@
 /** How the simd backend holds weights: bytes of a matrix, and which form a format means for a stored tensor. */
 import type { WeightRef } from '../arch/layer-builder.ts'
-import { blockFormOf, integerFormOf } from '../graph/block-form.ts'
+import { blockFormOf, integerFormOf, minimaFormOf } from '../graph/block-form.ts'
 import type { TensorIndex } from '../model/safetensors.ts'
 import type { StoredType } from '../quant/stored.ts'
 import type { WeightFormat } from '../../protocol/cluster.ts'
 import * as code from '../../kernels/opcodes.ts'
 
-/** `int8-rows`: one scale a row; `-blocks`: one for each 32 of a row; `int8-blocks16`: for each 16. Scales are f32. */
-export type Held = 'f32' | 'f16' | 'bf16' | 'int8-rows' | 'int8-blocks' | 'int8-blocks16' | 'int4-blocks'
+/** `int8-rows`: one scale a row; `-blocks`: one for each 32 of a row; `int8-blocks16`: for each 16; `int4-minima`: a scale and a minimum for each 32. Scales are f32. */
+export type Held = 'f32' | 'f16' | 'bf16' | 'int8-rows' | 'int8-blocks' | 'int8-blocks16' | 'int4-blocks' | 'int4-minima'
 export const HELD_CODES: Readonly<Record<Held, number>> = {
   f32: code.HELD_F32,
   f16: code.HELD_F16,
@@ -16,8 +16,10 @@ export const HELD_CODES: Readonly<Record<Held, number>> = {
   'int8-blocks': code.HELD_INT8_BLOCK,
   'int8-blocks16': code.HELD_INT8_BLOCK16,
   'int4-blocks': code.HELD_INT4_BLOCK,
+  'int4-minima': code.HELD_INT4_MINIMA,
 }
 export const isInteger = (held: Held): boolean => held.startsWith('int')
+export const isNibbles = (held: Held): boolean => held.startsWith('int4')
 
 /** Rows of all `sources` behind each other: a matrix, a stack of equal ones, or in f32 the parts of a vector. */
 export type HeldWeight = { readonly held: Held; readonly sources: readonly WeightRef[]; readonly rows: number; readonly columns: number }
@@ -40,11 +42,12 @@ export function rowBytes(held: Held, columns: number): number {
     case 'int8-blocks16':
       return blocksOf(columns) * code.BLOCK
     case 'int4-blocks':
+    case 'int4-minima':
       return (blocksOf(columns) * code.BLOCK) / 2
   }
 }
 
-/** Scales of a row. */
+/** Scales of a row; minima count as some. */
 export function scalesPerRow(held: Held, columns: number): number {
   switch (held) {
     case 'f32':
@@ -57,12 +60,13 @@ export function scalesPerRow(held: Held, columns: number): number {
     case 'int4-blocks':
       return blocksOf(columns)
     case 'int8-blocks16':
+    case 'int4-minima':
       return blocksOf(columns) * 2
   }
 }
 
 /** Rows of these forms are woven in fours: each in turn with one word, so that a kernel reads memory in order. */
-export const isWoven = (held: Held): boolean => held === 'int8-rows' || held === 'int4-blocks'
+export const isWoven = (held: Held): boolean => held === 'int8-rows' || isNibbles(held)
 /** Rows of one matrix with those that fill the last four. */
 export const placedRows = (held: Held, rows: number): number => (isWoven(held) ? 4 * Math.ceil(rows / 4) : rows)
 /** Bytes of the elements of one matrix; of its scales. */
@@ -77,7 +81,14 @@ export const heldBytesOf = (weight: HeldWeight): number => {
   return scalesAt(weight) + aligned(sources.length * scaleBytes(held, rows / sources.length, columns))
 }
 
+/** Nibbles with minima that lie as they are used. */
+function hasMinima({ tensor, transposed, offset, mxfp4Scales }: WeightRef, tensors: TensorIndex): boolean {
+  const type = tensors.get(tensor)?.type
+  return !!type && minimaFormOf(type) !== null && !transposed && !offset && mxfp4Scales === undefined
+}
+
 function heldInBlocks(ref: WeightRef, tensors: TensorIndex, format: 'int8' | 'int4'): Held {
+  if (hasMinima(ref, tensors)) return 'int4-minima'
   const { bits, size, isRepacked } = blockFormOf(ref, tensors, format)
   if (bits === 4 && size === code.BLOCK) return 'int4-blocks'
   if (!isRepacked) return 'int8-rows'
@@ -100,7 +111,7 @@ export function heldAs(format: WeightFormat, ref: WeightRef, tensors: TensorInde
 /** Whether `held` has a place for each integer and scale of a stored type. */
 export function holdsBlocksOf(held: Held, type: StoredType): boolean {
   const form = integerFormOf(type)
-  if (!form) return false
+  if (!form) return held === 'int4-minima' && minimaFormOf(type) !== null
   const { bits, group } = form
   return group === 16 ? held === 'int8-blocks16' : held === 'int8-blocks' || (held === 'int4-blocks' && bits === 4)
 }

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { z } from 'zod'
-import { byteRow, nibbleRow } from '../../kernels/reference/product.ts'
+import { byteRow, minimaRow, nibbleRow } from '../../kernels/reference/product.ts'
 import { BLOCK_LAYOUTS, dequantizeBlocks, splitBlocks } from '../quant/gguf-blocks.ts'
 import { holdsBlocksOf } from './held-matrix.ts'
 import { packRows, takeRows } from './pack.ts'
@@ -16,6 +16,7 @@ const CASES = [
   { type: 'q4_0', held: 'int4-blocks' },
   { type: 'q8_0', held: 'int8-blocks' },
   { type: 'q6_k', held: 'int8-blocks16' },
+  { type: 'q4_1', held: 'int4-minima' },
 ] as const
 
 test.each(CASES)('blocks of $type taken over as $held stand for the same weights, bit for bit', ({ type, held }) => {
@@ -24,14 +25,20 @@ test.each(CASES)('blocks of $type taken over as $held stand for the same weights
   for (const { raw } of entries) {
     const stored = blocks.slice(raw.offset, raw.offset + raw.bytes)
     const expected = dequantizeBlocks(stored, type)
-    const group = BLOCK_LAYOUTS[type].integers?.group ?? 1
+    const { integers, minima } = BLOCK_LAYOUTS[type]
+    const group = (integers ?? minima)?.group ?? 1
     const rows = { integers: new Int8Array(expected.length), scales: new Float32Array(expected.length / group) }
     splitBlocks(stored, type, rows, 0)
     const { values, scales: held32 } = takeRows(held, rows, expected.length)
     const scales = held32 ?? []
     const signed = new Int8Array(values.buffer, values.byteOffset, values.length)
-    const weights =
-      held === 'int4-blocks' ? nibbleRow(values, scales, expected.length) : byteRow(signed, scales, held === 'int8-blocks' ? 32 : 16, expected.length)
+    const rowOf = {
+      'int4-blocks': () => nibbleRow(values, scales, expected.length),
+      'int4-minima': () => minimaRow(values, scales, expected.length),
+      'int8-blocks': () => byteRow(signed, scales, 32, expected.length),
+      'int8-blocks16': () => byteRow(signed, scales, 16, expected.length),
+    }
+    const weights = rowOf[held]()
     // -0 and 0 are one weight.
     expect(weights.map((weight) => Math.fround(weight) + 0)).toEqual(Float64Array.from(expected, (weight) => weight + 0))
   }
@@ -45,6 +52,9 @@ test('a form takes over the blocks of its own size that its integers have room f
   expect(holdsBlocksOf('int8-blocks', 'q6_k')).toBe(false)
   expect(holdsBlocksOf('int8-rows', 'q8_0')).toBe(false)
   expect(holdsBlocksOf('int8-blocks', 'q4_k')).toBe(false)
+  expect(holdsBlocksOf('int4-blocks', 'q4_1')).toBe(false)
+  expect(holdsBlocksOf('int4-minima', 'q4_1')).toBe(true)
+  expect(holdsBlocksOf('int4-minima', 'q5_1')).toBe(false)
 })
 
 test('rows that are no whole number of blocks are padded with weights of zero', () => {

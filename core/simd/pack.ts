@@ -6,7 +6,7 @@ import { quantizeBlocks, type IntegerRows } from '../quant/integer-blocks.ts'
 import { createScratch } from '../quant/scratch.ts'
 import { bytesOf } from '../quant/stored.ts'
 import { BLOCK } from '../../kernels/opcodes.ts'
-import { isWoven, rowBytes, scalesAt, scalesPerRow, type Held, type HeldWeight } from './held-matrix.ts'
+import { isNibbles, isWoven, rowBytes, scalesAt, scalesPerRow, type Held, type HeldWeight } from './held-matrix.ts'
 import { eightsOfNibbles, weaveRows } from './weave.ts'
 
 /** Upper halves of f32, rounded to nearest even. */
@@ -54,12 +54,15 @@ function packNibbles(integers: Int8Array, columns: number): Uint8Array {
 }
 
 const packIntegers = (held: Held, integers: Int8Array, columns: number): Uint8Array =>
-  held === 'int4-blocks' ? packNibbles(integers, columns) : packBytes(integers, columns, rowBytes(held, columns))
+  isNibbles(held) ? packNibbles(integers, columns) : packBytes(integers, columns, rowBytes(held, columns))
+
+/** Scales and minima in turn, as kernels take them: -8 times the sum of a block's activations lies beside it anyway. */
+const kernelFactors = (factors: Float32Array): Float32Array => factors.map((factor, i) => (i % 2 === 0 ? factor : factor / -8))
 
 /** Rows as stored, without a rounding. @param held a form in blocks of the same size, with room for the integers */
 export const takeRows = (held: Held, { integers, scales }: IntegerRows, columns: number): PackedRows => ({
   values: packIntegers(held, integers, columns),
-  scales,
+  scales: held === 'int4-minima' ? kernelFactors(scales) : scales,
   deviation: NO_DEVIATION,
 })
 
@@ -108,6 +111,8 @@ export function packRows(held: Held, values: Float32Array, columns: number, scra
     }
     case 'int4-blocks':
       return blocks(4, BLOCK)
+    case 'int4-minima':
+      throw new Error('nibbles with minima are taken as they are stored')
     case 'int8-blocks':
       return blocks(8, BLOCK)
     case 'int8-blocks16':
@@ -118,7 +123,7 @@ export function packRows(held: Held, values: Float32Array, columns: number, scra
 /** Writes rows from `firstRow` on into the place of a weight. @param place the bytes of the whole weight */
 export function placeRows(place: Uint8Array, weight: HeldWeight, firstRow: number, { values, scales }: Omit<PackedRows, 'deviation'>): void {
   const { held, columns } = weight
-  if (isWoven(held)) return weaveRows(place, weight, firstRow, held === 'int4-blocks' ? eightsOfNibbles(values) : values, scales)
+  if (isWoven(held)) return weaveRows(place, weight, firstRow, isNibbles(held) ? eightsOfNibbles(values) : values, scales)
   place.set(values, firstRow * rowBytes(held, columns))
   if (scales) place.set(bytesOf(scales), scalesAt(weight) + firstRow * scalesPerRow(held, columns) * 4)
 }

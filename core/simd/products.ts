@@ -4,7 +4,7 @@ import { checkStored, columnsOf, rowsOf } from '../graph/weight-source.ts'
 import type { TensorIndex } from '../model/safetensors.ts'
 import type { WeightFormat } from '../../protocol/cluster.ts'
 import { BLOCK, BLOCK_BYTES, ORDER_NATURAL, ORDER_NIBBLES } from '../../kernels/opcodes.ts'
-import { elementBytes, HELD_CODES, heldAs, isInteger, scaleBytes, scalesAt, type Held, type HeldWeight } from './held-matrix.ts'
+import { elementBytes, HELD_CODES, heldAs, isInteger, isNibbles, scaleBytes, scalesAt, type Held, type HeldWeight } from './held-matrix.ts'
 import { at, start, strideOf, type Buffer, type Operand, type ProgramBuilder, type Value } from './program.ts'
 
 export type Emitter = {
@@ -48,7 +48,7 @@ const quantizedBytes = (width: number): number => Math.ceil(width / BLOCK) * BLO
 /** The operand that a product of `held` reads, with its stride. */
 function input(e: Emitter, x: Value, held: Held): { readonly x: Operand; readonly xStride: number; readonly buffer: Buffer } {
   if (!isInteger(held)) return { x: at(x), xStride: strideOf(x.width), buffer: x.buffer }
-  const order = held === 'int4-blocks' ? ORDER_NIBBLES : ORDER_NATURAL
+  const order = isNibbles(held) ? ORDER_NIBBLES : ORDER_NATURAL
   const known = e.quantized.get(x) ?? new Map<number, Buffer>()
   e.quantized.set(x, known)
   const yStride = quantizedBytes(x.width)

@@ -38,7 +38,12 @@ export function heldRow(weight: HeldWeight, place: Uint8Array, row: number): Flo
       return bf16ToF32Array(new Uint16Array(place.buffer, at, columns))
     case 'int4-blocks': {
       const { values, scales } = unwovenRow(place, weight, row)
-      return nibbleRow(nibblesOfEights(values), scales, columns)
+      return nibbleRow(nibblesOfEights(values), columns, (nibble, block) => (nibble - 8) * (scales[block] ?? 0))
+    }
+    case 'int4-minima': {
+      const { values, scales } = unwovenRow(place, weight, row)
+      const weightOf = (nibble: number, block: number): number => Math.fround(nibble * (scales[2 * block] ?? 0)) - 8 * (scales[2 * block + 1] ?? 0)
+      return nibbleRow(nibblesOfEights(values), columns, weightOf)
     }
     case 'int8-rows': {
       const { values, scales } = unwovenRow(place, weight, row)
@@ -56,10 +61,10 @@ export function heldRow(weight: HeldWeight, place: Uint8Array, row: number): Flo
 const byteRow = (integers: Int8Array, scales: Float32Array, size: number): Float32Array =>
   Float32Array.from(integers, (integer, i) => integer * (scales[Math.floor(i / size)] ?? 0))
 
-function nibbleRow(bytes: Uint8Array, scales: Float32Array, columns: number): Float32Array {
+function nibbleRow(bytes: Uint8Array, columns: number, weightOf: (nibble: number, block: number) => number): Float32Array {
   return Float32Array.from({ length: columns }, (_, i) => {
     const [block, within] = [Math.floor(i / BLOCK), i % BLOCK]
     const byte = bytes[block * (BLOCK / 2) + (within % (BLOCK / 2))] ?? 0
-    return ((within < BLOCK / 2 ? byte & 15 : byte >> 4) - 8) * (scales[block] ?? 0)
+    return weightOf(within < BLOCK / 2 ? byte & 15 : byte >> 4, block)
   })
 }

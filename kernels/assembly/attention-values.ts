@@ -1,12 +1,6 @@
 // Sums of values by the weights of their positions, for up to four queries (Q = i8: one, i16: two, i32: three, i64: four).
 import { BLOCK_COLUMNS } from './cache-layout'
-
-// @ts-ignore: decorator
-@inline
-function times<T>(a: v128, b: v128, total: v128): v128 {
-  if (isInteger<T>()) return i32x4.add(total, i32x4.dot_i16x8_s(a, b))
-  return f32x4.add(total, f32x4.mul(a, b))
-}
+import { times } from './lanes'
 
 // Adds a tile's sums to a query's, or puts them there. room: two vectors.
 // @ts-ignore: decorator

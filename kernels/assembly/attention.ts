@@ -5,7 +5,7 @@
 // what attendSome says.
 import { HELD_INT16 } from '../opcodes'
 import { score, spreadBytes, spreadQuery } from './attention-scores'
-import { integerWeights, scaleWeights, weights } from './attention-softmax'
+import { floatWeights, integerWeights } from './attention-softmax'
 import { putBlock, weigh } from './attention-values'
 import { BLOCK_COLUMNS, keyBytes, paddedColumns, TOGETHER, valueBytes } from './cache-layout'
 import { float, frameRows, rowCache, rowCapacity, rowPosition, share, word } from './memory'
@@ -44,12 +44,8 @@ function weightsOf<T>(frame: usize, args: usize, kvHead: u32, index: u32, group:
   const start = windowStart(end - 1, word(args, 8))
   const sinks = <usize>word(args, 9)
   const sink: f32 = sinks ? load<f32>(sinks + ((kvHead * group + (index - row * group)) << 2)) : -Infinity
-  const total = weights(scores, start, end, float(args, 7), sink)
-  if (isInteger<T>()) scaleWeights(scores, start, end, valueScales)
-  memory.fill(scores + (from << 2), 0, (start - from) << 2)
-  memory.fill(scores + (end << 2), 0, (to - end) << 2)
-  if (isInteger<T>()) integerWeights(scores, from, to, scales)
-  return 1 / total
+  if (isInteger<T>()) return 1 / integerWeights(scores, start, end, from, to, float(args, 7), sink, valueScales, scales)
+  return 1 / floatWeights(scores, start, end, from, to, float(args, 7), sink)
 }
 
 // Queries [index, index + count) of rows of one sequence, whose positions ascend. Scores: see the head of this file; behind the queries, four
@@ -73,7 +69,7 @@ function attendSome<T>(frame: usize, args: usize, kvHead: u32, index: u32, count
   const to = (rowPosition(frame, last / group) + TOGETHER) & ~(TOGETHER - 1)
   const from = windowStart(rowPosition(frame, first), word(args, 8)) & ~(TOGETHER - 1)
   for (let i: u32 = 0; i < count; i++) spreadQuery<T>(queryAt(args, kvHead, index + i, group), keyDim, float(args, 6), spread + (i << 2))
-  score<T>(count, spread, keys, capacity, keyDim, from, to, scores, stride)
+  score<T>(count, spread, keys, capacity, keyDim, from, to, scores, stride, values, valueDim)
   for (let i: u32 = 0; i < count; i++) {
     const factor = weightsOf<T>(frame, args, kvHead, index + i, group, scores + stride * i, from, to, valueScales, scales + scaleStride * i)
     store<f32>(factors + (i << 2), factor)

@@ -75,8 +75,8 @@ function blockRows<T>(x: usize, w0: usize, w1: usize, w2: usize, w3: usize, s0: 
   return sums(a, b, c, d)
 }
 
-// One row against four tokens; lanes: tokens.
-function blockTokens<T>(x0: usize, x1: usize, x2: usize, x3: usize, w: usize, scales: usize, blocks: u32): v128 {
+// One row against several tokens (Q = i16: two, i32: three, i64: four); lanes: tokens.
+function rowTokens<T, Q>(x0: usize, x1: usize, x2: usize, x3: usize, w: usize, scales: usize, blocks: u32): v128 {
   let a = f32x4.splat(0)
   let b = f32x4.splat(0)
   let c = f32x4.splat(0)
@@ -88,8 +88,8 @@ function blockTokens<T>(x0: usize, x1: usize, x2: usize, x3: usize, w: usize, sc
     const w3 = v128.load8x8_s(w, 24)
     a = bytes<T>(x0, w0, w1, w2, w3, scales, a)
     b = bytes<T>(x1, w0, w1, w2, w3, scales, b)
-    c = bytes<T>(x2, w0, w1, w2, w3, scales, c)
-    d = bytes<T>(x3, w0, w1, w2, w3, scales, d)
+    if (sizeof<Q>() > 2) c = bytes<T>(x2, w0, w1, w2, w3, scales, c)
+    if (sizeof<Q>() > 4) d = bytes<T>(x3, w0, w1, w2, w3, scales, d)
     x0 += BLOCK_BYTES
     x1 += BLOCK_BYTES
     x2 += BLOCK_BYTES
@@ -100,19 +100,19 @@ function blockTokens<T>(x0: usize, x1: usize, x2: usize, x3: usize, w: usize, sc
   return sums(a, b, c, d)
 }
 
-export function blocksFour<T>(x0: usize, x1: usize, x2: usize, x3: usize, w: usize, scales: usize, from: u32, to: u32, blocks: u32, bias: usize, y0: usize, y1: usize, y2: usize, y3: usize): void {
+export function blocksTokens<T, Q>(x0: usize, x1: usize, x2: usize, x3: usize, w: usize, scales: usize, from: u32, to: u32, blocks: u32, bias: usize, y0: usize, y1: usize, y2: usize, y3: usize): void {
   const step = blocks * BLOCK
   const scaleStep = blocks * blockScales<T>()
   let tokens = f32x4.splat(scaleOf(x0, blocks))
   tokens = f32x4.replace_lane(tokens, 1, scaleOf(x1, blocks))
-  tokens = f32x4.replace_lane(tokens, 2, scaleOf(x2, blocks))
-  tokens = f32x4.replace_lane(tokens, 3, scaleOf(x3, blocks))
+  if (sizeof<Q>() > 2) tokens = f32x4.replace_lane(tokens, 2, scaleOf(x2, blocks))
+  if (sizeof<Q>() > 4) tokens = f32x4.replace_lane(tokens, 3, scaleOf(x3, blocks))
   for (let n = from; n < to; n++) {
-    let v = f32x4.mul(blockTokens<T>(x0, x1, x2, x3, w + n * step, scales + n * scaleStep, blocks), tokens)
+    let v = f32x4.mul(rowTokens<T, Q>(x0, x1, x2, x3, w + n * step, scales + n * scaleStep, blocks), tokens)
     if (bias) v = f32x4.add(v, v128.load32_splat(bias + (n << 2)))
     v128.store32_lane(y0 + (n << 2), v, 0)
     v128.store32_lane(y1 + (n << 2), v, 1)
-    v128.store32_lane(y2 + (n << 2), v, 2)
-    v128.store32_lane(y3 + (n << 2), v, 3)
+    if (sizeof<Q>() > 2) v128.store32_lane(y2 + (n << 2), v, 2)
+    if (sizeof<Q>() > 4) v128.store32_lane(y3 + (n << 2), v, 3)
   }
 }

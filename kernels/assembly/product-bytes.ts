@@ -1,16 +1,11 @@
 // x·Wᵀ over rows of W held as bytes with one scale a row. x: blocks of 32 integers of 16 bits (see quantize.ts), its scale behind them.
 // W: four rows woven, each in turn with four of its bytes, so that a pass reads memory in order and leaves a row in each lane.
 import { BLOCK_BYTES } from '../opcodes'
+import { times } from './lanes'
 import { putRows, scaleOf } from './product-rows'
 
 // Blocks behind which a sum becomes a float: a lane holds 512 products of 16 by 8 bits, 512 · 32767 · 128 < 2³¹.
 const SEGMENT: u32 = 32
-
-// @ts-ignore: decorator
-@inline
-function dot(x: v128, w: v128, total: v128): v128 {
-  return i32x4.add(total, i32x4.dot_i16x8_s(x, w))
-}
 
 // Two lanes for each of two rows, twice, to one lane for each of four.
 // @ts-ignore: decorator
@@ -34,11 +29,11 @@ function fourRows(x: usize, w: usize, blocks: u32): v128 {
     for (; done < end; done++) {
       for (const half = x + 64; x < half; x += 16) {
         let v = v128.load64_splat(x)
-        a = dot(v, v128.load8x8_s(w), a)
-        b = dot(v, v128.load8x8_s(w, 8), b)
+        a = times<i16>(v, v128.load8x8_s(w), a)
+        b = times<i16>(v, v128.load8x8_s(w, 8), b)
         v = v128.load64_splat(x, 8)
-        c = dot(v, v128.load8x8_s(w, 16), c)
-        d = dot(v, v128.load8x8_s(w, 24), d)
+        c = times<i16>(v, v128.load8x8_s(w, 16), c)
+        d = times<i16>(v, v128.load8x8_s(w, 24), d)
         w += 32
       }
       x += BLOCK_BYTES - 64
@@ -59,8 +54,8 @@ export function bytesOne(x: usize, w: usize, scales: usize, from: u32, to: u32, 
   }
 }
 
-// The same for four tokens.
-export function bytesFour(x0: usize, x1: usize, x2: usize, x3: usize, w: usize, scales: usize, from: u32, to: u32, blocks: u32, bias: usize, y0: usize, y1: usize, y2: usize, y3: usize): void {
+// The same for several tokens (Q = i16: two, i32: three, i64: four).
+export function bytesTokens<Q>(x0: usize, x1: usize, x2: usize, x3: usize, w: usize, scales: usize, from: u32, to: u32, blocks: u32, bias: usize, y0: usize, y1: usize, y2: usize, y3: usize): void {
   const step = <usize>blocks << 5
   for (let n = from; n < to; n += 4) {
     let at: usize = 0
@@ -86,29 +81,33 @@ export function bytesFour(x0: usize, x1: usize, x2: usize, x3: usize, w: usize, 
           const r1 = v128.load8x8_s(row, 8)
           row += 16
           let v = v128.load64_splat(x0 + at)
-          a0 = dot(v, r0, a0)
-          a1 = dot(v, r1, a1)
+          a0 = times<i16>(v, r0, a0)
+          a1 = times<i16>(v, r1, a1)
           v = v128.load64_splat(x1 + at)
-          b0 = dot(v, r0, b0)
-          b1 = dot(v, r1, b1)
-          v = v128.load64_splat(x2 + at)
-          c0 = dot(v, r0, c0)
-          c1 = dot(v, r1, c1)
-          v = v128.load64_splat(x3 + at)
-          d0 = dot(v, r0, d0)
-          d1 = dot(v, r1, d1)
+          b0 = times<i16>(v, r0, b0)
+          b1 = times<i16>(v, r1, b1)
+          if (sizeof<Q>() > 2) {
+            v = v128.load64_splat(x2 + at)
+            c0 = times<i16>(v, r0, c0)
+            c1 = times<i16>(v, r1, c1)
+          }
+          if (sizeof<Q>() > 4) {
+            v = v128.load64_splat(x3 + at)
+            d0 = times<i16>(v, r0, d0)
+            d1 = times<i16>(v, r1, d1)
+          }
         }
         at += BLOCK_BYTES - 64
       }
       first = f32x4.add(first, rowSums(a0, a1))
       second = f32x4.add(second, rowSums(b0, b1))
-      third = f32x4.add(third, rowSums(c0, c1))
-      fourth = f32x4.add(fourth, rowSums(d0, d1))
+      if (sizeof<Q>() > 2) third = f32x4.add(third, rowSums(c0, c1))
+      if (sizeof<Q>() > 4) fourth = f32x4.add(fourth, rowSums(d0, d1))
     }
     const own = v128.load(scales + (n << 2))
     putRows(f32x4.mul(first, f32x4.mul(own, f32x4.splat(scaleOf(x0, blocks)))), n, to, bias, y0)
     putRows(f32x4.mul(second, f32x4.mul(own, f32x4.splat(scaleOf(x1, blocks)))), n, to, bias, y1)
-    putRows(f32x4.mul(third, f32x4.mul(own, f32x4.splat(scaleOf(x2, blocks)))), n, to, bias, y2)
-    putRows(f32x4.mul(fourth, f32x4.mul(own, f32x4.splat(scaleOf(x3, blocks)))), n, to, bias, y3)
+    if (sizeof<Q>() > 2) putRows(f32x4.mul(third, f32x4.mul(own, f32x4.splat(scaleOf(x2, blocks)))), n, to, bias, y2)
+    if (sizeof<Q>() > 4) putRows(f32x4.mul(fourth, f32x4.mul(own, f32x4.splat(scaleOf(x3, blocks)))), n, to, bias, y3)
   }
 }

@@ -1,10 +1,11 @@
 // y = x·Wᵀ + b in every form that W is held in, for all tokens or for those that chose an expert.
-import { BLOCK, HELD_BF16, HELD_F16, HELD_F32, HELD_INT4_BLOCK, HELD_INT8_BLOCK, HELD_INT8_BLOCK16, HELD_INT8_ROW } from '../opcodes'
+import { BLOCK, HELD_BF16, HELD_F16, HELD_F32, HELD_INT4_BLOCK, HELD_INT4_MINIMA, HELD_INT8_BLOCK, HELD_INT8_BLOCK16, HELD_INT8_ROW } from '../opcodes'
 import { frameRows, share, word } from './memory'
-import { blocksFour, blocksOne } from './product-block'
-import { floatFour, floatOne } from './product-float'
-import { bytesFour, bytesOne } from './product-bytes'
-import { nibblesFour, nibblesOne } from './product-nibbles'
+import { blocksOne, blocksTokens } from './product-block'
+import { floatOne, floatTokens } from './product-float'
+import { bytesOne, bytesTokens } from './product-bytes'
+import { nibblesOne, nibblesTwo } from './product-nibbles'
+import { relaxedTokens } from './product-nibbles-relaxed'
 
 // @ts-ignore: decorator
 @inline
@@ -22,6 +23,13 @@ function firstRow(n: u32, part: u32, parts: u32): u32 {
 // Rows of W that stay in cache while all tokens pass.
 const ROW_TILE: u32 = 16
 
+// @ts-ignore: decorator
+@inline
+function oneOfNibbles<Z>(x: usize, w: usize, factors: usize, from: u32, to: u32, blocks: u32, bias: usize, y: usize): void {
+  if (ASC_FEATURE_RELAXED_SIMD) relaxedTokens<Z, i8>(x, 0, 0, 0, w, factors, from, to, blocks, bias, y, 0, 0, 0)
+  else nibblesOne<Z>(x, w, factors, from, to, blocks, bias, y)
+}
+
 function one(held: u32, x: usize, w: usize, scales: usize, from: u32, to: u32, k: u32, bias: usize, y: usize): void {
   if (held == HELD_F32) floatOne<f32>(x, w, from, to, k, bias, y)
   else if (held == HELD_F16) floatOne<u16>(x, w, from, to, k, bias, y)
@@ -29,17 +37,50 @@ function one(held: u32, x: usize, w: usize, scales: usize, from: u32, to: u32, k
   else if (held == HELD_INT8_ROW) bytesOne(x, w, scales, from, to, blocksOf(k), bias, y)
   else if (held == HELD_INT8_BLOCK) blocksOne<i32>(x, w, scales, from, to, blocksOf(k), bias, y)
   else if (held == HELD_INT8_BLOCK16) blocksOne<i16>(x, w, scales, from, to, blocksOf(k), bias, y)
-  else if (held == HELD_INT4_BLOCK) nibblesOne(x, w, scales, from, to, blocksOf(k), bias, y)
+  else if (held == HELD_INT4_BLOCK) oneOfNibbles<i8>(x, w, scales, from, to, blocksOf(k), bias, y)
+  else if (held == HELD_INT4_MINIMA) oneOfNibbles<i16>(x, w, scales, from, to, blocksOf(k), bias, y)
 }
 
-function four(held: u32, x0: usize, x1: usize, x2: usize, x3: usize, w: usize, scales: usize, from: u32, to: u32, k: u32, bias: usize, y0: usize, y1: usize, y2: usize, y3: usize): void {
-  if (held == HELD_F32) floatFour<f32>(x0, x1, x2, x3, w, from, to, k, bias, y0, y1, y2, y3)
-  else if (held == HELD_F16) floatFour<u16>(x0, x1, x2, x3, w, from, to, k, bias, y0, y1, y2, y3)
-  else if (held == HELD_BF16) floatFour<i16>(x0, x1, x2, x3, w, from, to, k, bias, y0, y1, y2, y3)
-  else if (held == HELD_INT8_ROW) bytesFour(x0, x1, x2, x3, w, scales, from, to, blocksOf(k), bias, y0, y1, y2, y3)
-  else if (held == HELD_INT8_BLOCK) blocksFour<i32>(x0, x1, x2, x3, w, scales, from, to, blocksOf(k), bias, y0, y1, y2, y3)
-  else if (held == HELD_INT8_BLOCK16) blocksFour<i16>(x0, x1, x2, x3, w, scales, from, to, blocksOf(k), bias, y0, y1, y2, y3)
-  else if (held == HELD_INT4_BLOCK) nibblesFour(x0, x1, x2, x3, w, scales, from, to, blocksOf(k), bias, y0, y1, y2, y3)
+// @ts-ignore: decorator
+@inline
+function tokensOfNibbles<Z, Q>(x0: usize, x1: usize, x2: usize, x3: usize, w: usize, factors: usize, from: u32, to: u32, blocks: u32, bias: usize, y0: usize, y1: usize, y2: usize, y3: usize): void {
+  if (ASC_FEATURE_RELAXED_SIMD) return relaxedTokens<Z, Q>(x0, x1, x2, x3, w, factors, from, to, blocks, bias, y0, y1, y2, y3)
+  nibblesTwo<Z>(x0, x1, w, factors, from, to, blocks, bias, y0, y1)
+  if (sizeof<Q>() > 4) nibblesTwo<Z>(x2, x3, w, factors, from, to, blocks, bias, y2, y3)
+  else if (sizeof<Q>() > 2) nibblesOne<Z>(x2, w, factors, from, to, blocks, bias, y2)
+}
+
+// Q = i16: two tokens, i64: four.
+function tokens<Q>(held: u32, x0: usize, x1: usize, x2: usize, x3: usize, w: usize, scales: usize, from: u32, to: u32, k: u32, bias: usize, y0: usize, y1: usize, y2: usize, y3: usize): void {
+  if (held == HELD_F32) floatTokens<f32, Q>(x0, x1, x2, x3, w, from, to, k, bias, y0, y1, y2, y3)
+  else if (held == HELD_F16) floatTokens<u16, Q>(x0, x1, x2, x3, w, from, to, k, bias, y0, y1, y2, y3)
+  else if (held == HELD_BF16) floatTokens<i16, Q>(x0, x1, x2, x3, w, from, to, k, bias, y0, y1, y2, y3)
+  else if (held == HELD_INT8_ROW) bytesTokens<Q>(x0, x1, x2, x3, w, scales, from, to, blocksOf(k), bias, y0, y1, y2, y3)
+  else if (held == HELD_INT8_BLOCK) blocksTokens<i32, Q>(x0, x1, x2, x3, w, scales, from, to, blocksOf(k), bias, y0, y1, y2, y3)
+  else if (held == HELD_INT8_BLOCK16) blocksTokens<i16, Q>(x0, x1, x2, x3, w, scales, from, to, blocksOf(k), bias, y0, y1, y2, y3)
+  else if (held == HELD_INT4_BLOCK) tokensOfNibbles<i8, Q>(x0, x1, x2, x3, w, scales, from, to, blocksOf(k), bias, y0, y1, y2, y3)
+  else if (held == HELD_INT4_MINIMA) tokensOfNibbles<i16, Q>(x0, x1, x2, x3, w, scales, from, to, blocksOf(k), bias, y0, y1, y2, y3)
+}
+
+// Forms with a kernel of their own for three tokens; others take the last one twice.
+// @ts-ignore: decorator
+@inline
+function takesThree(held: u32): bool {
+  return held == HELD_INT8_ROW || held == HELD_INT4_BLOCK
+}
+
+function three(held: u32, x0: usize, x1: usize, x2: usize, w: usize, scales: usize, from: u32, to: u32, k: u32, bias: usize, y0: usize, y1: usize, y2: usize): void {
+  if (held == HELD_INT8_ROW) bytesTokens<i32>(x0, x1, x2, 0, w, scales, from, to, blocksOf(k), bias, y0, y1, y2, 0)
+  else tokensOfNibbles<i8, i32>(x0, x1, x2, 0, w, scales, from, to, blocksOf(k), bias, y0, y1, y2, 0)
+}
+
+// One to four tokens; the addresses of others are not read.
+function some(count: u32, held: u32, x0: usize, x1: usize, x2: usize, x3: usize, w: usize, scales: usize, from: u32, to: u32, k: u32, bias: usize, y0: usize, y1: usize, y2: usize, y3: usize): void {
+  if (count == 1) return one(held, x0, w, scales, from, to, k, bias, y0)
+  if (count == 2) return tokens<i16>(held, x0, x1, x1, x1, w, scales, from, to, k, bias, y0, y1, y1, y1)
+  if (count == 3 && takesThree(held)) return three(held, x0, x1, x2, w, scales, from, to, k, bias, y0, y1, y2)
+  const isFour = count == 4
+  tokens<i64>(held, x0, x1, x2, isFour ? x3 : x2, w, scales, from, to, k, bias, y0, y1, y2, isFour ? y3 : y2)
 }
 
 // Words: held, x, xStride, w, scales, n, k, bias, y, yStride.
@@ -58,14 +99,9 @@ export function product(frame: usize, args: usize, part: u32, parts: u32, xRow: 
   for (let from = start; from < end; from += ROW_TILE) {
     const to = min(from + ROW_TILE, end)
     for (let row: u32 = 0; row < rows; row += 4) {
-      // Beyond the last token its own row is computed again.
-      const last = rows - 1
-      const x = <usize>word(args, 1)
-      const y = <usize>word(args, 8)
-      const r1 = min(row + 1, last)
-      const r2 = min(row + 2, last)
-      const r3 = min(row + 3, last)
-      four(held, x + row * xStride, x + r1 * xStride, x + r2 * xStride, x + r3 * xStride, w, scales, from, to, k, bias, y + row * yStride, y + r1 * yStride, y + r2 * yStride, y + r3 * yStride)
+      const x = <usize>word(args, 1) + row * xStride
+      const y = <usize>word(args, 8) + row * yStride
+      some(min(4, rows - row), held, x, x + xStride, x + 2 * xStride, x + 3 * xStride, w, scales, from, to, k, bias, y, y + yStride, y + 2 * yStride, y + 3 * yStride)
     }
   }
 }
@@ -105,13 +141,10 @@ function oneExpert(frame: usize, args: usize, part: u32, parts: u32, expert: u32
   let s0 = nextSlot(choice, 0, slots, expert)
   while (s0 < slots) {
     const s1 = nextSlot(choice, s0 + 1, slots, expert)
-    if (s1 >= slots) return one(held, x + (s0 / divisor) * xStride, w, scales, from, to, k, bias, y + s0 * yStride)
-    let s2 = nextSlot(choice, s1 + 1, slots, expert)
-    let s3 = s2 < slots ? nextSlot(choice, s2 + 1, slots, expert) : slots
-    const next = s3 < slots ? nextSlot(choice, s3 + 1, slots, expert) : slots
-    if (s2 >= slots) s2 = s1
-    if (s3 >= slots) s3 = s2
-    four(held, x + (s0 / divisor) * xStride, x + (s1 / divisor) * xStride, x + (s2 / divisor) * xStride, x + (s3 / divisor) * xStride, w, scales, from, to, k, bias, y + s0 * yStride, y + s1 * yStride, y + s2 * yStride, y + s3 * yStride)
-    s0 = next
+    const s2 = s1 < slots ? nextSlot(choice, s1 + 1, slots, expert) : slots
+    const s3 = s2 < slots ? nextSlot(choice, s2 + 1, slots, expert) : slots
+    const count: u32 = 1 + u32(s1 < slots) + u32(s2 < slots) + u32(s3 < slots)
+    some(count, held, x + (s0 / divisor) * xStride, x + (s1 / divisor) * xStride, x + (s2 / divisor) * xStride, x + (s3 / divisor) * xStride, w, scales, from, to, k, bias, y + s0 * yStride, y + s1 * yStride, y + s2 * yStride, y + s3 * yStride)
+    s0 = s3 < slots ? nextSlot(choice, s3 + 1, slots, expert) : slots
   }
 }

@@ -1,5 +1,6 @@
-// Activations as integers of 16 bits with one scale a row, for the integer products: x ≈ q · scale, |q| ≤ 32767.
-// A block: 32 q; for nibbles as product-nibbles.ts takes them, then four lanes of -8 Σ q.
+// Activations as integers, for the integer products: x ≈ q · scale. Of 16 bits with one scale a row, |q| ≤ 32767: a block is 32 q; for nibbles
+// as product-nibbles.ts takes them, then four lanes of -8 Σ q. For nibbles where SIMD is relaxed of 8 bits with a scale a block, as
+// product-nibbles-relaxed.ts takes them.
 import { BLOCK, BLOCK_BYTES, ORDER_NIBBLES } from '../opcodes'
 import { nearestIntegers } from './lanes'
 import { frameRows, share, word } from './memory'
@@ -52,7 +53,43 @@ function lastBlock(x: usize, count: u32, inverse: f32, q: usize, order: u32): vo
   storeBlock(q, v128.load(q), v128.load(q, 16), v128.load(q, 32), v128.load(q, 48), order)
 }
 
+// Behind 32 bytes: sums and scale.
+function finishBytes(q: usize, scale: f32): void {
+  const pairs = i16x8.add(i16x8.extadd_pairwise_i8x16_s(v128.load(q)), i16x8.extadd_pairwise_i8x16_s(v128.load(q, 16)))
+  const four = i16x8.add(pairs, v128.shuffle<i32>(pairs, pairs, 2, 3, 0, 1))
+  const sums = i16x8.mul(i16x8.add(four, v128.shuffle<i32>(four, four, 1, 0, 3, 2)), i16x8.splat(-8))
+  const scales = f32x4.splat(scale)
+  v128.store(q, sums, 32)
+  v128.store(q, scales, 48)
+  v128.store(q, f32x4.mul(f32x4.convert_i32x4_s(i32x4.extadd_pairwise_i16x8_s(sums)), scales), 64)
+}
+
+// Blocks of `k` floats as bytes; behind the last float of a row are zeros.
+function byteRow(x: usize, k: u32, q: usize): void {
+  for (let i: u32 = 0; i < k; i += BLOCK) {
+    const count: u32 = min(<u32>BLOCK, k - i)
+    const most = largest(x, count)
+    const inverse: f32 = most > 0 ? <f32>127 / most : most
+    const inverses = f32x4.splat(inverse)
+    if (count == <u32>BLOCK) {
+      v128.store(q, i8x16.narrow_i16x8_s(eight(x, inverses), eight(x + 32, inverses)))
+      v128.store(q, i8x16.narrow_i16x8_s(eight(x + 64, inverses), eight(x + 96, inverses)), 16)
+    } else {
+      v128.store(q, i32x4.splat(0))
+      v128.store(q, i32x4.splat(0), 16)
+      for (let j: u32 = 0; j < count; j++) {
+        const value = i32x4.extract_lane(i32x4.trunc_sat_f32x4_s(f32x4.splat(nearest(load<f32>(x + (j << 2)) * inverse))), 0)
+        store<i8>(q + j, <i8>min(max(value, -128), 127))
+      }
+    }
+    finishBytes(q, most / 127)
+    x += BLOCK * 4
+    q += BLOCK_BYTES
+  }
+}
+
 function quantizeRow(x: usize, k: u32, q: usize, order: u32): void {
+  if (ASC_FEATURE_RELAXED_SIMD && order == ORDER_NIBBLES) return byteRow(x, k, q)
   const most = largest(x, k)
   const scale: f32 = most / 32767
   const inverse: f32 = most > 0 ? <f32>32767 / most : most

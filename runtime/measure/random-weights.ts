@@ -4,7 +4,7 @@ import { externalPath, type ElementType } from '../../core/graph/onnx.ts'
 import { tensorBytes, type PlannedTensor, type WeightPlan } from '../../core/graph/weight-plan.ts'
 import { f32ToF16Array } from '../../core/quant/float16.ts'
 import { asFloat32, asUint16, bytesOf } from '../../core/quant/stored.ts'
-import { heldBytesOf, isInteger, scalesAt, type Held, type HeldWeight } from '../../core/simd/held-matrix.ts'
+import { heldBytesOf, isInteger, isNibbles, scalesAt, type Held, type HeldWeight } from '../../core/simd/held-matrix.ts'
 import type { BuildGraph } from '../open-graph.ts'
 import type { FillWeights } from '../simd/open-simd.ts'
 
@@ -47,8 +47,9 @@ function fillPlace(place: Uint8Array, weight: HeldWeight): void {
   const { held, rows, columns } = weight
   const isVector = rows === 1 && held === 'f32'
   if (!isInteger(held)) return repeat(place, floatBytes(isVector ? nearOne() : matrixValues(columns), held))
-  const scale = largest(columns) / (held === 'int4-blocks' ? 8 : 127)
+  const scale = largest(columns) / (isNibbles(held) ? 8 : 127)
   repeat(place.subarray(0, scalesAt(weight)), RANDOM_BYTES)
+  // Where there are minima, -1/8 of each is a scale as well: weights lie around zero.
   asFloat32(place.subarray(scalesAt(weight))).fill(scale)
 }
 

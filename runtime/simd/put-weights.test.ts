@@ -114,7 +114,8 @@ test.each(['int8-rows', 'int8-blocks', 'int4-blocks'] as const)('matrices of a s
 test('a matrix of any held form gives its rows back', () => {
   const [rows, columns] = [3, 100]
   const values = truncated(weights(rows, columns, 5))
-  for (const held of Object.keys(HELD_CODES) as Held[]) {
+  // Nibbles with minima are never made of floats.
+  for (const held of (Object.keys(HELD_CODES) as Held[]).filter((name) => name !== 'int4-minima')) {
     const { weight, bytes } = put(held, 'f32', bytesOf(values), rows, columns)
     const back = heldRow(weight, bytes, 2)
     expect(back.length).toBe(columns)
@@ -142,4 +143,23 @@ test('blocks of Q4_0 and Q8_0 are taken as they lie, their scales apart', () => 
     expect(bytes).toEqual(placed(weight, taken))
     expect([...heldRow(weight, bytes, 0)].map(unsigned)).toEqual([...decodeStored(stored, type)].map(unsigned))
   }
+})
+
+test.each([
+  ['q4_1', 20, 32],
+  ['q4_k', 144, 256],
+] as const)('nibbles, scales and minima of %s are held as they are stored, bit for bit, in rows woven in fours', (type, blockBytes, elements) => {
+  const [rows, columns] = [6, 2 * elements]
+  const stored = Uint8Array.from({ length: (rows * columns * blockBytes) / elements }, (_, i) => (i * 2654435761) >>> 24)
+  const view = new DataView(stored.buffer)
+  for (let at = 0, block = 1; at < stored.length; at += blockBytes, block++) {
+    view.setUint16(at, f32ToF16Bits(0.013 * block), true)
+    view.setUint16(at + 2, f32ToF16Bits(-0.07 / block), true)
+  }
+  const { weight, bytes, deviation } = put('int4-minima', type, stored, rows, columns)
+  expect(deviation?.differences).toBe(0)
+  const decoded = decodeStored(stored, type)
+  expect(new Set(decoded).size).toBeGreaterThan(columns)
+  for (let row = 0; row < rows; row++)
+    expect([...heldRow(weight, bytes, row)].map(unsigned)).toEqual([...decoded.subarray(row * columns, (row + 1) * columns)].map(unsigned))
 })

@@ -6,8 +6,6 @@ import { lastLines, runCommand } from './child.mjs'
 import { StepFailed, step } from './report.mjs'
 
 const COMMON = [
-  '--enable',
-  'simd,threads,bulk-memory',
   '-O3',
   '--noAssert',
   // No collector and no heap: kernels only see addresses they are given.
@@ -27,8 +25,16 @@ const COMMON = [
   '--disableWarning',
   '201,112',
 ]
-/** One source, two modules: a memory that threads share is another type of import. And what benches measure them against. */
-const MODULES = { 'kernels.wasm': ['index.ts'], 'kernels-shared.wasm': ['index.ts', '--sharedMemory'], 'roof.wasm': ['roof.ts'] }
+const PLAIN = ['--enable', 'simd,threads,bulk-memory']
+const RELAXED = ['--enable', 'simd,threads,bulk-memory,relaxed-simd']
+/** One source, four modules: a memory that threads share is another type of import, and not every engine has relaxed SIMD. And what benches measure them against. */
+const MODULES = {
+  'kernels.wasm': ['index.ts', ...PLAIN],
+  'kernels-shared.wasm': ['index.ts', ...PLAIN, '--sharedMemory'],
+  'kernels-relaxed.wasm': ['index.ts', ...RELAXED],
+  'kernels-relaxed-shared.wasm': ['index.ts', ...RELAXED, '--sharedMemory'],
+  'roof.wasm': ['roof.ts', ...PLAIN],
+}
 
 const outputFolder = (root) => path.join(root, 'dist/kernels')
 const stampFile = (root) => path.join(outputFolder(root), 'fingerprint')

@@ -13,7 +13,11 @@ const GUARD = 0xa5
 export type Row = { readonly cache: number; readonly capacity: number; readonly position: number }
 export type Random = () => number
 
+export type KernelModule = 'kernels' | 'kernels-relaxed'
+
 export type KernelCaller = {
+  /** Whether activations of nibbles have 8 bits and a scale a block. */
+  readonly isRelaxed: boolean
   /** Forgets all buffers. */
   readonly reset: () => void
   /** A buffer of so many bytes, 4-byte aligned and no more, with guards at both ends. */
@@ -49,10 +53,15 @@ const floatBits = (value: number): number => {
 
 type Run = (frame: number, code: number, part: number, parts: number) => void
 
-/** @param first where buffers begin, so that addresses beyond 2 GiB can be tried too */
-export function createCaller(random: Random, first = FIRST_BUFFER): KernelCaller {
+export type CallerOptions = {
+  readonly module: KernelModule
+  /** Where buffers begin, so that addresses beyond 2 GiB can be tried too. */
+  readonly first?: number
+}
+
+export function createCaller(random: Random, { module: name, first = FIRST_BUFFER }: CallerOptions): KernelCaller {
   const memory = new WebAssembly.Memory({ initial: Math.ceil((first + MEMORY_BYTES) / 65_536), maximum: 65_536 })
-  const module = new WebAssembly.Module(readFileSync(new URL('../../dist/kernels/kernels.wasm', import.meta.url)))
+  const module = new WebAssembly.Module(readFileSync(new URL(`../../dist/kernels/${name}.wasm`, import.meta.url)))
   const run = new WebAssembly.Instance(module, { env: { memory } }).exports['run'] as Run
   const [all, words] = [new Uint8Array(memory.buffer), new Uint32Array(memory.buffer)]
   let end = first
@@ -76,6 +85,7 @@ export function createCaller(random: Random, first = FIRST_BUFFER): KernelCaller
   }
 
   return {
+    isRelaxed: name === 'kernels-relaxed',
     reset: () => {
       end = first
       guards = []

@@ -1,15 +1,15 @@
 /** Random calls of the products and of the quantization before them. */
 import * as code from '../../kernels/opcodes.ts'
-import { byteRow, dot, dotOfMagnitudes, nibbleRow } from '../../kernels/reference/product.ts'
+import { byteRow, dot, dotOfMagnitudes, minimaRow, nibbleRow } from '../../kernels/reference/product.ts'
 import { f16ToF32Array, bf16ToF32Array } from '../../core/quant/float16.ts'
 import * as form from '../../core/simd/held-matrix.ts'
-import { HELD_CODES, isInteger, rowBytes, scalesPerRow, type Held, type HeldWeight } from '../../core/simd/held-matrix.ts'
+import { HELD_CODES, isInteger, isNibbles, rowBytes, scalesPerRow, type Held, type HeldWeight } from '../../core/simd/held-matrix.ts'
 import { placeRows } from '../../core/simd/pack.ts'
 import { rowsWithoutCache, type KernelCaller, type Random } from './simd-call.ts'
 import { extreme, pick, uneven, whole } from './simd-inputs.ts'
 import { ALONE, differences, type Worst } from './simd-worst.ts'
 
-const HELDS = ['f32', 'f16', 'bf16', 'int8-rows', 'int8-blocks', 'int8-blocks16', 'int4-blocks'] as const satisfies readonly Held[]
+const HELDS = ['f32', 'f16', 'bf16', 'int8-rows', 'int8-blocks', 'int8-blocks16', 'int4-blocks', 'int4-minima'] as const satisfies readonly Held[]
 const WIDTHS = [1, 3, 16, 31, 32, 33, 48, 64, 96, 100, 256, 576] as const
 const LONG = 4096
 
@@ -18,10 +18,19 @@ type Matrix = {
   readonly bytes: Uint8Array
   readonly scales: Uint8Array
   readonly rows: readonly Float64Array[]
+  /** What rounding of a row is measured against: a minimum is a term of its own, and it and its nibbles may nearly cancel. */
+  readonly sizes: readonly Float64Array[]
 }
 
 /** Rows as a device holds them. */
-function placed(held: Held, values: Uint8Array, scales: Float32Array, rows: number, columns: number, matrices: number): Omit<Matrix, 'rows'> {
+function placed(
+  held: Held,
+  values: Uint8Array,
+  scales: Float32Array,
+  rows: number,
+  columns: number,
+  matrices: number,
+): Pick<Matrix, 'bytes' | 'scales'> {
   const weight: HeldWeight = { held, sources: Array.from({ length: matrices }, () => ({ tensor: '', shape: [] })), rows, columns }
   const place = new Uint8Array(form.heldBytesOf(weight))
   placeRows(place, weight, 0, { values, scales: scales.length > 0 ? scales : null })
@@ -57,9 +66,16 @@ function randomMatrix(random: Random, held: Held, n: number, k: number, matrices
         return byteRow(new Int8Array(part.buffer), own, 16, k)
       case 'int4-blocks':
         return nibbleRow(part, own, k)
+      case 'int4-minima':
+        return minimaRow(part, own, k)
     }
   })
-  return { ...placed(held, bytes, scales, n, k, matrices), rows }
+  const sizes = rows.map((row, i) => {
+    if (held !== 'int4-minima') return row
+    const own = scales.subarray(i * perScales, (i + 1) * perScales).map((factor, j) => (j % 2 === 0 ? Math.abs(factor) : -Math.abs(factor)))
+    return minimaRow(bytes.subarray(i * perRow, (i + 1) * perRow), own, k)
+  })
+  return { ...placed(held, bytes, scales, n, k, matrices), rows, sizes }
 }
 
 const quantizedStride = (k: number): number => Math.ceil(k / code.BLOCK) * code.BLOCK_BYTES + 16
@@ -70,24 +86,31 @@ function input(caller: KernelCaller, held: Held, x: Float32Array, rows: number, 
   if (!isInteger(held)) return [address, 4 * k]
   const stride = quantizedStride(k)
   const y = caller.buffer(rows * stride)
-  const order = held === 'int4-blocks' ? code.ORDER_NIBBLES : code.ORDER_NATURAL
+  const order = isNibbles(held) ? code.ORDER_NIBBLES : code.ORDER_NATURAL
   caller.call('quantize', { x: address, xStride: 4 * k, k, repeat: 1, order, y, yStride: stride }, rowsWithoutCache(rows))
   return [y, stride]
 }
 
-/** Rounding of sums in f32, and half a step of the quantized activations at each weight. */
-function bound(held: Held, x: Float32Array, w: Float64Array): number {
-  const rounding = 4e-6 * dotOfMagnitudes(x, w)
-  if (!isInteger(held)) return rounding + 1e-30
-  const step = x.reduce((most, value) => Math.max(most, Math.abs(value)), 0) / 32_767
-  return rounding + 0.51 * step * w.reduce((sum, value) => sum + Math.abs(value), 0) + 1e-30
+const largestOf = (values: Float32Array): number => values.reduce((most, value) => Math.max(most, Math.abs(value)), 0)
+const magnitudes = (values: Float64Array): number => values.reduce((sum, value) => sum + Math.abs(value), 0)
+
+/** Half a step of the quantized activations at each weight. */
+function stepBound({ isRelaxed }: KernelCaller, held: Held, x: Float32Array, w: Float64Array): number {
+  if (!isInteger(held)) return 0
+  if (!isRelaxed || !isNibbles(held)) return (0.51 * largestOf(x) * magnitudes(w)) / 32_767
+  const blocks = Array.from({ length: Math.ceil(x.length / code.BLOCK) }, (_, i) => [i * code.BLOCK, (i + 1) * code.BLOCK] as const)
+  return blocks.reduce((sum, [from, to]) => sum + (0.51 * largestOf(x.subarray(from, to)) * magnitudes(w.subarray(from, to))) / 127, 0)
 }
+
+/** That, and rounding of sums in f32. */
+const bound = (caller: KernelCaller, held: Held, x: Float32Array, w: Float64Array, size: Float64Array): number =>
+  4e-6 * dotOfMagnitudes(x, size) + stepBound(caller, held, x, w) + 1e-30
 
 export function productCall(caller: KernelCaller, random: Random, isExtreme: boolean, worst: Worst): void {
   const held = pick(random, HELDS)
   const k = random() < 0.02 ? LONG + whole(random, -40, 40) : pick(random, WIDTHS)
   const [n, rows] = [whole(random, 1, k > 1000 ? 6 : 37), whole(random, 1, 9)]
-  const { bytes, scales, rows: weights } = randomMatrix(random, held, n, k)
+  const { bytes, scales, rows: weights, sizes } = randomMatrix(random, held, n, k)
   const x = isExtreme ? extreme(random, rows * k) : uneven(random, rows * k)
   const bias = random() < 0.5 ? uneven(random, n) : null
   const [address, xStride] = input(caller, held, x, rows, k)
@@ -103,7 +126,11 @@ export function productCall(caller: KernelCaller, random: Random, isExtreme: boo
     const own = x.subarray(row * k, (row + 1) * k)
     for (const [i, w] of weights.entries()) {
       const expected = dot(own, w) + (bias?.[i] ?? 0)
-      worst(`product ${held}`, Math.abs((results[row * n + i] ?? NaN) - expected), bound(held, own, w) + 2e-7 * Math.abs(expected))
+      worst(
+        `product ${held}`,
+        Math.abs((results[row * n + i] ?? NaN) - expected),
+        bound(caller, held, own, w, sizes[i] ?? w) + 2e-7 * Math.abs(expected),
+      )
     }
   }
 }
@@ -114,7 +141,7 @@ export function expertCall(caller: KernelCaller, random: Random, isExtreme: bool
   const [k, n, experts, tokens] = [pick(random, WIDTHS), whole(random, 1, 19), whole(random, 1, 6), whole(random, 1, 7)]
   const chosen = whole(random, 1, experts)
   const fromSlots = random() < 0.5
-  const { bytes, scales, rows: weights } = randomMatrix(random, held, n * experts, k, experts)
+  const { bytes, scales, rows: weights, sizes } = randomMatrix(random, held, n * experts, k, experts)
   const rows = fromSlots ? tokens * chosen : tokens
   const x = isExtreme ? extreme(random, rows * k) : uneven(random, rows * k)
   const ids = Uint32Array.from({ length: tokens * chosen }, () => whole(random, 0, experts - 1))
@@ -153,7 +180,11 @@ export function expertCall(caller: KernelCaller, random: Random, isExtreme: bool
     for (let i = 0; i < n; i++) {
       const w = weights[expert * n + i] ?? new Float64Array(0)
       const expected = dot(own, w) + (bias?.[expert * n + i] ?? 0)
-      worst(`expert product ${held}`, Math.abs((results[slot * n + i] ?? NaN) - expected), bound(held, own, w) + 2e-7 * Math.abs(expected))
+      worst(
+        `expert product ${held}`,
+        Math.abs((results[slot * n + i] ?? NaN) - expected),
+        bound(caller, held, own, w, sizes[expert * n + i] ?? w) + 2e-7 * Math.abs(expected),
+      )
     }
   }
 }

@@ -1,6 +1,6 @@
 /** Many random kernel calls against their references. */
 import { attendCall } from './simd-attention.ts'
-import { createCaller, seededRandom, type KernelCaller, type Random } from './simd-call.ts'
+import { createCaller, seededRandom, type CallerOptions, type KernelCaller, type Random } from './simd-call.ts'
 import { combineCall, routeCall, shortlistCall } from './simd-choices.ts'
 import { activateCall, addCall, convolveCall, mapCall, normCall, rotateCall } from './simd-elements.ts'
 import { expertCall, productCall } from './simd-products.ts'
@@ -36,11 +36,11 @@ export type SweepReport = {
   readonly failures: readonly string[]
 }
 
-/** Each call has a seed of its own: `sweep(1, seed)` repeats it. @param firstAddress of all buffers */
-export function sweep(calls: number, firstSeed: number, firstAddress?: number): SweepReport {
+/** Each call has a seed of its own: `sweep(1, seed, options)` repeats it. */
+export function sweep(calls: number, firstSeed: number, options: CallerOptions): SweepReport {
   const worst: Record<string, number> = {}
   const failures: string[] = []
-  const caller = createCaller(seededRandom(firstSeed), firstAddress)
+  const caller = createCaller(seededRandom(firstSeed), options)
   for (let i = 0; i < calls; i++) {
     const seed = firstSeed + i
     const random = seededRandom(seed)

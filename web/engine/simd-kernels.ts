@@ -1,8 +1,11 @@
 /** The compiled kernels, served beside the page, with as many threads as the device lends where the page may share memory. */
 import { ClusterError } from '../../protocol/errors.ts'
+import { hasRelaxedSimd } from '../../runtime/simd/relaxed-simd.ts'
 import { compileKernels, compileThreadedKernels, type SimdKernels, type SpawnThread } from '../../runtime/simd/simd-kernels.ts'
-import sharedKernelsUrl from '../../dist/kernels/kernels-shared.wasm?url'
-import kernelsUrl from '../../dist/kernels/kernels.wasm?url'
+import relaxedSharedUrl from '../../dist/kernels/kernels-relaxed-shared.wasm?url'
+import relaxedUrl from '../../dist/kernels/kernels-relaxed.wasm?url'
+import sharedUrl from '../../dist/kernels/kernels-shared.wasm?url'
+import plainUrl from '../../dist/kernels/kernels.wasm?url'
 
 async function fetchModule(url: string): Promise<Uint8Array<ArrayBuffer>> {
   const response = await fetch(url)
@@ -23,6 +26,7 @@ const canShare = (): boolean => globalThis.crossOriginIsolated && typeof SharedA
 
 /** @param maxBytes largest memory of a shard @throws {ClusterError} unsupported_backend, source_unavailable */
 export async function openKernels(threads = 1, maxBytes = 2 ** 32): Promise<SimdKernels> {
-  if (threads === 1 || !canShare()) return compileKernels(await fetchModule(kernelsUrl))
-  return compileThreadedKernels(await fetchModule(sharedKernelsUrl), { threads, maxBytes, spawn })
+  const isRelaxed = hasRelaxedSimd()
+  if (threads === 1 || !canShare()) return compileKernels(await fetchModule(isRelaxed ? relaxedUrl : plainUrl))
+  return compileThreadedKernels(await fetchModule(isRelaxed ? relaxedSharedUrl : sharedUrl), { threads, maxBytes, spawn })
 }
