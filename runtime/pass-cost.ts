@@ -18,7 +18,7 @@ const WEIGHT = 0.15
  * What lost by a measurement of a bad moment would never be measured again: after so many passes of other sizes it is, and what it takes then
  * replaces what it took.
  */
-const FRESH_PASSES = 64
+const FRESH_PASSES = 32
 
 export function createPassCost(): PassCost {
   const bySize = new Map<number, number>()
