@@ -184,3 +184,31 @@ test('a line that refills itself without ever waiting lets events through', asyn
   await scheduler.idle()
   expect(cancelled).toBe(true)
 })
+
+test('frames that came while the thread computed, and that it has not been told of, go with the first of them; a lone stream waits for no others', async () => {
+  const clock = createManualClock()
+  const mailbox: (() => void)[] = []
+  let turns = 0
+  const turn = async (): Promise<void> => {
+    turns += 1
+    for (const deliver of mailbox.splice(0)) deliver()
+  }
+  const scheduler = createScheduler({ ...clock, turn })
+  const passes: (readonly string[])[] = []
+  const run = async (names: readonly string[]): Promise<void> => void passes.push(names)
+  const lane = scheduler.lane<string>({ run, batch: (waiting) => waiting, passMs: () => 0, stages: 2 })
+  const step = (sequence: number, lap: number) => (): void => lane.enqueue(id(sequence), 'decode', 1, `${sequence}.${lap}`)
+  step(1, 1)()
+  await scheduler.idle()
+  step(1, 2)()
+  await scheduler.idle()
+  expect(turns).toBe(0)
+  // The second stream comes: from now on the thread asks before each pass.
+  mailbox.push(step(3, 1))
+  step(2, 1)()
+  await scheduler.idle()
+  mailbox.push(step(1, 3), step(3, 2))
+  step(2, 2)()
+  await scheduler.idle()
+  expect(passes).toEqual([['1.1'], ['1.2'], ['2.1', '3.1'], ['2.2', '1.3', '3.2']])
+})

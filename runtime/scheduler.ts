@@ -143,9 +143,14 @@ export function createScheduler({ now, turn: eventTurn, timer }: SchedulerOption
     allowance.spend(added * first.line.stages)
   }
 
+  /** Whether others than who waits in line may have sent something, which the thread has not come to while it computed. */
+  const isShared = (): boolean => new Set([...decoders, ...[...decode, ...prefill].map(({ sequence }) => sequence)]).size > 1
+
   const pump = async (): Promise<void> => {
     running = true
     stopTimer()
+    // One event at a time: without their turn the first frame would run by itself, and all others of a batch behind it, each by itself.
+    if (isShared()) await eventTurn()
     let heardAt = now()
     for (let pass = take(); pass.steps.length + pass.chunks.length > 0; pass = take()) {
       await runPass(pass)

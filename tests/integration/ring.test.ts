@@ -119,7 +119,12 @@ describe('a ring of devices', () => {
     ring.cluster.wish(WISH)
     await ready(ring, 3)
     await answer(ring.client.complete(request(prompt(2, 3), { maxTokens: 4 })))
-    const hops = ring.cluster.sent.map(({ from, to, frame }) => `${from}>${to} ${frame.type}`)
+    // Deadlines are a hundredth here: on a busy machine what is late is asked for, and sent, again.
+    const places = ring.cluster.sent.map(({ from, to, frame }) => {
+      const place = frame.type === 'token' ? frame.index : frame.type === 'activation' ? frame.position : 0
+      return `${from}>${to} ${frame.type} at ${place}`
+    })
+    const hops = [...new Set(places)].map((hop) => hop.replace(/ at \d+$/, ''))
     expect(hops.filter((hop) => hop === 'cccc>client token')).toHaveLength(4)
     expect(hops.filter((hop) => hop === 'cccc>aaaa token')).toHaveLength(3)
     // The head first, whose next lap waits for it; the last token goes to the client only.
