@@ -14,7 +14,14 @@ async function freePort(): Promise<number> {
   return typeof address === 'object' && address ? address.port : 0
 }
 
-export type TestRedis = { readonly url: string; readonly stop: () => Promise<void>; readonly start: () => Promise<void> }
+export type TestRedis = {
+  readonly url: string
+  readonly stop: () => Promise<void>
+  readonly start: () => Promise<void>
+  /** It keeps its connections and answers nothing. */
+  readonly hang: () => void
+  readonly wake: () => void
+}
 
 export async function startRedis(): Promise<TestRedis> {
   const port = await freePort()
@@ -39,5 +46,6 @@ export async function startRedis(): Promise<TestRedis> {
     await ended
   }
   await start()
-  return { url: `redis://127.0.0.1:${port}`, start, stop }
+  const signal = (name: NodeJS.Signals) => (): void => void child?.kill(name)
+  return { url: `redis://127.0.0.1:${port}`, start, stop, hang: signal('SIGSTOP'), wake: signal('SIGCONT') }
 }

@@ -104,4 +104,13 @@ describe.skipIf(!hasRedis())('two gateways behind one Redis (needs redis-server 
     expect((await respond(one, free, { input: 'And then?', previous_response_id: first.id })).status).toBe(200)
     await redis.start()
   })
+
+  test('a Redis that hangs is given up, and requests are answered', async () => {
+    const one = await gateway()
+    const key = keyWith(3, null)
+    expect((await complete(one, key)).status).toBe(200)
+    redis.hang()
+    cleanups.push(redis.wake)
+    expect((await complete(one, key)).status).toBe(200)
+  })
 })
