@@ -37,6 +37,8 @@ export type Sequence = {
   inherited: number | null
   /** What the next shard asked for before it was settled how much of the inherited positions is valid. */
   waitingAsk: number | null
+  /** At the head: where the others were last told to go on from, in this placement; null where they were not. */
+  resumedAt: number | null
   /** At the head: positions below have passed the tail, as far as known. */
   passed: number
   /** Positions below have been sent to the next shard, or it has said that it has them. */
@@ -77,6 +79,7 @@ export const createSequence = (id: SequenceId, cache: SequenceId, log: OutputLog
   branch: 0,
   inherited: null,
   waitingAsk: null,
+  resumedAt: null,
   passed: 0,
   sentTo: 0,
   log,

@@ -238,6 +238,7 @@ export function createStageCore(options: StageOptions): StageCore {
       sequence.early.length = 0
       sequence.inherited = sequence.length
       sequence.waitingAsk = null
+      sequence.resumedAt = null
       return sequence
     },
     layerMs: passes.layerMs,

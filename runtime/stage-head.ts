@@ -99,6 +99,7 @@ export function createHeadPart(
 
   /** Nothing from `position` on is valid, on no shard. */
   const resume = (sequence: Sequence, client: PeerId, position: number): void => {
+    sequence.resumedAt = position
     for (const { peerId } of place.others) post(peerId, { ...base(sequence.id), type: 'resume', client, position })
   }
 
@@ -215,9 +216,11 @@ export function createHeadPart(
       prefill(sequence)
     },
     onAskForJob: (from, sequence) => {
-      if (!sequence.job || from !== place.tail.peerId) return
+      const { job, answerIds, resumedAt } = sequence
+      if (!job) return
       // With the tokens up to now: a tail that has lost everything samples what comes after them.
-      post(from, { ...base(sequence.id), type: 'job', job: { ...sequence.job, acceptedIds: sequence.answerIds } })
+      if (from === place.tail.peerId) post(from, { ...base(sequence.id), type: 'job', job: { ...job, acceptedIds: answerIds } })
+      else if (resumedAt !== null) post(from, { ...base(sequence.id), type: 'resume', client: job.client, position: resumedAt })
     },
   }
 }

@@ -81,7 +81,8 @@ export function createStage(options: StageOptions): Stage {
     if (sequence.inLine > 0) return
     if (place.previous) core.ask(sequence, place.previous.peerId, 'activations', sequence.expected)
     else if (!place.shard.last) core.ask(sequence, place.tail.peerId, 'tokens', sequence.answerIds.length)
-    if (place.shard.last && !place.shard.first && !hasJob(sequence)) core.ask(sequence, place.head.peerId, 'job', 0)
+    // Without the job a tail cannot sample, and no shard knows how much of what it took over is valid: the word of it may have been lost.
+    if (!place.shard.first && (place.shard.last ? !hasJob(sequence) : sequence.inherited !== null)) core.ask(sequence, place.head.peerId, 'job', 0)
   }
 
   function onActivation(from: PeerId, frame: ActivationFrame): void {

@@ -2,6 +2,8 @@
 import { describe, expect, test } from 'vitest'
 import { placementState } from '../../core/cluster/cluster-view.ts'
 import type { PeerRole } from '../../protocol/cluster.ts'
+import type { PeerId } from '../../protocol/ids.ts'
+import type { RingFrame } from '../../protocol/ring.ts'
 import { createSimCluster, simPlacement, simRequest, simWish, type SimClient, type SimCluster, type SimDevice } from './sim-cluster.ts'
 import { follow, longestGap, type Stream } from './stream.ts'
 import { toyAnswer } from './toy-model.ts'
@@ -34,10 +36,11 @@ async function midAnswer(
     readonly memory?: number
     readonly corrupt?: number
     readonly restartAt?: number
+    readonly isLost?: (to: PeerId, frame: RingFrame) => boolean
   } = {},
 ): Promise<Ring> {
-  const { ring = 3, role = 'client', spares = 0, memory = 500, corrupt = 0, ...model } = options
-  const cluster = createSimCluster({ ...model, seed: 1, paths: { delayMs: 2, corrupt } })
+  const { ring = 3, role = 'client', spares = 0, memory = 500, corrupt = 0, isLost = () => false, ...model } = options
+  const cluster = createSimCluster({ ...model, isLost, seed: 1, paths: { delayMs: 2, corrupt } })
   const client = await cluster.addClient('client', role)
   for (let i = 0; i < ring + spares; i++) await cluster.addDevice(`device-${i}`, memory)
   client.network.wish(simWish(ring))
@@ -228,4 +231,16 @@ test('6: a device that keeps coming and going is left out longer each time: the 
   }
   await expectWhole(ring)
   expect(simPlacement(ring.client.network.view())?.epoch).toBeLessThan(10)
+})
+
+test('3: the word from where a new ring goes on is lost on its way to a device that kept its range: it asks for it', async () => {
+  const lost: PeerId[] = []
+  let last: PeerId | null = null
+  const isLost = (to: PeerId, frame: RingFrame): boolean => frame.type === 'resume' && to === last && lost.push(to) === 1
+  const ring = await midAnswer({ ring: 4, spares: 1, memory: 800, isLost })
+  // Whoever takes over the tail asks the one before it for all that was sent.
+  last = shardOwner(ring, 2).id
+  ring.cluster.kill(shardOwner(ring, 3), 'closed')
+  await expectWhole(ring)
+  expect(lost).toEqual([last, last])
 })

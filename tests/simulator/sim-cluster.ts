@@ -9,7 +9,7 @@ import type { ConstraintSource } from '../../core/constrain/constraint-source.ts
 import type { Capabilities, PeerRole, Wish } from '../../protocol/cluster.ts'
 import { modelId, peerId, type PeerId } from '../../protocol/ids.ts'
 import { ClusterError } from '../../protocol/errors.ts'
-import { GREEDY } from '../../protocol/ring.ts'
+import { decodeFrame, GREEDY, type RingFrame } from '../../protocol/ring.ts'
 import { PROTOCOL_VERSION } from '../../protocol/version.ts'
 import type { Drafter } from '../../core/speculation/drafter.ts'
 import { createPeerHost, type PeerHost } from '../../runtime/peer-host.ts'
@@ -56,6 +56,8 @@ export type SimDevice = SimPeer & {
 export type SimClient = SimPeer & { readonly client: RingClient }
 
 export type SimOptions = {
+  /** Frames that are gone without a word, as those under way when a path ends. Default: none. */
+  readonly isLost?: (to: PeerId, frame: RingFrame) => boolean
   /** For answers under a grammar. */
   readonly constraints?: ConstraintSource
   readonly seed: number
@@ -159,7 +161,11 @@ export function createSimCluster(options: SimOptions): SimCluster {
     let network: PortNetwork | null = null
     void opening.then((opened) => (network = opened))
     await time.run(() => network !== null, 60_000)
-    return { id, clock, socket, host, network: await opening }
+    const opened = await opening
+    const send: PortNetwork['send'] = async (to, frame) => {
+      if (!options.isLost?.(to, decodeFrame(frame))) await opened.send(to, frame)
+    }
+    return { id, clock, socket, host, network: { ...opened, send } }
   }
 
   async function addDevice(name: string, memoryBytes: number, usableBytes = memoryBytes): Promise<SimDevice> {
