@@ -13,7 +13,7 @@ const ORT_FILES = ['', '.jspi', '.asyncify'].flatMap((build) => [`ort-wasm-simd-
 /** Threads in WASM need both, on the page and on every worker's script. */
 const ISOLATION = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' }
 /** The URLs of the pages. One document serves them all, so that a device goes on lending while its owner looks around. */
-const PAGE_FILES = ['contribute.html', 'cluster.html', 'models.html', 'keys.html']
+const PAGE_FILES = ['contribute.html', 'cluster.html', 'models.html', 'keys.html', 'start.html']
 
 /** Serves ORT's files in development and copies them into the build; bundling them would double 60 MB and break its own imports. */
 function ortFiles(): Plugin {

@@ -24,6 +24,8 @@ import { methodsOf, pathsWithBody } from './openapi/operations.ts'
 import type { PromptEncoder } from './prompt-encoder.ts'
 import { accessRoutes } from './routes/access.ts'
 import { clusterRoutes, type PlacementWishes } from './routes/cluster.ts'
+import { deviceRoutes, type DeviceControl } from './routes/devices.ts'
+import { addressRoutes, type ServerAddresses } from './routes/addresses.ts'
 import { catalogRoutes } from './routes/catalog.ts'
 import { completionRoutes } from './routes/completions.ts'
 import { embeddingRoutes } from './routes/embeddings.ts'
@@ -52,6 +54,8 @@ export type GatewayOptions = {
   readonly wishes: PlacementWishes
   readonly cards: ModelCards
   readonly uploads: Uploads
+  readonly devices: DeviceControl
+  readonly addresses: () => ServerAddresses
   /** Answers may begin from what earlier ones with the same API key computed. */
   readonly keepsPrefixes: boolean
   readonly running: RunningJobs
@@ -179,7 +183,7 @@ export function createGateway(options: GatewayOptions): Express {
   app.use(catalogRoutes({ models, cards: options.cards, uploads: options.uploads, wishes: options.wishes }))
   app.use(traceRoutes(traces))
   app.use(loadRoutes(admission, traces), streamRoutes(streams))
-  app.use(clusterRoutes(backend.view, models, options.wishes))
+  app.use(clusterRoutes(backend.view, models, options.wishes), deviceRoutes(backend.view, options.devices), addressRoutes(options.addresses))
   app.get('/metrics', async (_request, response) => void response.type(metrics.contentType).send(await metrics.render()))
   app.use(modelFileRoutes(models, options.onModelBytes))
   if (options.hub) app.use(hubFileRoutes(options.hub))

@@ -2,25 +2,28 @@
 import { renderUnicodeCompact } from 'uqr'
 import { ClusterError } from '../protocol/errors.ts'
 import { launchDevices, type HeadlessDevices } from '../scripts/headless-devices.ts'
-import { lanAddresses } from './addresses.ts'
+import { hasScreen, openFirstPage } from './first-page.ts'
 import { createLogs } from './log.ts'
 import { parseOptions, type Options } from './options.ts'
 import { startServer, type RunningServer } from './serve.ts'
 
 const say = (line: string): void => void process.stdout.write(`${line}\n`)
 
-/** What people open on other devices: a link with the join token, as text and as a QR code. */
-function joinLink(options: Options, url: string, joinToken: string | null): string {
-  const lan = lanAddresses(options.host)[0]
-  const link = new URL('/contribute', lan === undefined ? url : `${options.https ? 'https' : 'http'}://${lan}:${new URL(url).port}`)
-  if (joinToken !== null) link.searchParams.set('token', joinToken)
-  return link.href
+/** What people open on other devices: a link with the join token, by way of the page that explains the certificate where there is one. */
+function joinLink({ url, addresses, joinToken }: RunningServer): string {
+  const { addresses: reachable, trust } = addresses()
+  const link = new URL('/contribute', reachable[0] ?? url)
+  const token = joinToken()
+  if (token !== null) link.searchParams.set('token', token)
+  return trust === null ? link.href : `${trust}#${link.href}`
 }
 
-function invite(options: Options, { url, joinToken }: RunningServer): void {
-  const link = joinLink(options, url, joinToken())
-  say(`\nChat        ${url}/\nLend        ${link}\nAPI         ${url}/v1`)
-  if (lanAddresses(options.host).length > 0 && !options.https) {
+function invite(server: RunningServer): void {
+  const { url } = server
+  const { addresses, secure } = server.addresses()
+  const link = joinLink(server)
+  say(`\nStart here  ${url}/start\nChat        ${url}/\nLend        ${link}\nAPI         ${url}/v1`)
+  if (addresses.length > 0 && !secure) {
     say('Other machines can chat, but browsers give WebGPU and threads to secure pages only: start with --https for them to lend.')
   }
   say(renderUnicodeCompact(link))
@@ -58,13 +61,15 @@ async function main(): Promise<void> {
   const server = await startServer(options, { log: logOf('gateway'), logOf })
   const devices = await openDevices(options, server)
   stopOnSignal(server, devices, options.graceSeconds)
-  invite(options, server)
+  invite(server)
   if (options.devices === 0 && options.localDevice === 'off') say('No device yet: open the link above on one.')
   else {
     const problem = await server.serving(options.devices)
     if (problem !== null) say(`Not serving yet: ${problem}`)
   }
   say(`ready ${server.url}`)
+  const { env, platform, stdout } = process
+  if (options.opens && hasScreen({ env, platform, isTerminal: stdout.isTTY })) await openFirstPage(`${server.url}/start`)
 }
 
 main().catch((error: unknown) => {

@@ -29,9 +29,12 @@ test('gives every option its documented default', () => {
     keepsPrefixes: true,
     admission: { running: 512, waiting: 512 },
     https: false,
+    mdns: 'ringlet',
+    opens: true,
     apiKeys: [],
     allowedOrigins: [],
     joinToken: null,
+    asksFirst: false,
     graceSeconds: 30,
     localDevice: 'withdraw',
     hfEndpoint: 'https://huggingface.co',
@@ -45,7 +48,7 @@ test('gives every option its documented default', () => {
 
 test('reads every option from the command line', () => {
   const options = parse(
-    '--port 9000 --host 0.0.0.0 --models-dir /m --model org/name --devices 3 --max-devices 2 --backend wasm --placement memory-weighted --quality small --prefix-cache off --https --api-key a --api-key b,c --join-token t --allow-origin https://Chat.example --allow-origin http://10.0.0.2:80/,https://b.example:8443 --grace 5 --local-device=stay'.split(
+    '--port 9000 --host 0.0.0.0 --models-dir /m --model org/name --devices 3 --max-devices 2 --backend wasm --placement memory-weighted --quality small --prefix-cache off --https --api-key a --api-key b,c --join-token t --allow-origin https://Chat.example --allow-origin http://10.0.0.2:80/,https://b.example:8443 --grace 5 --approve --mdns home --no-open --local-device=stay'.split(
       ' ',
     ),
   )
@@ -55,9 +58,12 @@ test('reads every option from the command line', () => {
     placement: 'memory-weighted',
     quality: 'small',
     https: true,
+    mdns: 'home',
+    opens: false,
     apiKeys: ['a', 'b', 'c'],
     joinToken: 't',
     allowedOrigins: ['https://chat.example', 'http://10.0.0.2', 'https://b.example:8443'],
+    asksFirst: true,
     graceSeconds: 5,
     localDevice: 'stay',
   })

@@ -32,12 +32,18 @@ export type Options = {
   /** Answers that run at once, and requests that wait. */
   readonly admission: AdmissionLimits
   readonly https: boolean
+  /** First part of the name on the local network, `NAME.local`; null = none. */
+  readonly mdns: string | null
+  /** Opens the first page in this machine's browser. */
+  readonly opens: boolean
   /** Keys of which an API request must carry one; empty = no key needed. */
   readonly apiKeys: readonly string[]
   /** Origins, beside this server's own and localhost, whose pages may call the API. */
   readonly allowedOrigins: readonly string[]
   /** Token that devices must carry to join; null = none needed. */
   readonly joinToken: string | null
+  /** A device waits until somebody lets it in. */
+  readonly asksFirst: boolean
   /** Seconds that running answers get to finish when the server is stopped. */
   readonly graceSeconds: number
   readonly localDevice: 'off' | 'withdraw' | 'stay'
@@ -126,6 +132,14 @@ function dataFolder(env: Environment, platform: NodeJS.Platform, homeDir: string
 const url = (name: string, text: string): string =>
   URL.canParse(text) && /^https?:/.test(text) ? text.replace(/\/+$/, '') : refuse(name, 'an http or https URL', text)
 
+/** `off`, or a name as DNS has it. */
+const localName = (text: string): string | null =>
+  text === 'off'
+    ? null
+    : /^[a-z0-9]([a-z0-9-]{0,60}[a-z0-9])?$/.test(text)
+      ? text
+      : refuse('--mdns', 'a name of letters, digits and dashes, or off', text)
+
 /** As browsers write it in `Origin`: scheme, host, and a port that is not the scheme's own. */
 function origin(text: string): string {
   if (URL.canParse(text) && /^https?:/.test(text) && /^[^/]+\/\/[^/]+\/?$/.test(text)) return new URL(text).origin
@@ -179,6 +193,8 @@ export function parseOptions(
       waiting: integer('max-waiting', last('max-waiting'), 0, 1_000_000),
     },
     https: flag('https', last('https')),
+    mdns: localName(last('mdns')),
+    opens: flag('open', last('open')),
     apiKeys: values('api-key')
       .flatMap((keys) => keys.split(','))
       .map((key) => key.trim())
@@ -188,6 +204,7 @@ export function parseOptions(
       .filter((text) => text !== '')
       .map(origin),
     joinToken: last('join-token') || null,
+    asksFirst: flag('approve', last('approve')),
     graceSeconds: integer('grace', last('grace'), 0, 3600),
     localDevice: choice('local-device', last('local-device'), ['off', 'withdraw', 'stay']),
     hfEndpoint: url('HF_ENDPOINT', env['HF_ENDPOINT'] || 'https://huggingface.co'),

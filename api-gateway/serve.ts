@@ -1,27 +1,24 @@
 /** Composition of a whole server in one process on one port: signaling, gateway, pages, local device. */
 import { randomBytes } from 'node:crypto'
-import { createServer as createHttpServer, type Server } from 'node:http'
-import { createServer as createHttpsServer } from 'node:https'
-import { hostname, totalmem } from 'node:os'
+import { totalmem } from 'node:os'
 import path from 'node:path'
 import { placementState, type ClusterView } from '../core/cluster/cluster-view.ts'
-import { ClusterError, toWireError, type WireError } from '../protocol/errors.ts'
-import type { Hello } from '../protocol/signaling.ts'
-import { sameSecret } from '../signal-server/admission.ts'
 import { sameOrigin } from '../signal-server/origin.ts'
 import type { SignalLog } from '../signal-server/peer-socket.ts'
 import { openRedisLog } from '../signal-server/redis-log.ts'
 import { createSignalServer } from '../signal-server/signal-server.ts'
-import { createAccess, type Access } from './access/access.ts'
+import { createAccess } from './access/access.ts'
+import { createDeviceGate } from './access/device-gate.ts'
+import { createDoor, shownDevice } from './access/door.ts'
 import { ACCESS_FILE, openAccessFile } from './access/access-file.ts'
-import { isLoopback, lanAddresses, ownAddress } from './addresses.ts'
-import { loadCertificate } from './certificate.ts'
-import { createGateway, HTTP_LIMITS, type GatewayOptions } from './gateway.ts'
+import { ownAddress } from './addresses.ts'
+import { createGateway, type GatewayOptions } from './gateway.ts'
 import { farOpener, type Hub } from './hub-access.ts'
-import { isAllowedHost, type HostPolicy } from './http/origins.ts'
+import { isAllowedHost } from './http/origins.ts'
 import { createHubModels } from './hub-models.ts'
 import { openShared } from './shared/shared.ts'
 import { createRunningJobs } from './jobs/running-jobs.ts'
+import { addressesOf, hostsOf, openListener, openLocalName } from './lan/reach.ts'
 import { startLocalDevice, type LocalDevice } from './local-device.ts'
 import type { Log, LogArea } from './log.ts'
 import { createModelCards } from './model-cards.ts'
@@ -30,6 +27,7 @@ import { createModelFits } from './model-fits.ts'
 import { createModelWishes, wishingBackend } from './model-wishes.ts'
 import type { Options } from './options.ts'
 import { createPromptEncoder } from './prompt-encoder.ts'
+import type { ServerAddresses } from './routes/addresses.ts'
 import type { ModelBytes } from './routes/model-files.ts'
 import { createUploads } from './uploads.ts'
 import { weightOrigins } from './weight-origins.ts'
@@ -51,6 +49,8 @@ export type RunningServer = {
   /** As this machine reaches it, for example `http://127.0.0.1:8080`. */
   readonly url: string
   readonly view: () => ClusterView
+  /** Where other devices reach it. */
+  readonly addresses: () => ServerAddresses
   /** What devices show to join; null while anyone may. */
   readonly joinToken: () => string | null
   /** Resolves once the default model is served by at least so many devices, or is known not to fit; the reason then. */
@@ -60,34 +60,6 @@ export type RunningServer = {
   readonly drain: (withinMs: number) => Promise<void>
   /** Ends streams, devices and sockets. May be called twice. */
   readonly close: () => Promise<void>
-}
-
-/** Who may join. Devices show the join token or an invitation, clients a key too, and this process's own peers a secret that never leaves it. */
-const authorizer =
-  (access: Access, internal: string) =>
-  ({ role, token }: Hello): WireError | null => {
-    if (token !== undefined && sameSecret(internal, token)) return null
-    const refusal = access.refusal(role === 'client' ? 'client' : 'device', token ?? null)
-    return refusal && toWireError(refusal)
-  }
-
-async function listen(server: Server, options: Options): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (cause) =>
-      reject(new ClusterError('invalid_value', `port ${options.port} of ${options.host} cannot be used: ${cause.message}`, { cause })),
-    )
-    server.listen(options.port, options.host, () => {
-      const address = server.address()
-      resolve(typeof address === 'object' && address ? address.port : options.port)
-    })
-  })
-}
-
-/** The HTTP server, and the certificate that this process's own peers must trust when it signs its own. */
-async function openServer(options: Options): Promise<{ readonly server: Server; readonly ca: string | null }> {
-  if (!options.https) return { server: createHttpServer(HTTP_LIMITS), ca: null }
-  const certificate = await loadCertificate(options.home, ['localhost', '127.0.0.1', hostname(), ...lanAddresses(options.host)])
-  return { server: createHttpsServer({ ...HTTP_LIMITS, ...certificate }), ca: certificate.cert }
 }
 
 /** Share of this machine's memory that its own device offers: the browsers on it want some too. */
@@ -148,21 +120,26 @@ export async function startServer(options: Options, hooks: ServeHooks): Promise<
     openFar: farOpener(hub, [...options.modelUrls.values()]),
   })
   const { id } = await models.find(options.model)
-  const access = createAccess({ file: openAccessFile(path.join(options.home, ACCESS_FILE)), apiKeys: options.apiKeys, joinToken: options.joinToken })
+  const accessFile = openAccessFile(path.join(options.home, ACCESS_FILE))
+  const gate = createDeviceGate({ file: accessFile, asksFirst: options.asksFirst })
+  const access = createAccess({ file: accessFile, apiKeys: options.apiKeys, joinToken: options.joinToken, isSpent: gate.isSpent })
   const token = randomBytes(32).toString('hex')
-  const { server, ca } = await openServer(options)
+  const listener = await openListener(options)
+  const { server, ca } = listener
   const hosts = hostsOf(options)
   const { redisUrl } = options
   const signalLog: SignalLog = (level, message, fields) => logOf('signal')[level](fields, message)
   const signal = createSignalServer({
     httpServer: server,
-    authorize: authorizer(access, token),
+    authorize: createDoor(access, gate, token),
+    onRemoved: (removed, others) => void gate.remove(shownDevice(removed), others.map(shownDevice)),
     // A page that rebinds its own name to this machine shows that name as origin and as host.
     allowOrigin: (origin, host) => isAllowedHost(host ?? undefined, hosts) && sameOrigin(origin, host),
     log: signalLog,
     ...(redisUrl === null ? {} : { openLog: (name, reader) => openRedisLog({ url: redisUrl, log: signalLog }, name, reader) }),
   })
-  const port = await listen(server, options)
+  const port = await listener.listen(options.port, options.host)
+  const localName = await openLocalName(options, log)
   const url = `${options.https ? 'https' : 'http'}://${ownAddress(options.host)}:${port}`
   const peer = await joinAsGateway(url, token, ca)
   const wishes = createModelWishes(peer.network, models, options.localDevice === 'stay' ? 'stay' : 'withdraw')
@@ -187,6 +164,13 @@ export async function startServer(options: Options, hooks: ServeHooks): Promise<
     wishes,
     cards,
     uploads,
+    addresses: () => addressesOf(options, port, localName?.name ?? null),
+    devices: {
+      pause: (id, paused) => signal.order(id, { type: 'pause', paused }),
+      waiting: gate.waiting,
+      approve: gate.approve,
+      remove: signal.remove,
+    },
   })
   server.on('request', (request, response) => {
     // The signal server answers those itself: answered twice, a polling peer loses its connection, or the server ends.
@@ -198,6 +182,7 @@ export async function startServer(options: Options, hooks: ServeHooks): Promise<
   return {
     url,
     view: peer.network.view,
+    addresses: () => addressesOf(options, port, localName?.name ?? null),
     joinToken: access.joinToken,
     serving: async (devices) => {
       const problem = await awaitServing(peer, options, devices)
@@ -220,12 +205,10 @@ export async function startServer(options: Options, hooks: ServeHooks): Promise<
   }
 }
 
-const hostsOf = ({ host }: Options): HostPolicy => ({ isLoopbackOnly: isLoopback(host), names: [hostname().toLowerCase()] })
-
 function gatewaySettings(
   options: Options,
   { log, onModelBytes }: ServeHooks,
-): Omit<GatewayOptions, 'access' | 'running' | 'backend' | 'models' | 'encoder' | 'wishes' | 'cards' | 'uploads'> {
+): Omit<GatewayOptions, 'access' | 'running' | 'backend' | 'models' | 'encoder' | 'wishes' | 'cards' | 'uploads' | 'devices' | 'addresses'> {
   return {
     keepsPrefixes: options.keepsPrefixes,
     defaultModel: options.model,

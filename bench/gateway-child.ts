@@ -134,6 +134,8 @@ const app = createGateway({
   wishes: nowhere,
   cards: { list: async () => [], card: () => Promise.reject(new Error('no cards here')) },
   uploads: createUploads(path.join(tmpdir(), 'ringlet-no-uploads'), async () => false),
+  devices: { pause: () => undefined, waiting: () => [], approve: () => false, remove: () => undefined },
+  addresses: () => ({ addresses: [], secure: true, trust: null }),
   keepsPrefixes: false,
   running: createRunningJobs(),
   defaultModel: MODEL,

@@ -18,6 +18,8 @@ export const ERRORS = {
   context_length_exceeded: { status: 400, type: 'invalid_request_error', retry: 'none' },
   invalid_api_key: { status: 401, type: 'authentication_error', retry: 'none' },
   invalid_join_token: { status: 401, type: 'authentication_error', retry: 'none' },
+  device_removed: { status: 403, type: 'permission_error', retry: 'none' },
+  device_waiting: { status: 403, type: 'permission_error', retry: 'later' },
   insufficient_scope: { status: 403, type: 'permission_error', retry: 'none' },
   forbidden_host: { status: 403, type: 'permission_error', retry: 'none' },
   forbidden_origin: { status: 403, type: 'permission_error', retry: 'none' },

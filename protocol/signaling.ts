@@ -89,6 +89,10 @@ export type ClusterEvent = z.infer<typeof clusterEventSchema>
 /** What changed in a while, in its order. */
 export const clusterEventsSchema = z.array(clusterEventSchema).min(1).max(1024)
 
+/** What whoever runs the cluster asks of a device. A paused one takes no layers, and stops what it is downloading. */
+export const orderSchema = z.object({ type: z.literal('pause'), paused: z.boolean() })
+export type Order = z.infer<typeof orderSchema>
+
 /** What a device changes of its own line in the roster. */
 export const selfUpdateSchema = z.object({ status: peerStatusSchema, capabilities: capabilitiesSchema.nullable() })
 export type SelfUpdate = { readonly status: PeerStatus; readonly capabilities: Capabilities | null }
@@ -112,6 +116,7 @@ export type ServerToPeer = {
   cluster: (events: readonly ClusterEvent[]) => void
   negotiate: (negotiation: Negotiation) => void
   relay: (from: PeerId, slice: Uint8Array) => void
+  order: (order: Order) => void
   /** A refusal of something the peer sent; the socket stays open unless the server closes it. */
   refused: (error: WireError) => void
 }

@@ -4,7 +4,7 @@ import type { Clock } from '../core/link/clock.ts'
 import type { TensorError } from '../core/graph/fidelity.ts'
 import { holdingOf } from '../core/cluster/format-choice.ts'
 import { modelSizing } from '../core/cluster/model-sizing.ts'
-import type { ModelSizing } from '../core/cluster/sizing.ts'
+import type { LayerRange, ModelSizing } from '../core/cluster/sizing.ts'
 import { createConstraintSource } from '../core/constrain/constraint-source.ts'
 import type { Xgrammar } from '../core/constrain/xgrammar.ts'
 import { describeModel } from '../core/model/describe-model.ts'
@@ -13,6 +13,7 @@ import type { ModelSource } from '../core/model/model-source.ts'
 import { loadTokenBytes } from '../core/text/vocabulary.ts'
 import { ClusterError } from '../protocol/errors.ts'
 import { fetchShard } from './fetch-shard.ts'
+import { filesOf, watchFiles, type FileProgress } from './file-progress.ts'
 import type { RunMeasurement } from './measure/choose-backend.ts'
 import { measureWishes } from './measure/measure-wishes.ts'
 import type { LoadProgress, ShardRunner } from './shard-runner.ts'
@@ -21,6 +22,7 @@ import { createOffer, type Offer } from './offer.ts'
 import { createRingNode, type RingNode } from './ring-node.ts'
 import type { ShardLoader } from './shard-store.ts'
 import { sharedSources } from './shared-sources.ts'
+import { countingRunner, type Work } from './work-meter.ts'
 
 export type OpenShard = (request: {
   readonly source: ModelSource
@@ -50,6 +52,12 @@ export type DeviceOptions = {
   readonly loadXgrammar: () => Promise<Xgrammar>
   /** Why the device offers less than it was created with, or nothing any more. */
   readonly onOffer?: (sentence: string) => void
+  /** How far each file of the shard that is being loaded or fetched is. */
+  readonly onFiles?: (files: readonly FileProgress[]) => void
+  /** What was computed, as it is done. */
+  readonly onWork?: (done: Work) => void
+  /** Part of the time that the device may compute, above 0 and at most 1; default: all of it. */
+  readonly share?: () => number
   readonly clock: Clock
   readonly log: DeviceLog
 }
@@ -110,7 +118,9 @@ export function createDevice(options: DeviceOptions): Device {
       options.onOffer?.(sentence)
     },
   })
-  const { measure, log } = options
+  const { measure, log, onFiles, onWork, share } = options
+  const watched = (source: ModelSource, model: ModelDescription, range: LayerRange): ModelSource =>
+    onFiles ? watchFiles(source, filesOf(model, range), onFiles) : source
   const stopMeasuring = measure
     ? measureWishes({ network: { ...network, setCapabilities: offer.describe }, capabilities, modelOf, run: measure, log })
     : () => undefined
@@ -120,10 +130,11 @@ export function createDevice(options: DeviceOptions): Device {
       const { contextLength } = placement
       const onTensorErrors = (tensors: readonly TensorError[]): void => log('how tensors are held', { model: placement.model, tensors }, 'detail')
       const wanted = { startLayer, endLayer, weightFormat, contextLength, capabilities }
-      const runner = await options.openShard({ source, model, ...wanted, onProgress, onTensorErrors, signal })
+      const opened = watched(source, model, shard)
+      const runner = await options.openShard({ source: opened, model, ...wanted, onProgress, onTensorErrors, signal })
       const { worstTensors = [], classes } = runner.quantization
       log('layers are loaded', { model: placement.model, heldBytes: runner.heldBytes, held: classes, worstTensors })
-      return runner
+      return onWork ? countingRunner(runner, onWork) : runner
     })
   const node = createRingNode({
     network,
@@ -133,9 +144,10 @@ export function createDevice(options: DeviceOptions): Device {
     onMemoryOut: offer.ranOut,
     now: clock.now,
     timer: clock.timer,
+    ...(share ? { share } : {}),
     log: options.log,
     fetch: ({ placement, shard, onProgress, signal }) =>
-      withModel(placement.source, (source, model) => fetchShard({ source, model, range: shard, onProgress, signal })),
+      withModel(placement.source, (source, model) => fetchShard({ source: watched(source, model, shard), model, range: shard, onProgress, signal })),
     load: offer.watch(load, async ({ placement, shard }) =>
       modelSizing(await modelOf(placement.source), placement.contextLength).shardBytes(shard, holdingOf(capabilities, shard.weightFormat)),
     ),

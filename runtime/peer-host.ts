@@ -10,7 +10,7 @@ import { createLinkHub } from '../core/link/link-hub.ts'
 import { IDLE_STATUS, type Capabilities, type LinkReport, type PeerStatus } from '../protocol/cluster.ts'
 import { toClusterError, toWireError, type WireError } from '../protocol/errors.ts'
 import type { PeerId } from '../protocol/ids.ts'
-import type { ClusterEvent, Hello } from '../protocol/signaling.ts'
+import type { ClusterEvent, Hello, Order } from '../protocol/signaling.ts'
 import type { EngineToHost, HostToEngine, Port } from './peer-port.ts'
 import { createVouchedNegotiation, type Vouching } from './vouched-negotiation.ts'
 import { createProgressMeter } from './worker-progress.ts'
@@ -34,6 +34,8 @@ export type PeerHostOptions = {
   readonly onConnection: (state: SignalState) => void
   /** The server refused something this peer sent. */
   readonly onRefused?: (error: WireError) => void
+  /** Whoever runs the cluster asks something of this device. */
+  readonly onOrder?: (order: Order) => void
 }
 
 export type PeerHost = {
@@ -110,6 +112,7 @@ export function createPeerHost(options: PeerHostOptions): PeerHost {
       }
     },
     onRefused,
+    ...(options.onOrder ? { onOrder: options.onOrder } : {}),
   })
 
   const vouched = createVouchedNegotiation({

@@ -20,6 +20,8 @@ export type RingNodeOptions = {
   readonly memoryBytes: () => number
   /** A KV cache could not grow, though all that was kept has been given up. */
   readonly onMemoryOut?: (heldBytes: number) => void
+  /** Part of the time that the device may compute, above 0 and at most 1; default: all of it. */
+  readonly share?: () => number
   /** Guesses ahead of each answer; default: from the prompt and the answer itself. */
   readonly newDrafter?: () => Drafter
   /** What its shards sent on is kept up to this many bytes in all. */

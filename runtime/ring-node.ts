@@ -40,7 +40,7 @@ export type { RingNode, RingNodeOptions } from './ring-node-options.ts'
 
 export function createRingNode(options: RingNodeOptions): RingNode {
   const { network, now, timer, log, constraints = null } = options
-  const scheduler = createScheduler({ now, timer, turn: options.turn ?? eventTurn })
+  const scheduler = createScheduler({ now, timer, turn: options.turn ?? eventTurn, ...(options.share ? { share: options.share } : {}) })
   const newDrafter = options.newDrafter ?? createPromptLookup
   const logs = createLogStore(options.logBytes ?? LOG_BYTES)
   let caches = 0n
@@ -221,9 +221,16 @@ export function createRingNode(options: RingNodeOptions): RingNode {
     })
   }
 
+  /** A paused device stops what it has not loaded yet: it will not be placed. */
+  function modeOf(view: ClusterView, { epoch, model }: Placement): HoldMode {
+    const own = store.reports().filter((report) => report.epoch === epoch)
+    const isLoaded = own.length > 0 && own.every(({ state }) => state === 'ready')
+    return paused && !isLoaded ? 'paused' : MODES[wishStateOf(view, model)]
+  }
+
   function onView(view: ClusterView): void {
     for (const placement of new Set([...view.placements.values(), ...placements.values()])) {
-      if (rangesOf(placement, network.self).length > 0) follow(placement, MODES[wishStateOf(view, placement.model)])
+      if (rangesOf(placement, network.self).length > 0) follow(placement, modeOf(view, placement))
     }
     const isHere = (client: PeerId): boolean => view.peers.has(client) || network.isLinked(client)
     for (const stage of stages.values()) stage.retain(isHere)
@@ -284,6 +291,7 @@ export function createRingNode(options: RingNodeOptions): RingNode {
   return {
     setPaused: (value) => {
       paused = value
+      onView(network.view())
       changed()
     },
     setVisibility: (value) => {

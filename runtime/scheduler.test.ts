@@ -212,3 +212,31 @@ test('frames that came while the thread computed, and that it has not been told 
   await scheduler.idle()
   expect(passes).toEqual([['1.1'], ['1.2'], ['2.1', '3.1'], ['2.2', '1.3', '3.2']])
 })
+
+test('with half of its time a device rests after each pass as long as the pass took', async () => {
+  const clock = createManualClock()
+  const scheduler = createScheduler({ ...clock, turn: () => Promise.resolve(), share: () => 0.5 })
+  const begunAt: number[] = []
+  const lane = scheduler.lane<string>({
+    run: async () => {
+      begunAt.push(clock.now())
+      clock.advance(PASS_MS)
+    },
+    batch: () => 1,
+    passMs: () => PASS_MS,
+    stages: 1,
+  })
+  for (let i = 1; i <= 3; i++) lane.enqueue(id(i), 'decode', 1, `d${i}`)
+  const idle = scheduler.idle()
+  let steps = 0
+  void idle.then(() => (steps = Infinity))
+  while (steps < 100) {
+    await new Promise(setImmediate)
+    clock.advance(1)
+    steps += 1
+  }
+  await idle
+  const [first = 0, second = 0, third = 0] = begunAt
+  expect(second - first).toBeGreaterThanOrEqual(2 * PASS_MS)
+  expect(third - second).toBeGreaterThanOrEqual(2 * PASS_MS)
+})

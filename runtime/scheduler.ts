@@ -49,6 +49,8 @@ export type SchedulerOptions = {
   /** Resolves in a task of its own, behind the events that wait. */
   readonly turn: () => Promise<void>
   readonly timer: (delayMs: number, callback: () => void) => () => void
+  /** Part of the time that passes may take, above 0 and at most 1: after each the device rests for the remainder. Default: all of it. */
+  readonly share?: () => number
 }
 
 type Line = { readonly run: (entries: readonly Entry[]) => Promise<void> } & Pick<LaneOptions<never>, 'batch' | 'passMs' | 'stages'>
@@ -65,7 +67,7 @@ const PASS_ROWS = 128
 /** Steps come again after a lap: so many times their usual distance, between these bounds, are streams taken to decode after the last. */
 const DECODING_FOR = { times: 4, leastMs: 40, mostMs: 2_000 }
 
-export function createScheduler({ now, turn: eventTurn, timer }: SchedulerOptions): Scheduler {
+export function createScheduler({ now, turn: eventTurn, timer, share = () => 1 }: SchedulerOptions): Scheduler {
   let decode: Entry[] = []
   let prefill: Entry[] = []
   let running = false
@@ -153,7 +155,10 @@ export function createScheduler({ now, turn: eventTurn, timer }: SchedulerOption
     if (isShared()) await eventTurn()
     let heardAt = now()
     for (let pass = take(); pass.steps.length + pass.chunks.length > 0; pass = take()) {
+      const begunAt = now()
       await runPass(pass)
+      const restMs = (now() - begunAt) * (1 / Math.min(1, share()) - 1)
+      if (restMs > 0) await new Promise<void>((resolve) => timer(restMs, resolve))
       if (decode.length + prefill.length === 0 || now() - heardAt < EVENTS_EVERY_MS) continue
       await eventTurn()
       heardAt = now()

@@ -41,6 +41,9 @@ export type PeerSocketContext = {
   readonly countRefusal: () => void
 }
 
+/** What a device is told that may not take part any more, at once and whenever it comes back. */
+export const REMOVED: WireError = { code: 'device_removed', message: 'whoever runs this cluster has removed this device' }
+
 /** To a peer of this server. */
 export function passOn(member: Member | undefined, from: PeerId, to: PeerId, slice: Uint8Array, reply: Reply): void {
   if (!member) return reply({ code: 'link_closed', message: `no peer ${to} is connected` })
@@ -51,6 +54,13 @@ export function passOn(member: Member | undefined, from: PeerId, to: PeerId, sli
 /** A peer is connected elsewhere by now: this socket of it ends. */
 export function replace(socket: PeerSocket): void {
   socket.emit('refused', { code: 'peer_id_taken', message: 'this peer has connected again from elsewhere' })
+  socket.disconnect(true)
+}
+
+/** Whoever runs the cluster does not want this peer. */
+export function dismissMember({ socket, gate }: Member): void {
+  gate.close()
+  socket.emit('refused', REMOVED)
   socket.disconnect(true)
 }
 

@@ -5,7 +5,7 @@
 import { z } from 'zod'
 import { modelIdSchema, peerEntrySchema, peerIdSchema, placementSchema, wishSchema } from '../protocol/cluster.ts'
 import type { PeerId } from '../protocol/ids.ts'
-import { helloSchema, selfUpdateSchema, type Hello } from '../protocol/signaling.ts'
+import { helloSchema, orderSchema, selfUpdateSchema, type Hello } from '../protocol/signaling.ts'
 import { secretDigest } from './admission.ts'
 import { createRoster, type Outcome, type Roster } from './roster.ts'
 
@@ -22,6 +22,10 @@ export const changeSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('leave'), id: peerIdSchema, socket: z.string() }),
   z.object({ type: z.literal('wish'), wish: wishSchema }),
   z.object({ type: z.literal('unwish'), model: modelIdSchema }),
+  /** Changes nothing here: the server that the device is connected to passes it on. */
+  z.object({ type: z.literal('order'), id: peerIdSchema, order: orderSchema }),
+  /** The peer is dismissed by whoever runs the cluster. */
+  z.object({ type: z.literal('remove'), id: peerIdSchema }),
   z.object({ type: z.literal('announce'), id: peerIdSchema, placement: placementSchema }),
   /** Nothing was heard of a server: its peers are gone until they come back through another. */
   z.object({ type: z.literal('server-left'), server: z.string() }),
@@ -78,6 +82,10 @@ export function createSharedRoster(firstName: string): SharedRoster {
         return roster.wish(change.wish)
       case 'unwish':
         return roster.unwish(change.model)
+      case 'order':
+        return []
+      case 'remove':
+        return leave(change.id)
       case 'announce':
         return roster.announce(change.id, change.placement)
       case 'server-left': {

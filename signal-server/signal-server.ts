@@ -8,18 +8,21 @@ import { Server } from 'socket.io'
 import type { PeerEntry, Placement, Wish } from '../protocol/cluster.ts'
 import type { WireError } from '../protocol/errors.ts'
 import type { ModelId, PeerId } from '../protocol/ids.ts'
-import type { ClusterEvent, Hello, ServerToPeer, Welcome } from '../protocol/signaling.ts'
+import type { ClusterEvent, Hello, Order, ServerToPeer, Welcome } from '../protocol/signaling.ts'
 import { createAdmission, type Admission } from './admission.ts'
 import { sameOrigin, type AllowOrigin } from './origin.ts'
 import { localLog, type ChangeLog, type LogReader } from './change-log.ts'
 import { createAudience, type Audience } from './audience.ts'
 import type { Inbound, Member } from './member.ts'
-import { connectPeer, passOn, replace, type SignalLog } from './peer-socket.ts'
+import { connectPeer, dismissMember, passOn, replace, type SignalLog } from './peer-socket.ts'
 import { isRefusal } from './roster.ts'
 import { createSharedRoster, joinOf, type Change, type SharedRoster, type Snapshot } from './shared-roster.ts'
 
 /** Largest event from a peer: a placement of a thousand shards with its explanation fits; a frame never travels in one piece. */
 const MAX_EVENT_BYTES = 512 * 1024
+
+/** A peer whose machine has gone without a word is off the roster after both together. Timers of hidden tabs do not delay its answers. */
+export const HEARTBEAT = { pingInterval: 10_000, pingTimeout: 15_000 } as const
 
 export type SignalServerOptions = {
   readonly httpServer: HttpServer
@@ -32,6 +35,8 @@ export type SignalServerOptions = {
   readonly allowOrigin?: AllowOrigin
   /** A socket that has not said hello in this time is closed. Default 5000. */
   readonly helloTimeoutMs?: number
+  /** A peer of this server was removed: `others` of it stay. What keeps it from coming back is `authorize`. */
+  readonly onRemoved?: (removed: Hello, others: readonly Hello[]) => void
   /** The log that this server shares with others; default: it is alone. */
   readonly openLog?: (server: string, reader: SharedReader) => ChangeLog
   /** Milliseconds, monotonic; for tests of rates. */
@@ -53,6 +58,10 @@ export type SignalServer = {
   readonly placements: () => readonly Placement[]
   /** Events that were refused, unknown ones among them, since the server began. */
   readonly refusals: () => number
+  /** Passes an order on to a device, whichever server of the cluster it is connected to. */
+  readonly order: (id: PeerId, order: Order) => void
+  /** Takes a peer off the roster and closes its connection. */
+  readonly remove: (id: PeerId) => void
   /** Closes every connection; the HTTP server stays. */
   readonly close: () => void
 }
@@ -62,9 +71,10 @@ type ReaderOptions = {
   readonly roster: SharedRoster
   readonly members: Map<PeerId, Member>
   readonly audience: Audience
+  readonly onRemoved: (removed: Hello, others: readonly Hello[]) => void
 }
 
-function createReader({ server, roster, members, audience }: ReaderOptions): Omit<SharedReader, 'roster'> {
+function createReader({ server, roster, members, audience, onRemoved }: ReaderOptions): Omit<SharedReader, 'roster'> {
   /** A peer of this server that has joined through another one. */
   const dropReplaced = (id: PeerId): void => {
     const member = members.get(id)
@@ -73,12 +83,25 @@ function createReader({ server, roster, members, audience }: ReaderOptions): Omi
     member.gate.close()
     replace(member.socket)
   }
+  const removeMember = (id: PeerId): void => {
+    const member = members.get(id)
+    if (!member) return
+    members.delete(id)
+    // Before it can come back.
+    onRemoved(
+      member.hello,
+      [...members.values()].map(({ hello }) => hello),
+    )
+    dismissMember(member)
+  }
   return {
     apply: (change, settled) => {
       const outcome = roster.apply(change)
       if (isRefusal(outcome)) settled?.(outcome)
       else audience.tell(outcome, () => settled?.(outcome))
       if (change.type === 'join') dropReplaced(change.hello.id)
+      if (change.type === 'order') members.get(change.id)?.socket.emit('order', change.order)
+      if (change.type === 'remove') removeMember(change.id)
     },
     negotiate: (to, negotiation) => members.get(to)?.socket.emit('negotiate', negotiation),
     relay: (from, to, slice, reply) => passOn(members.get(to), from, to, slice, reply),
@@ -119,6 +142,7 @@ export function createSignalServer(options: SignalServerOptions): SignalServer {
     log = () => undefined,
     allowOrigin = sameOrigin,
     helloTimeoutMs = 5_000,
+    onRemoved = () => undefined,
     now = () => performance.now(),
     openLog,
   } = options
@@ -127,6 +151,7 @@ export function createSignalServer(options: SignalServerOptions): SignalServer {
   const io = new Server<Inbound, ServerToPeer>(httpServer, {
     serveClient: false,
     maxHttpBufferSize: MAX_EVENT_BYTES,
+    ...HEARTBEAT,
     allowRequest: (request, decide) => decide(null, isAllowed(request)),
     // Only for the polling fallback of pages on another origin; `allowRequest` has the last word.
     cors: (request: { readonly headers: IncomingHttpHeaders }, decide: (error: null, cors: { origin: boolean }) => void): void =>
@@ -139,7 +164,7 @@ export function createSignalServer(options: SignalServerOptions): SignalServer {
   const countRefusal = (): void => void (refusals += 1)
   const admission: Admission = createAdmission({ authorize, holder: (id) => roster.ownerOf(id)?.secretDigest ?? null })
   const audience = createAudience({ io, roster, members })
-  const reader = createReader({ server, roster, members, audience })
+  const reader = createReader({ server, roster, members, audience, onRemoved })
   const changes = openLog ? openLog(server, { ...reader, roster }) : localLog(reader)
   io.on('connection', (socket) =>
     connectPeer(socket, { server, roster, changes, audience, members, admission, iceServers, log, helloTimeoutMs, now, countRefusal }),
@@ -148,6 +173,8 @@ export function createSignalServer(options: SignalServerOptions): SignalServer {
     peers: roster.peers,
     wishes: roster.wishes,
     placements: roster.placements,
+    order: (id, order) => changes.commit({ type: 'order', id, order }),
+    remove: (id) => changes.commit({ type: 'remove', id }),
     refusals: () => refusals,
     close: () => {
       // Not `disconnectSockets`: a peer told to go stays away, one whose connection broke comes back.

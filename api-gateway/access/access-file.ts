@@ -6,11 +6,17 @@ import { z } from 'zod'
 import { ClusterError } from '../../protocol/errors.ts'
 import { entrySchema, type AccessEntry } from './access-entry.ts'
 
+const digestSchema = z.string().regex(/^[0-9a-f]{64}$/)
+
 const fileSchema = z.strictObject({
   version: z.literal(1),
   entries: z.array(entrySchema),
   /** What devices show where nothing else was said: the link of this server has it. */
   joinToken: z.string().nullable(),
+  /** Digests of devices that were let in, where this server asks first. */
+  approved: z.array(digestSchema).optional(),
+  /** Devices that may not come back. `others`: those that came with the same token before, and may go on with it. */
+  removed: z.array(z.strictObject({ identity: digestSchema, token: digestSchema.nullable(), others: z.array(digestSchema) })).optional(),
 })
 export type AccessState = Omit<z.infer<typeof fileSchema>, 'version'>
 
@@ -44,8 +50,8 @@ export function openAccessFile(file: string): AccessFile {
 
   function parse(): AccessState {
     try {
-      const { entries, joinToken } = fileSchema.parse(JSON.parse(readFileSync(file, 'utf8')))
-      return { entries, joinToken }
+      const { version: _, ...state } = fileSchema.parse(JSON.parse(readFileSync(file, 'utf8')))
+      return state
     } catch (cause) {
       throw new ClusterError('internal', `the file of keys ${file} cannot be read; mend or remove it`, { cause })
     }

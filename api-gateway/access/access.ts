@@ -29,12 +29,14 @@ export type AccessOptions = {
   readonly apiKeys: readonly string[]
   readonly joinToken: string | null
   readonly now?: () => Date
+  /** A token that was spent by a device that was removed: links get another one. */
+  readonly isSpent?: (token: string) => boolean
 }
 
 /** Entries of one file: beyond it somebody makes keys in a loop. */
 const MAX_ENTRIES = 10_000
 
-export function createAccess({ file, apiKeys, joinToken, now = () => new Date() }: AccessOptions): Access {
+export function createAccess({ file, apiKeys, joinToken, now = () => new Date(), isSpent = () => false }: AccessOptions): Access {
   const owner = new Map(apiKeys.map((key) => [digestOf(key), { id: `option-${digestOf(key).slice(0, 8)}` }]))
   const given = joinToken === null ? null : digestOf(joinToken)
   const keysOf = (): readonly AccessEntry[] => file.read().entries.filter(({ kind }) => kind === 'key')
@@ -43,10 +45,13 @@ export function createAccess({ file, apiKeys, joinToken, now = () => new Date() 
   const isInvited = (): boolean => given !== null || isClosed() || file.read().entries.length > 0
   const asHolder = ({ id, kind, scopes, limits }: AccessEntry): Holder => ({ id, kind, scopes, limits })
 
+  /** Nobody gave a token, or the one given was spent by a device that was removed. */
+  const isOwn = (): boolean => joinToken === null || isSpent(joinToken)
+
   /** The token of a closed server to which none was given, made when it is first needed. */
   function ownToken(): string {
     const kept = file.read().joinToken
-    if (kept !== null) return kept
+    if (kept !== null && !isSpent(kept)) return kept
     const made = `rj_${randomBytes(24).toString('base64url')}`
     file.write((state) => ({ ...state, joinToken: made }))
     return made
@@ -60,7 +65,7 @@ export function createAccess({ file, apiKeys, joinToken, now = () => new Date() 
     if (own) return { id: own.id, kind: 'key', scopes: SCOPES, limits: NO_LIMITS }
     const entry = entryWith(file.read().entries, digest)
     if (entry) return isExpired(entry, now()) ? 'expired' : asHolder(entry)
-    const isToken = digest === given || (given === null && isInvited() && digest === digestOf(ownToken()))
+    const isToken = digest === given || (isOwn() && isInvited() && digest === digestOf(ownToken()))
     return isToken ? { id: 'join-token', kind: 'invite', scopes: [], limits: NO_LIMITS } : null
   }
 
@@ -89,7 +94,7 @@ export function createAccess({ file, apiKeys, joinToken, now = () => new Date() 
     isClosed,
     holderOf,
     refusal,
-    joinToken: () => joinToken ?? (isInvited() ? ownToken() : null),
+    joinToken: () => (isOwn() ? (isInvited() ? ownToken() : null) : joinToken),
     list: (wanted) => file.read().entries.filter(({ kind }) => kind === wanted),
     make: (wanted) => {
       if (file.read().entries.length >= MAX_ENTRIES)

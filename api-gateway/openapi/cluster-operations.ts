@@ -1,6 +1,7 @@
 /** Routes of this server itself: cluster, catalog, keys, operations. */
 import { cardQuerySchema, catalogQuerySchema } from '../routes/catalog.ts'
 import { inviteSchema, keySchema } from '../routes/access.ts'
+import { deviceChangeSchema } from '../routes/devices.ts'
 import { placementChangeSchema, placementSchema } from '../routes/cluster.ts'
 import type { Operation } from './operation.ts'
 
@@ -24,6 +25,17 @@ const CLUSTER: readonly Operation[] = [
     example: { state: 'paused' },
   },
   { method: 'DELETE', path: '/v1/cluster/placements/*model', tag: 'Cluster', summary: 'Takes a wish back' },
+  { method: 'GET', path: '/v1/cluster/addresses', tag: 'Cluster', summary: 'Where other devices reach this server' },
+  { method: 'GET', path: '/v1/cluster/devices', tag: 'Cluster', summary: 'Devices that wait to be let in' },
+  {
+    method: 'PATCH',
+    path: '/v1/cluster/devices/:id',
+    tag: 'Cluster',
+    summary: 'Pauses a device, which stops its downloads, lets it go on, or lets it in',
+    body: deviceChangeSchema,
+    example: { state: 'paused' },
+  },
+  { method: 'DELETE', path: '/v1/cluster/devices/:id', tag: 'Cluster', summary: 'Removes a device: it cannot come back with the same token' },
   { method: 'GET', path: '/v1/cluster/traces', tag: 'Cluster', summary: 'The last requests' },
   { method: 'GET', path: '/v1/cluster/traces/:id', tag: 'Cluster', summary: 'One of them, hop by hop' },
 ]

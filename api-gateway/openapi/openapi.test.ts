@@ -36,7 +36,7 @@ test('every example keeps to the schema beside it, and the gateway takes it', as
     expect([path, validate(example), validate.errors]).toEqual([path, true, null])
     // A schema that takes anything would say nothing.
     expect([path, validate([])]).toEqual([path, false])
-    if (path.includes('*')) continue
+    if (method !== 'POST' || path.includes('*')) continue
     const response = await gateway.post(path, example, { headers: { authorization: 'Bearer owner' } })
     expect([path, response.status, await response.text()]).toEqual([path, status, expect.any(String)])
   }

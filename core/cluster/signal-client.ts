@@ -12,9 +12,11 @@ import {
   clusterEventsSchema,
   helloReplySchema,
   negotiationSchema,
+  orderSchema,
   type ClusterEvent,
   type Hello,
   type Negotiation,
+  type Order,
   type PeerToServer,
   type ServerToPeer,
   type Welcome,
@@ -28,6 +30,7 @@ const HELLO_TIMEOUT_MS = 10_000
 const RETURN_MS = 8_000
 /** A server that closed us without a reason is asked again after this long. */
 const RECONNECT_AFTER_MS = 1_000
+const ASK_AGAIN_MS = 3_000
 
 /** The part of a socket.io client that signaling uses. It reconnects by itself unless the server disconnected it. */
 export type SignalSocket = {
@@ -56,6 +59,8 @@ export type SignalClientOptions = {
   readonly onRelay: (from: PeerId, packet: Uint8Array) => void
   /** The server refused something that was sent; the connection goes on. */
   readonly onRefused: (error: WireError) => void
+  /** Whoever runs the cluster asks something of this device. */
+  readonly onOrder?: (order: Order) => void
 }
 
 export type SignalClient = {
@@ -144,6 +149,15 @@ export function createSignalClient(options: SignalClientOptions): SignalClient {
     socket.disconnect()
   }
 
+  /** Somebody has to let this device in: until then it asks now and then. */
+  const askAgain = (error: WireError): void => {
+    stopTimer()
+    connection++
+    socket.disconnect()
+    enter({ state: 'offline', reason: `${error.message}.` })
+    stopTimer = clock.timer(ASK_AGAIN_MS, () => socket.connect())
+  }
+
   /** A server that has restarted knows nobody: what was known before holds until its peers had the time to come back. */
   const rememberedAt = (welcome: Welcome): Welcome => {
     const here = viewOf(welcome.peers, welcome.wishes, welcome.placements)
@@ -166,7 +180,7 @@ export function createSignalClient(options: SignalClientOptions): SignalClient {
     const parsed = helloReplySchema.safeParse(reply)
     if (!parsed.success)
       return refuse({ code: 'protocol_version_mismatch', message: 'the server answered hello in a way this page does not know; reload the page' })
-    if (!parsed.data.ok) return refuse(parsed.data.error)
+    if (!parsed.data.ok) return parsed.data.error.code === 'device_waiting' ? askAgain(parsed.data.error) : refuse(parsed.data.error)
     const welcome = parsed.data
     stopTimer()
     const remembered = server !== null && server !== welcome.server ? rememberedAt(welcome) : welcome
@@ -208,7 +222,7 @@ export function createSignalClient(options: SignalClientOptions): SignalClient {
   socket.on('refused', (raw) => {
     const error = errorOf(raw)
     // Another page of the same peer took over: coming back would throw that one out.
-    if (error.code === 'peer_id_taken') refuse(error)
+    if (error.code === 'peer_id_taken' || error.code === 'device_removed') refuse(error)
     else options.onRefused(error)
   })
   socket.on('cluster', (raw) => {
@@ -226,6 +240,11 @@ export function createSignalClient(options: SignalClientOptions): SignalClient {
   socket.on('negotiate', (raw) => {
     const parsed = negotiationSchema.safeParse(raw)
     if (parsed.success) options.onNegotiation(parsed.data)
+    else malformed += 1
+  })
+  socket.on('order', (raw) => {
+    const parsed = orderSchema.safeParse(raw)
+    if (parsed.success) options.onOrder?.(parsed.data)
     else malformed += 1
   })
   socket.on('relay', (from, raw) => {

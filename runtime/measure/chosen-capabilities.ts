@@ -15,7 +15,7 @@ export type ChoiceOptions = {
 }
 
 /** The model that somebody wishes for, else one that stands for others. Reads its description only. */
-async function measuredModel({ network, openSource, log }: ChoiceOptions): Promise<MeasuredModel> {
+export async function measuredModel({ network, openSource, log }: ChoiceOptions): Promise<MeasuredModel> {
   const wish = [...network.view().wishes.values()].find(({ state }) => state === 'serve')
   if (wish) {
     try {

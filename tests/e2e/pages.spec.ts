@@ -134,7 +134,7 @@ for (const size of SIZES) {
       await expect(page.getByText('Joined, no layers yet')).toBeVisible()
       await advance()
       await expect(page.getByText('14.6 MB of 36 MB · 3.1 MB/s · 7 s left')).toBeVisible()
-      await expect(page.getByRole('progressbar')).toHaveAttribute('value', '40')
+      await expect(page.getByRole('progressbar', { name: 'Downloading layers 4–7 of Ember' })).toHaveAttribute('value', '40')
       await shoot(page, 'contribute-download')
       await advance()
       await expect(page.getByText('Compiling layers 4–7 of Ember')).toBeVisible()
@@ -155,7 +155,7 @@ for (const size of SIZES) {
     for (const scenario of ['ready', 'relayed', 'single', 'pair', 'loading', 'four', 'six', 'many', 'empty'] as const) {
       test(`cluster: draws and tells the ring (${scenario})`, async ({ page }) => {
         await open(page, `/cluster?scenario=${scenario}`)
-        await expect(page.getByRole('table')).toBeVisible()
+        await expect(page.getByRole('table', { name: 'Devices and peers' })).toBeVisible()
         await expect(page.getByRole('img', { name: 'QR code of the join link' })).toBeVisible()
         if (scenario === 'ready') await expect(page.getByText('f16, 12 matrices exact, 16 requantized, largest error 0.041 %').first()).toBeVisible()
         if (scenario === 'relayed') await expect(page.getByRole('cell', { name: '48 ms relayed to Pixel 8' })).toBeVisible()

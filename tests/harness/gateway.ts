@@ -52,6 +52,8 @@ export async function startGateway(
     wishes: NO_WISHES,
     cards: { list: async () => [], card: () => Promise.reject(new Error('this gateway has no cards')) },
     uploads: createUploads(path.join(tmpdir(), 'ringlet-no-uploads'), async () => false),
+    devices: { pause: () => undefined, waiting: () => [], approve: () => false, remove: () => undefined },
+    addresses: () => ({ addresses: [], secure: true, trust: null }),
     keepsPrefixes: true,
     running: createRunningJobs(),
     defaultModel: modelId('ember'),

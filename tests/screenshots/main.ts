@@ -7,6 +7,7 @@ import path from 'node:path'
 import { chromium } from 'playwright-core'
 import { startPageServer } from '../e2e/page-server.ts'
 import { CHAT_SCENES } from './chat-scenes.ts'
+import { OPERATE_SCENES } from './operate-scenes.ts'
 import type { Scene } from './scene.ts'
 
 const FOLDER = path.resolve(import.meta.dirname, '../../docs/screenshots')
@@ -14,7 +15,7 @@ const SIZES = [
   { width: 1280, height: 800 },
   { width: 360, height: 740 },
 ] as const
-const SCENES: readonly Scene[] = [...CHAT_SCENES]
+const SCENES: readonly Scene[] = [...CHAT_SCENES, ...OPERATE_SCENES]
 
 const wanted = process.argv.slice(2)
 const executablePath = process.env['CHROMIUM_PATH']
@@ -29,7 +30,7 @@ try {
         await page.goto(server.url + scene.path)
         await scene.play(page)
         const file = `${scene.name}-${colorScheme}-${viewport.width}.png`
-        await page.screenshot({ path: path.join(FOLDER, file), caret: 'hide' })
+        await page.screenshot({ path: path.join(FOLDER, file), caret: 'hide', fullPage: scene.isTall ?? false })
         await page.close()
         process.stdout.write(`docs/screenshots/${file}\n`)
       }

@@ -1,9 +1,10 @@
 /** The page's engine: a worker that computes, a host that holds sockets and links, and one state that elements render. */
+import type { Preview } from '../../core/cluster/preview.ts'
 import { EMPTY_VIEW } from '../../core/cluster/cluster-view.ts'
 import { eventQueue, type EventQueue } from '../../core/client/event-queue.ts'
 import { ClusterError, fromWireError, toClusterError, toWireError } from '../../protocol/errors.ts'
 import type { PeerRole } from '../../protocol/cluster.ts'
-import type { Hello } from '../../protocol/signaling.ts'
+import type { Hello, Order } from '../../protocol/signaling.ts'
 import { PROTOCOL_VERSION } from '../../protocol/version.ts'
 import type { PeerHost } from '../../runtime/peer-host.ts'
 import type { EngineToHost, HostToEngine, Port } from '../../runtime/peer-port.ts'
@@ -12,12 +13,16 @@ import { createStoredModels } from '../storage/stored-models.ts'
 import { createPagePeerHost } from '../transport/peer-host.ts'
 import { createDeviceTracker } from './device-state.ts'
 import type { EngineToPage, PageOpening, PageToEngine } from './engine-messages.ts'
-import { openIdentity, type Identity } from './identity.ts'
+import { openContributionBook } from './contribution.ts'
+import { browserParts, createHoldBack } from './hold-back.ts'
+import { openIdentity, randomHex, type Identity } from './identity.ts'
+import { createTickets } from './tickets.ts'
+import type { ShareEstimate } from '../../runtime/measure/estimate-share.ts'
 import type { ChatEvent, ChatRequest, Connection, LendOptions, PageEngine } from './page-engine.ts'
 import { createGpuRecovery } from './gpu-recovery.ts'
 import { createPageLife, toneOf } from './page-life.ts'
 import { createLendingTabs } from './lending-tabs.ts'
-import { keptMeasurements, keepMeasurements } from './kept-measurements.ts'
+import { browserStore, keptMeasurements, keepMeasurements } from './kept-measurements.ts'
 import { candidatesFrom, displayName, probeHardware } from './probe.ts'
 
 export type PageEngineOptions = {
@@ -53,7 +58,10 @@ export function createPageEngine(options: PageEngineOptions): PageEngine {
   const stored = createStoredModels({ tell, storage: navigator.storage })
   const tracker = createDeviceTracker(() => performance.now())
   const asking = new Map<number, Asking>()
-  const leaving = new Map<number, () => void>()
+  const leaving = createTickets<void>()
+  const estimates = createTickets<ShareEstimate>()
+  const previews = createTickets<Preview>()
+  const contributions = openContributionBook(browserStore())
   let connection: Connection = { state: 'connecting' }
   let host: PeerHost | null = null
   let name = displayName(options.name)
@@ -75,10 +83,11 @@ export function createPageEngine(options: PageEngineOptions): PageEngine {
   const tabs = createLendingTabs({
     channel: new BroadcastChannel('ringlet-lending'),
     timer: systemClock.timer,
-    self: crypto.randomUUID(),
+    // Over plain http there is no randomUUID.
+    self: randomHex(8),
     onTaken: async () => {
       const given = lent
-      await leave()
+      await leave(true)
       tracker.notice('Another tab of this browser has taken over.')
       changed()
       return given
@@ -86,6 +95,15 @@ export function createPageEngine(options: PageEngineOptions): PageEngine {
     onChange: changed,
   })
   addEventListener('pagehide', tabs.close, { once: true })
+  const holdBack = createHoldBack({
+    store: browserStore(),
+    parts: browserParts(),
+    pause: (paused) => tell({ type: 'pause', paused }),
+    onChange: (holds) => {
+      tracker.holds(holds)
+      changed()
+    },
+  })
 
   const helloOf = (identity: Identity): Hello => ({
     version: PROTOCOL_VERSION,
@@ -99,18 +117,26 @@ export function createPageEngine(options: PageEngineOptions): PageEngine {
   })
   const identity = openIdentity()
   void identity.then((known) => {
+    const onOrder = ({ paused }: Order): void => {
+      holdBack.setPaused(paused)
+      tracker.notice(
+        paused ? 'Whoever runs this cluster has paused this device. You may resume it.' : 'Whoever runs this cluster let this device go on.',
+      )
+      changed()
+    }
     const onConnection = (next: Connection): void => {
       connection = next
       changed()
     }
     const { vouching } = known
-    host = createPagePeerHost({ hello: helloOf(known), port, onConnection, ...(vouching ? { vouching } : {}) })
+    host = createPagePeerHost({ hello: helloOf(known), port, onConnection, onOrder, ...(vouching ? { vouching } : {}) })
   })
 
   function handle(message: EngineToPage): void {
     switch (message.type) {
       case 'device':
         tracker.report(message)
+        if (message.lending === 'off') holdBack.setPaused(false)
         life.setServing(message.lending === 'on')
         tabs.setLending(message.lending === 'on' || message.lending === 'paused')
         changed()
@@ -129,8 +155,22 @@ export function createPageEngine(options: PageEngineOptions): PageEngine {
       case 'gpu-lost':
         return onGpuLost()
       case 'left':
-        leaving.get(message.ticket)?.()
-        leaving.delete(message.ticket)
+        return leaving.answer(message.ticket)
+      case 'estimate':
+        return estimates.answer(message.ticket, message.estimate)
+      case 'estimate-failed':
+        return estimates.fail(message.ticket, message.error)
+      case 'preview':
+        return previews.answer(message.ticket, message.preview)
+      case 'preview-failed':
+        return previews.fail(message.ticket, message.error)
+      case 'files':
+        tracker.files(message.files)
+        changed()
+        return
+      case 'work':
+        contributions.add(tracker.work(message.given))
+        changed()
         return
       case 'storage':
       case 'models':
@@ -152,6 +192,9 @@ export function createPageEngine(options: PageEngineOptions): PageEngine {
     tracker.failed(toWireError(error))
     for (const { events } of asking.values()) events.fail(error)
     stored.fail(error)
+    estimates.failAll(error)
+    previews.failAll(error)
+    leaving.failAll(error)
     changed()
   })
 
@@ -164,6 +207,30 @@ export function createPageEngine(options: PageEngineOptions): PageEngine {
     })
   }
 
+  const trialOf = async (wanted: LendOptions) => ({
+    candidates: candidatesFrom(await probeHardware(), wanted),
+    known: keptMeasurements(),
+    machine: navigator.userAgent,
+  })
+
+  async function leave(now = false): Promise<void> {
+    lent = null
+    await leaving.ask((ticket) => tell({ type: 'leave', ticket, now }))
+  }
+
+  /** Models are kept by the addresses of their checkpoints. */
+  async function cancelDownload(): Promise<void> {
+    const view = host?.view() ?? EMPTY_VIEW
+    const models = tracker
+      .state()
+      .shards.filter(({ state }) => state !== 'ready')
+      .map(({ model }) => model)
+    const sources = models.flatMap((model) => view.placements.get(model)?.source ?? view.wishes.get(model)?.source ?? [])
+    const addresses = new Set(sources.map((source) => new URL(source, location.origin).href))
+    await leave(true)
+    for (const { id, address } of await stored.models.list()) if (addresses.has(address)) await stored.models.remove(id)
+  }
+
   async function lend(wanted: LendOptions): Promise<void> {
     lent = wanted
     tracker.starting()
@@ -174,21 +241,12 @@ export function createPageEngine(options: PageEngineOptions): PageEngine {
         role = 'device'
         host?.rename(helloOf(await identity))
       }
-      const candidates = candidatesFrom(await probeHardware(), wanted)
-      tell({ type: 'lend', candidates, known: keptMeasurements(), machine: navigator.userAgent })
+      tell({ type: 'lend', share: holdBack.limits().share, ...(await trialOf(wanted)) })
     } catch (error) {
       tracker.failed(toWireError(toClusterError(error)))
       changed()
     }
   }
-
-  const leave = (): Promise<void> =>
-    new Promise((resolve) => {
-      lent = null
-      counter += 1
-      leaving.set(counter, resolve)
-      tell({ type: 'leave', ticket: counter })
-    })
 
   async function* ask(request: ChatRequest): AsyncGenerator<ChatEvent, void, undefined> {
     counter += 1
@@ -227,8 +285,21 @@ export function createPageEngine(options: PageEngineOptions): PageEngine {
     },
     probe: probeHardware,
     lend,
-    pause: () => tell({ type: 'pause', paused: true }),
-    resume: () => tell({ type: 'pause', paused: false }),
+    estimate: async (wanted) => {
+      const trial = await trialOf(wanted)
+      return estimates.ask((ticket) => tell({ type: 'estimate', ticket, ...trial }))
+    },
+    preview: (model, change) => previews.ask((ticket) => tell({ type: 'preview', ticket, model, change })),
+    pause: () => holdBack.setPaused(true),
+    resume: () => holdBack.setPaused(false),
+    limits: holdBack.limits,
+    setLimits: async (wanted) => {
+      await holdBack.setLimits(wanted)
+      tell({ type: 'share', share: holdBack.limits().share })
+    },
+    limitsKnown: holdBack.knows,
+    contributed: contributions.total,
+    cancelDownload,
     life: life.state,
     keepAwake: life.keepAwake,
     keepAudible: life.keepAudible,

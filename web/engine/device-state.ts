@@ -1,6 +1,9 @@
 /** Follows what the engine reports of the device and adds what only time shows: download speed and time left. */
 import type { Capabilities } from '../../protocol/cluster.ts'
 import type { WireError } from '../../protocol/errors.ts'
+import { differenceOf, NOTHING_GIVEN, type Contribution } from './contribution.ts'
+import type { Hold } from './lend-limits.ts'
+import type { FileProgress } from '../../runtime/file-progress.ts'
 import type { EngineToPage } from './engine-messages.ts'
 import type { DeviceState } from './page-engine.ts'
 
@@ -10,6 +13,9 @@ export const DEVICE_OFF: DeviceState = {
   shards: [],
   etaSeconds: null,
   bytesPerSecond: null,
+  files: [],
+  work: { ...NOTHING_GIVEN, tokensPerSecond: 0, bytesInPerSecond: 0, bytesOutPerSecond: 0 },
+  holds: [],
   sequences: 0,
   framesHandled: 0,
   layerMs: null,
@@ -20,6 +26,8 @@ export const DEVICE_OFF: DeviceState = {
 type Sample = { readonly atMs: number; readonly bytes: number }
 /** Speed is measured over the last seconds, so that a stall shows and a burst does not promise too much. */
 const WINDOW_MS = 3_000
+/** Shorter spans between two reports of work say nothing of a rate. */
+const MIN_SECONDS = 0.25
 
 export type DeviceTracker = {
   readonly state: () => DeviceState
@@ -27,6 +35,10 @@ export type DeviceTracker = {
   readonly lends: (capabilities: Capabilities) => void
   readonly failed: (error: WireError) => void
   readonly notice: (sentence: string) => void
+  readonly files: (files: readonly FileProgress[]) => void
+  readonly holds: (holds: readonly Hold[]) => void
+  /** @returns what came since the last call */
+  readonly work: (given: Contribution) => Contribution
   readonly report: (message: Extract<EngineToPage, { type: 'device' }>) => void
 }
 
@@ -34,6 +46,7 @@ export type DeviceTracker = {
 export function createDeviceTracker(now: () => number): DeviceTracker {
   let state = DEVICE_OFF
   let samples: readonly Sample[] = []
+  let workedAt = now()
 
   function speedOf(loadedBytes: number): number | null {
     const atMs = now()
@@ -47,7 +60,7 @@ export function createDeviceTracker(now: () => number): DeviceTracker {
   return {
     state: () => state,
     starting: () => {
-      state = { ...DEVICE_OFF, lending: 'starting' }
+      state = { ...DEVICE_OFF, lending: 'starting', work: state.work, holds: state.holds }
     },
     lends: (capabilities) => {
       state = { ...state, capabilities }
@@ -57,6 +70,28 @@ export function createDeviceTracker(now: () => number): DeviceTracker {
     },
     notice: (sentence) => {
       state = { ...state, notice: sentence }
+    },
+    files: (files) => {
+      state = { ...state, files }
+    },
+    holds: (holds) => {
+      state = { ...state, holds }
+    },
+    work: (given) => {
+      const added = differenceOf(given, state.work)
+      const seconds = Math.max(MIN_SECONDS, (now() - workedAt) / 1000)
+      workedAt = now()
+      const rate = (count: number): number => count / seconds
+      state = {
+        ...state,
+        work: {
+          ...given,
+          tokensPerSecond: rate(added.tokens),
+          bytesInPerSecond: rate(added.bytesIn),
+          bytesOutPerSecond: rate(added.bytesOut),
+        },
+      }
+      return added
     },
     report: (message) => {
       const loading = message.shards.find((shard) => shard.phase === 'downloading')

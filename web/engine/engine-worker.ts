@@ -3,6 +3,9 @@
  * The worker's own port speaks with the peer host; a MessagePort that comes with the first message speaks with the page.
  */
 import { createRingClient } from '../../core/client/ring-client.ts'
+import { modelSizing } from '../../core/cluster/model-sizing.ts'
+import { previewPlacement } from '../../core/cluster/preview.ts'
+import { describeModel } from '../../core/model/describe-model.ts'
 import { httpSource } from '../../core/model/http-source.ts'
 import type { ModelSource } from '../../core/model/model-source.ts'
 import { loadText, type TextModel } from '../../core/text/text-model.ts'
@@ -10,6 +13,8 @@ import { ClusterError, toClusterError, toWireError, type WireError } from '../..
 import { IDLE_STATUS, type Capabilities } from '../../protocol/cluster.ts'
 import type { ModelId, PeerId } from '../../protocol/ids.ts'
 import { createDevice, type Device } from '../../runtime/device.ts'
+import type { RunMeasurement } from '../../runtime/measure/choose-backend.ts'
+import { estimateShare } from '../../runtime/measure/estimate-share.ts'
 import { parseMeasurements, remembering, type Measurements } from '../../runtime/measure/known-measurements.ts'
 import { chosenOf } from '../../runtime/measure/chosen-capabilities.ts'
 import { systemClock as clock } from '../../runtime/system-clock.ts'
@@ -26,7 +31,10 @@ import { forgetModels } from './forget-models.ts'
 import { openShardInBrowser } from './open-shard.ts'
 import { loadXgrammar } from './load-xgrammar.ts'
 import { log } from './log.ts'
+import { heardGone, leaveInOrder } from './leave-in-order.ts'
+import { meetDevices } from './meet-devices.ts'
 import { runMeasurement } from './run-measurement.ts'
+import { createWorkCounter } from './work-counter.ts'
 
 const randomId = (): string => crypto.getRandomValues(new BigUint64Array(1))[0]?.toString(16).padStart(16, '0') ?? ''
 
@@ -68,6 +76,15 @@ function createEngine(network: PortNetwork, page: MessagePort, token: string | n
   let device: Device | null = null
   let storageState: StorageState | null = null
   let visibility: Visibility = 'visible'
+  let share = 1
+  let offered: Capabilities | null = null
+  let isLeaving = false
+  let isPaused = false
+  let leaveNow = (): void => undefined
+  let measuring: RunMeasurement | null = null
+  /** Trials come one after the other: beside each other they would slow each other down. */
+  let trials: Promise<unknown> = Promise.resolve()
+  const changes = new Set<() => void>()
 
   const tell = (message: EngineToPage): void => page.postMessage(message)
   const { isSecureContext, caches, navigator } = self
@@ -86,11 +103,12 @@ function createEngine(network: PortNetwork, page: MessagePort, token: string | n
     else device?.reserve(0, 'The browser has room again: this device offers all of its memory.')
   }
   const openSource = openSourceAs(network.self, storage, token)
+  const counter = createWorkCounter(clock.timer, (given) => tell({ type: 'work', given }))
   const tellDevice = (lending: 'off' | 'on' | 'paused' | 'failed', error: WireError | null = null): void => {
     const status = device?.status()
     tell({
       type: 'device',
-      lending: status?.state === 'paused' ? 'paused' : lending,
+      lending: status && isLeaving ? 'leaving' : status?.state === 'paused' ? 'paused' : lending,
       shards: status?.shards ?? [],
       sequences: status?.sequences ?? 0,
       framesHandled: status?.framesHandled ?? 0,
@@ -107,26 +125,106 @@ function createEngine(network: PortNetwork, page: MessagePort, token: string | n
     network.publishStatus(IDLE_STATUS)
   }
 
-  async function lend({ candidates, known, machine }: Extract<PageToEngine, { type: 'lend' }>): Promise<void> {
+  /** What the page keeps of measurements is read once: from then on this worker knows more. */
+  function measureOf({ known, machine }: Pick<Extract<PageToEngine, { type: 'lend' }>, 'known' | 'machine'>): RunMeasurement {
+    const keep = (all: Measurements): void => tell({ type: 'measured', known: JSON.stringify(all) })
+    return (measuring ??= remembering(runMeasurement, parseMeasurements(known), machine, keep))
+  }
+
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = trials.then(work)
+    trials = done.catch(() => undefined)
+    return done
+  }
+
+  async function lend({ candidates, share: wanted, ...trial }: Extract<PageToEngine, { type: 'lend' }>): Promise<void> {
     await stop()
     const asked = (lendings += 1)
-    const keep = (all: Measurements): void => tell({ type: 'measured', known: JSON.stringify(all) })
-    const measure = remembering(runMeasurement, parseMeasurements(known), machine, keep)
-    const capabilities = await chosenOf(candidates, { network, openSource, measure, log })
+    share = wanted
+    const measure = measureOf(trial)
+    const choose = (): Promise<Capabilities> => chosenOf(candidates, { network, openSource, measure, log })
+    const capabilities = await (candidates.length === 1 ? choose() : inTurn(choose))
     // Its person has left meanwhile, or lends otherwise.
     if (asked !== lendings) return
     const onOffer = (sentence: string): void => tell({ type: 'notice', sentence })
-    const offering = { ...network, setCapabilities: offer }
-    device = createDevice({ network: offering, capabilities, openSource, openShard: openShardInBrowser, loadXgrammar, onOffer, measure, clock, log })
+    const offering = { ...counter.count(network), setCapabilities: offer }
+    device = createDevice({
+      network: offering,
+      capabilities,
+      openSource,
+      openShard: openShardInBrowser,
+      loadXgrammar,
+      onOffer,
+      onFiles: (files) => tell({ type: 'files', files }),
+      onWork: counter.onWork,
+      share: () => share,
+      measure,
+      clock,
+      log,
+    })
     keepRoom(storageState)
     device.setVisibility(visibility)
-    device.onStatus(() => tellDevice('on'))
+    device.setPaused(isPaused)
+    device.onStatus(() => {
+      tellDevice('on')
+      for (const changed of [...changes]) changed()
+    })
     tellDevice('on')
   }
 
+  /** A device that rests part of its time takes so much longer for a layer. */
   function offer(capabilities: Capabilities | null): void {
-    network.setCapabilities(capabilities)
-    if (capabilities) tell({ type: 'lends', capabilities })
+    offered = capabilities
+    const { layerSpeeds } = capabilities ?? {}
+    const slowed = layerSpeeds?.map((speed) => ({ ...speed, layerMs: speed.layerMs / share }))
+    const shown = capabilities && { ...capabilities, ...(slowed ? { layerSpeeds: slowed } : {}) }
+    network.setCapabilities(shown)
+    if (shown) tell({ type: 'lends', capabilities: shown })
+  }
+
+  function setShare(wanted: number): void {
+    share = wanted
+    if (!device) return
+    offer(offered)
+    network.publishStatus(device.status())
+  }
+
+  async function estimate({ ticket, candidates, ...trial }: Extract<PageToEngine, { type: 'estimate' }>): Promise<void> {
+    try {
+      const measure = measureOf(trial)
+      tell({ type: 'estimate', ticket, estimate: await inTurn(() => estimateShare(candidates, { network, openSource, measure, log })) })
+    } catch (error) {
+      tell({ type: 'estimate-failed', ticket, error: toWireError(toClusterError(error)) })
+    }
+  }
+
+  async function preview({ ticket, model, change }: Extract<PageToEngine, { type: 'preview' }>): Promise<void> {
+    try {
+      const wish = network.view().wishes.get(model)
+      if (!wish) throw new ClusterError('model_not_found', `nobody wishes for ${model}`)
+      const sizing = modelSizing(await describeModel(openSource(wish.source)), wish.contextLength)
+      tell({ type: 'preview', ticket, preview: previewPlacement(network.view(), { wish, sizing, ...change }) })
+    } catch (error) {
+      tell({ type: 'preview-failed', ticket, error: toWireError(toClusterError(error)) })
+    }
+  }
+
+  async function leave({ ticket, now }: Extract<PageToEngine, { type: 'leave' }>): Promise<void> {
+    lendings += 1
+    const leaving = device
+    if (now || isLeaving) leaveNow()
+    else if (leaving) {
+      isLeaving = true
+      leaving.setPaused(true)
+      const order = leaveInOrder({ device: leaving, network, clock, onStatus: (listener) => (changes.add(listener), () => changes.delete(listener)) })
+      leaveNow = order.goNow
+      await order.done
+    }
+    if (device === leaving) await stop()
+    await heardGone(network, clock)
+    isLeaving = false
+    tellDevice('off')
+    tell({ type: 'left', ticket })
   }
 
   function textOf(source: string): Promise<TextModel> {
@@ -178,18 +276,24 @@ function createEngine(network: PortNetwork, page: MessagePort, token: string | n
         lend(message).catch((error: unknown) => tellDevice('failed', toWireError(toClusterError(error))))
         return
       case 'pause':
-        device?.setPaused(message.paused)
+        isPaused = message.paused
+        device?.setPaused(isPaused)
         return
       case 'visibility':
         visibility = message.visibility
         device?.setVisibility(visibility)
         return
       case 'leave':
-        lendings += 1
-        void stop().finally(() => {
-          tellDevice('off')
-          tell({ type: 'left', ticket: message.ticket })
-        })
+        void leave(message)
+        return
+      case 'estimate':
+        void estimate(message)
+        return
+      case 'preview':
+        void preview(message)
+        return
+      case 'share':
+        setShare(message.share)
         return
       case 'ask':
         void ask(message.ask, message.request)
@@ -216,6 +320,7 @@ function createEngine(network: PortNetwork, page: MessagePort, token: string | n
     onForget: ({ source }) => void texts.delete(source),
     log,
   })
+  meetDevices(network, clock.timer, () => device !== null)
   onGpuLost(() => device && tell({ type: 'gpu-lost' }))
   page.addEventListener('message', (event: MessageEvent<PageToEngine>) => handle(event.data))
   page.start()

@@ -17,7 +17,7 @@ const KEY = 'ringlet-identity'
 const keptSchema = z.object({ id: z.custom<PeerId>(isPeerId), secret: z.string().min(32).max(128), key: keptKeySchema.nullable() })
 type Kept = z.infer<typeof keptSchema>
 
-const randomHex = (bytes: number): string =>
+export const randomHex = (bytes: number): string =>
   [...crypto.getRandomValues(new Uint8Array(bytes))].map((byte) => byte.toString(16).padStart(2, '0')).join('')
 /** Absent outside of secure contexts, whatever its type says. */
 const subtleOf = (): SubtleCrypto | null => ('subtle' in crypto ? crypto.subtle : null)

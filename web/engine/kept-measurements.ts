@@ -1,6 +1,15 @@
 /** Measurements of this device, kept by the browser from visit to visit. */
 const KEY = 'ringlet-measurements'
 
+/** What the browser keeps for this origin; null where it keeps nothing. */
+export function browserStore(): Storage | null {
+  try {
+    return localStorage
+  } catch {
+    return null
+  }
+}
+
 export function keptMeasurements(): string | null {
   try {
     return localStorage.getItem(KEY)

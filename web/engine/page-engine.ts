@@ -1,10 +1,15 @@
 /** What a page can ask of its engine. Elements get an object of this type; they open no connection and run no model. */
 import type { ClusterView } from '../../core/cluster/cluster-view.ts'
+import type { Preview } from '../../core/cluster/preview.ts'
 import type { Backend, Capabilities, ShardReport, WeightFormat } from '../../protocol/cluster.ts'
 import type { WireError } from '../../protocol/errors.ts'
 import type { ModelId, PeerId } from '../../protocol/ids.ts'
 import type { FinishReason } from '../../protocol/ring.ts'
 import type { ModelStore } from '../storage/model-store.ts'
+import type { FileProgress } from '../../runtime/file-progress.ts'
+import type { ShareEstimate } from '../../runtime/measure/estimate-share.ts'
+import type { Contribution } from './contribution.ts'
+import type { Hold, LendLimits } from './lend-limits.ts'
 import type { PageLifeState } from './page-life.ts'
 
 /** The page's connection to signaling. */
@@ -44,14 +49,27 @@ export type LendOptions = {
   readonly threads: number
 }
 
+/** What went through the device, since the page opened and now. */
+export type WorkFigures = Contribution & {
+  readonly tokensPerSecond: number
+  readonly bytesInPerSecond: number
+  readonly bytesOutPerSecond: number
+}
+
 /** What this page's device is doing now. */
 export type DeviceState = {
-  readonly lending: 'off' | 'starting' | 'on' | 'paused' | 'failed'
+  /** `leaving`: hands over what runs. */
+  readonly lending: 'off' | 'starting' | 'on' | 'paused' | 'leaving' | 'failed'
   readonly capabilities: Capabilities | null
   readonly shards: readonly ShardReport[]
   /** Estimated seconds until loading is done; null when unknown or nothing loads. */
   readonly etaSeconds: number | null
   readonly bytesPerSecond: number | null
+  /** Of the shard that is being loaded. */
+  readonly files: readonly FileProgress[]
+  readonly work: WorkFigures
+  /** Limits for which it holds back now. */
+  readonly holds: readonly Hold[]
   readonly sequences: number
   readonly framesHandled: number
   readonly layerMs: number | null
@@ -119,6 +137,9 @@ export type ChatEvent =
       readonly tokensPerSecond: number
     }
 
+/** A device that is taken for gone, or one that is paused and taken for here. */
+export type PreviewChange = { readonly without?: PeerId; readonly including?: PeerId }
+
 export type PageEngine = {
   readonly view: () => ClusterView
   readonly connection: () => Connection
@@ -136,9 +157,23 @@ export type PageEngine = {
   readonly lendsElsewhere: () => boolean
   /** The other tabs of this browser stop, and this one lends what they lent; as `otherwise` where none of them answers. */
   readonly takeOver: (otherwise: LendOptions) => Promise<void>
+  /** Measures without joining. @throws {ClusterError} unsupported_backend */
+  readonly estimate: (options: LendOptions) => Promise<ShareEstimate>
+  /** What a model's ring would be with or without a device. @throws {ClusterError} model_not_found, source_unavailable */
+  readonly preview: (model: ModelId, change: PreviewChange) => Promise<Preview>
   readonly pause: () => void
   readonly resume: () => void
-  readonly leave: () => Promise<void>
+  readonly limits: () => LendLimits
+  /** Call from a click: a browser may ask its person. */
+  readonly setLimits: (limits: LendLimits) => Promise<void>
+  /** Which limits this browser can keep. */
+  readonly limitsKnown: () => { readonly battery: boolean; readonly metered: boolean; readonly idle: boolean }
+  /** Resolves once what ran has ended or moved on and the others know; with `now` it waits for neither. */
+  readonly leave: (now?: boolean) => Promise<void>
+  /** Leaves at once, and removes from this browser what it keeps of the models it was loading. */
+  readonly cancelDownload: () => Promise<void>
+  /** What this browser has given in all its visits. */
+  readonly contributed: () => Contribution
   /** Asks the devices themselves, with no server in between. */
   readonly ask: (request: ChatRequest) => AsyncIterable<ChatEvent>
   /** Prepares for `ask`: paths to the devices of the model's ring, and its tokenizer, so that both are here when the servers are gone. */

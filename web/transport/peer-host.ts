@@ -1,7 +1,7 @@
 import { io, type Socket } from 'socket.io-client'
 import type { SignalState } from '../../core/cluster/signal-client.ts'
 import type { WireError } from '../../protocol/errors.ts'
-import type { Hello, PeerToServer, ServerToPeer } from '../../protocol/signaling.ts'
+import type { Hello, Order, PeerToServer, ServerToPeer } from '../../protocol/signaling.ts'
 import { createPeerHost, type PeerHost } from '../../runtime/peer-host.ts'
 import type { EngineToHost, HostToEngine, Port } from '../../runtime/peer-port.ts'
 import type { Vouching } from '../../runtime/vouched-negotiation.ts'
@@ -17,6 +17,7 @@ export type PagePeerHostOptions = {
   readonly vouching?: Vouching
   readonly onConnection: (state: SignalState) => void
   readonly onRefused?: (error: WireError) => void
+  readonly onOrder?: (order: Order) => void
   /** Never shows this device's address to others: every link goes through the server. */
   readonly relayOnly?: boolean
 }
@@ -45,6 +46,7 @@ export function createPagePeerHost(options: PagePeerHostOptions): PeerHost {
     onConnection,
     ...(vouching ? { vouching } : {}),
     ...(onRefused ? { onRefused } : {}),
+    ...(options.onOrder ? { onOrder: options.onOrder } : {}),
   })
   // A page with open connections is not kept for the way back; one that is kept all the same begins anew.
   const onShow = (event: PageTransitionEvent): void => void (event.persisted && location.reload())

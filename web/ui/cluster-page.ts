@@ -1,31 +1,47 @@
 import { LitElement, css, html } from 'lit'
-import type { ClusterView } from '../../core/cluster/cluster-view.ts'
-import { lapFigures } from '../../core/cluster/lap-figures.ts'
-import type { Placement } from '../../protocol/cluster.ts'
-import type { PeerId } from '../../protocol/ids.ts'
+import { devicesOf } from '../../core/cluster/cluster-view.ts'
+import type { ClusterClient, ServerAddresses } from '../engine/cluster-client.ts'
 import type { PageEngine } from '../engine/page-engine.ts'
 import type { TraceClient } from '../engine/trace-client.ts'
+import './cluster-log-card.ts'
+import type { ClusterLog } from './cluster-log.ts'
+import './device-actions.ts'
 import { SHOWN_ROWS, shownRows } from './device-rows.ts'
 import './device-table.ts'
 import './join-card.ts'
-import { countOf, formatMilliseconds } from './quantities.ts'
+import { joinUrl } from './join-url.ts'
+import type { LinkAges } from './link-ages.ts'
+import { countOf } from './quantities.ts'
 import { redrawOn } from './redraw-on.ts'
-import { modelName, placementPhrase } from './ring-summary.ts'
-import './ring-topology.ts'
+import './ring-cards.ts'
+import './rtt-matrix.ts'
 import { sharedStyles } from './shared-styles.ts'
 import './trace-panel.ts'
-import { layoutTopology } from './topology-layout.ts'
 
 /**
- * The cluster as a picture and as a table, live.
+ * The cluster as a picture and as tables, live, and what may be done with it.
  *
  * @property engine - what the page knows
  * @property traces - where the time of requests went; null where there is no server to ask
+ * @property client - what may be done; null as above
+ * @property log - what happened
+ * @property ages - round trips and how old they are
  */
 export class ClusterPage extends LitElement {
-  static override properties = { engine: { attribute: false }, traces: { attribute: false } }
+  static override properties = {
+    engine: { attribute: false },
+    traces: { attribute: false },
+    client: { attribute: false },
+    log: { attribute: false },
+    ages: { attribute: false },
+    addresses: { state: true },
+  }
   declare engine: PageEngine | null
   declare traces: TraceClient | null
+  declare client: ClusterClient | null
+  declare log: ClusterLog | null
+  declare ages: LinkAges | null
+  declare private addresses: ServerAddresses | null
 
   static override styles = [
     sharedStyles,
@@ -46,20 +62,6 @@ export class ClusterPage extends LitElement {
         display: block;
         margin-top: 1.25rem;
       }
-      .legend {
-        margin-top: 0.75rem;
-        text-align: center;
-      }
-      ul {
-        margin-top: 0.7rem;
-        padding-left: 1.1rem;
-      }
-      li + li {
-        margin-top: 0.4rem;
-      }
-      li {
-        overflow-wrap: anywhere;
-      }
       h2 + device-table {
         margin-top: 0.9rem;
       }
@@ -70,51 +72,21 @@ export class ClusterPage extends LitElement {
     super()
     this.engine = null
     this.traces = null
+    this.client = null
+    this.log = null
+    this.ages = null
+    this.addresses = null
     redrawOn(this, (redraw) => this.engine?.onChange(redraw) ?? (() => undefined))
   }
 
-  /** Where another device joins; a join token in this page's own address is part of the invitation, a key is not to be handed on. */
-  private joinUrl(): string {
-    const url = new URL('/contribute', location.origin)
-    const token = new URLSearchParams(location.search).get('token')
-    if (token !== null && !token.startsWith('rk_')) url.searchParams.set('token', token)
-    return url.href
+  override connectedCallback(): void {
+    super.connectedCallback()
+    void this.look()
   }
 
-  private picture(view: ClusterView, placement: Placement | null, self: PeerId | null) {
-    const state = placement ? placementPhrase(view, placement) : null
-    return html`<section class="card" aria-labelledby=${`ring-${placement?.model ?? 'none'}`}>
-      <h2 id=${`ring-${placement?.model ?? 'none'}`}>${placement ? modelName(placement.model) : 'No ring yet'}</h2>
-      <p class="muted small" role="status">
-        ${state ? state.text : html`Nobody holds layers. <a href="/contribute">Lend a device</a>, and the ring forms by itself.`}
-      </p>
-      <ring-topology
-        .topology=${layoutTopology(view, placement, self)}
-        .heading=${placement ? modelName(placement.model) : 'No ring'}
-        .subheading=${placement && placement.shards.length > 0 ? countOf(placement.numLayers, 'layer') : ''}
-      ></ring-topology>
-      ${placement && placement.shards.length > 0 ? html`<p class="legend muted small" aria-hidden="true">Thick arcs: memory held of what is lent. Times: there and back.</p>` : null}
-    </section>`
-  }
-
-  /** What a lap was said to take, and takes. */
-  private laps(view: ClusterView, placement: Placement) {
-    const { predictedMs, observedMs, queueMs } = lapFigures(view, placement)
-    if (observedMs === null) return null
-    const said = predictedMs === null ? '' : ` ${formatMilliseconds(predictedMs)} were predicted for a lone answer.`
-    const waited = queueMs !== null && queueMs >= 1 ? `, of which ${formatMilliseconds(queueMs)} behind other answers` : ''
-    return html`<p>A lap takes ${formatMilliseconds(observedMs)}${waited}.${said}</p>`
-  }
-
-  private explanation(view: ClusterView, placement: Placement) {
-    if (placement.explanation.length === 0 && !placement.problem) return null
-    return html`<section class="card small" aria-labelledby=${`why-${placement.model}`}>
-      <h2 id=${`why-${placement.model}`}>Why ${modelName(placement.model)} lies this way</h2>
-      ${placement.problem ? html`<p>${placement.problem.message}</p>` : null} ${this.laps(view, placement)}
-      <ul>
-        ${placement.explanation.map((sentence) => html`<li>${sentence}</li>`)}
-      </ul>
-    </section>`
+  /** A page that may not ask shows its own address. */
+  private async look(): Promise<void> {
+    this.addresses = (await this.client?.addresses().catch(() => null)) ?? null
   }
 
   protected override render() {
@@ -125,21 +97,32 @@ export class ClusterPage extends LitElement {
     const self = connection.state === 'online' ? connection.self : null
     const placements = [...view.placements.values()]
     const rows = shownRows(view, self)
+    const browsers = devicesOf(view).filter(({ role }) => role === 'device')
     return html`<div class="page">
       <h1>The cluster</h1>
       <p class="lead">Each device holds some layers. A word travels once around the ring, through every device, for every token of an answer.</p>
       <div class="columns">
-        <div class="stack">${(placements.length > 0 ? placements : [null]).map((placement) => this.picture(view, placement, self))}</div>
         <div class="stack">
-          <join-card .url=${this.joinUrl()}></join-card>
+          ${(placements.length > 0 ? placements : [null]).map(
+            (placement) =>
+              html`<ring-cards .view=${view} .placement=${placement} .self=${self} .engine=${engine} .client=${this.client}></ring-cards>`,
+          )}
+        </div>
+        <div class="stack">
+          <join-card .url=${joinUrl(location, this.addresses)} .trust=${this.addresses?.trust ?? null}></join-card>
           <p class="small"><a href="/keys">Keys and invitations</a></p>
-          ${placements.map((placement) => this.explanation(view, placement))}
+          ${this.client ? html`<device-actions .client=${this.client} .devices=${browsers.slice(0, SHOWN_ROWS)}></device-actions>` : null}
+          <cluster-log-card .entries=${this.log?.entries() ?? []}></cluster-log-card>
         </div>
       </div>
       <section class="card wide" aria-labelledby="all">
         <h2 id="all">${countOf(view.peers.size + view.unseen, 'peer')}</h2>
         ${rows.length < view.peers.size + view.unseen ? html`<p class="small muted">These are the devices of rings, and ${SHOWN_ROWS} peers at most.</p>` : null}
         <device-table .rows=${rows}></device-table>
+      </section>
+      <section class="card wide" aria-labelledby="round-trips">
+        <h2 id="round-trips">Round trips between devices</h2>
+        <rtt-matrix .devices=${devicesOf(view)} .ages=${this.ages}></rtt-matrix>
       </section>
       ${this.traces ? html`<trace-panel class="wide" .client=${this.traces}></trace-panel>` : null}
     </div>`

@@ -1,16 +1,34 @@
 import { LitElement, css, html } from 'lit'
 import { toClusterError, toWireError, type WireError } from '../../protocol/errors.ts'
-import type { HardwareReport, LendOptions, PageEngine } from '../engine/page-engine.ts'
+import type { LendLimits } from '../engine/lend-limits.ts'
+import type { DeviceState, HardwareReport, LendOptions, PageEngine } from '../engine/page-engine.ts'
 import { rememberedName, rememberName } from './device-name.ts'
 import './error-note.ts'
+import './estimate-card.ts'
+import type { EstimateState } from './estimate-card.ts'
 import './hardware-card.ts'
 import { firstChoice, formatNote, lendOptions, type LendChoice } from './lend-choice.ts'
 import './lend-form.ts'
 import { parseLendQuery } from './lend-query.ts'
 import './lend-status.ts'
 import './life-card.ts'
+import './limits-card.ts'
+import './privacy-card.ts'
 import { redrawOn } from './redraw-on.ts'
 import { buttonStyles, sharedStyles } from './shared-styles.ts'
+import './sight-banner.ts'
+import './work-card.ts'
+
+/** A person who joins at once need not wait for a trial. */
+const TRIAL_AFTER_MS = 1_200
+function laterOnce(work: () => void): () => void {
+  const timer = setTimeout(work, TRIAL_AFTER_MS)
+  return () => clearTimeout(timer)
+}
+
+/** Whether what was measured for one choice says nothing of another. */
+const concerns = (a: LendChoice, b: LendChoice): boolean =>
+  a.memoryBytes !== b.memoryBytes || a.backend !== b.backend || a.threads !== b.threads || a.weightFormat !== b.weightFormat
 
 /**
  * Lending this device: what was found, what to lend, what it does now.
@@ -18,13 +36,21 @@ import { buttonStyles, sharedStyles } from './shared-styles.ts'
  * @property engine - what the page knows and can ask
  */
 export class ContributePage extends LitElement {
-  static override properties = { engine: { attribute: false }, report: { state: true }, choice: { state: true }, problem: { state: true } }
+  static override properties = {
+    engine: { attribute: false },
+    report: { state: true },
+    choice: { state: true },
+    trial: { state: true },
+    problem: { state: true },
+  }
   declare engine: PageEngine | null
   declare private report: HardwareReport | null
   declare private choice: LendChoice | null
+  declare private trial: EstimateState
   /** Why something that a person asked for did not happen. */
   declare private problem: WireError | null
   private readonly query = parseLendQuery(location.search)
+  private stopWaiting = (): void => undefined
 
   static override styles = [
     sharedStyles,
@@ -48,9 +74,6 @@ export class ContributePage extends LitElement {
         border-radius: 10px;
         background: var(--warn-soft);
       }
-      .privacy p {
-        margin-top: 0.6rem;
-      }
       error-note {
         margin-top: 1rem;
       }
@@ -62,6 +85,7 @@ export class ContributePage extends LitElement {
     this.engine = null
     this.report = null
     this.choice = null
+    this.trial = { state: 'waiting' }
     this.problem = null
     redrawOn(this, (redraw) => this.engine?.onChange(redraw) ?? (() => undefined))
   }
@@ -69,6 +93,11 @@ export class ContributePage extends LitElement {
   override connectedCallback(): void {
     super.connectedCallback()
     void this.attempt(() => this.look())
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback()
+    this.stopWaiting()
   }
 
   /** Runs what a person asked for; a failure becomes a sentence. */
@@ -88,6 +117,31 @@ export class ContributePage extends LitElement {
     this.report = report
     this.choice = firstChoice(report, this.query, rememberedName(localStorage, navigator.userAgent))
     if (this.query.auto && engine.device().lending === 'off') await engine.lend(lendOptions(report, this.choice))
+    else this.stopWaiting = laterOnce(() => this.mayMeasure() && void this.measure())
+  }
+
+  /** Whoever lends already, here or in another tab, has no use for a trial. */
+  private mayMeasure(): boolean {
+    return this.engine?.device().lending === 'off' && !this.engine.lendsElsewhere() && this.trial.state === 'waiting'
+  }
+
+  private async measure(): Promise<void> {
+    const { engine, report, choice } = this
+    if (!engine || !report || !choice || this.trial.state === 'measuring') return
+    this.trial = { state: 'measuring' }
+    try {
+      this.trial = { state: 'measured', estimate: await engine.estimate(lendOptions(report, choice)) }
+    } catch (thrown) {
+      this.trial = { state: 'failed', error: toWireError(toClusterError(thrown)) }
+    }
+    // The choice went on while it was measured: what is known of backends makes the next one quick.
+    if (this.choice && concerns(choice, this.choice)) await this.measure()
+  }
+
+  private choose(choice: LendChoice): void {
+    const before = this.choice
+    this.choice = choice
+    if (before && concerns(before, choice)) void this.measure()
   }
 
   private async join(): Promise<void> {
@@ -111,19 +165,44 @@ export class ContributePage extends LitElement {
     </p>`
   }
 
-  private privacy() {
-    return html`<section class="card privacy small" aria-labelledby="privacy">
-      <h2 id="privacy">Who sees what</h2>
-      <p>
-        <strong>On your side:</strong> no code of other people runs here, only this page’s own. It has no access to your files, and the layers it gets
-        fit into the memory you lend.
-      </p>
-      <p>
-        <strong>On theirs:</strong> your device computes parts of other people’s chats, and its owner could rebuild their words from what passes
-        through. In the same way other devices of a ring could read yours.
-      </p>
-      <p>Devices of a ring connect to each other directly, so they can see each other’s network address.</p>
-    </section>`
+  private form(notes: readonly string[]) {
+    return html`<lend-form
+        .report=${this.report}
+        .choice=${this.choice}
+        .notes=${notes}
+        @choose=${(event: CustomEvent<LendChoice>) => this.choose(event.detail)}
+        @join=${() => void this.attempt(() => this.join())}
+      ></lend-form>
+      ${this.choice ? html`<estimate-card .trial=${this.trial} .share=${this.engine?.limits().share ?? 1} @measure=${() => void this.measure()}></estimate-card>` : null}`
+  }
+
+  private status(engine: PageEngine, device: DeviceState) {
+    return html`<lend-status
+        .device=${device}
+        @pause=${() => engine.pause()}
+        @resume=${() => engine.resume()}
+        @leave=${(event: CustomEvent<boolean>) => void this.attempt(() => engine.leave(event.detail))}
+        @cancel=${() => void this.attempt(() => engine.cancelDownload())}
+      ></lend-status>
+      <work-card .device=${device} .contributed=${engine.contributed()}></work-card>`
+  }
+
+  private asides(engine: PageEngine, isOut: boolean) {
+    return html`${
+        isOut
+          ? null
+          : html`<life-card
+              .life=${engine.life()}
+              @awake=${(event: CustomEvent<boolean>) => engine.keepAwake(event.detail)}
+              @audible=${(event: CustomEvent<boolean>) => engine.keepAudible(event.detail)}
+            ></life-card>`
+      }
+      <limits-card
+        .limits=${engine.limits()}
+        .known=${engine.limitsKnown()}
+        @limit=${(event: CustomEvent<LendLimits>) => void this.attempt(() => engine.setLimits(event.detail))}
+      ></limits-card>
+      <hardware-card .report=${this.report}></hardware-card><privacy-card></privacy-card>`
   }
 
   protected override render() {
@@ -144,37 +223,11 @@ export class ContributePage extends LitElement {
       </p>
       ${isSecureContext ? null : html`<p class="note small">This page came over plain http, where browsers allow neither GPU nor storage. Open it over https, or as localhost on the same machine.</p>`}
       ${isOut && engine.lendsElsewhere() ? this.otherTab() : null}
+      <sight-banner .life=${engine.life()} .isLending=${!isOut}></sight-banner>
       <error-note .error=${this.problem ?? (device.lending === 'failed' ? device.error : null)}></error-note>
       <div class="columns">
-        <div class="stack">
-          ${
-            isOut
-              ? html`<lend-form
-                  .report=${this.report}
-                  .choice=${this.choice}
-                  .notes=${notes}
-                  @choose=${(event: CustomEvent<LendChoice>) => (this.choice = event.detail)}
-                  @join=${() => void this.attempt(() => this.join())}
-                ></lend-form>`
-              : html`<lend-status
-                  .device=${device}
-                  @pause=${() => engine.pause()}
-                  @resume=${() => engine.resume()}
-                  @leave=${() => void this.attempt(() => engine.leave())}
-                ></lend-status>`
-          }
-        </div>
-        <div class="stack">
-          ${
-            isOut
-              ? null
-              : html`<life-card
-                  .life=${engine.life()}
-                  @awake=${(event: CustomEvent<boolean>) => engine.keepAwake(event.detail)}
-                  @audible=${(event: CustomEvent<boolean>) => engine.keepAudible(event.detail)}
-                ></life-card>`
-          }<hardware-card .report=${this.report}></hardware-card>${this.privacy()}
-        </div>
+        <div class="stack">${isOut ? this.form(notes) : this.status(engine, device)}</div>
+        <div class="stack">${this.asides(engine, isOut)}</div>
       </div>
     </div>`
   }

@@ -30,6 +30,7 @@ const WORDS: Partial<Record<ErrorCode, Words>> = {
   invalid_join_token: { title: 'This cluster wants an invitation.', advice: 'Open the whole join link that you were given, with its token.' },
   invalid_api_key: { title: 'This cluster asks for a key.', advice: 'Ask whoever runs it.' },
   protocol_version_mismatch: { title: 'This page is older or newer than the cluster.', advice: 'Reload the page.' },
+  device_removed: { title: 'Whoever runs this cluster has removed this device.', advice: 'Ask them for a new invitation, should it be a mistake.' },
   peer_id_taken: { title: 'Another tab already speaks for this device.', advice: 'Close the other tab, then reload this one.' },
   source_unavailable: { title: 'The weights could not be downloaded.', advice: 'Check the network. What is already here is kept.' },
   bad_checkpoint: {

@@ -1,9 +1,8 @@
 import { LitElement, css, html, svg } from 'lit'
 import { encode } from 'uqr'
 import { copyText } from './copy-text.ts'
+import { isLocalHost } from './join-url.ts'
 import { buttonStyles, sharedStyles } from './shared-styles.ts'
-
-const LOCAL_HOSTS = ['localhost', '127.0.0.1', '[::1]']
 
 /** A QR code's dark modules as one SVG path, one unit a module. */
 function qrPath(text: string): { readonly size: number; readonly path: string } {
@@ -16,10 +15,12 @@ function qrPath(text: string): { readonly size: number; readonly path: string } 
  * The link that adds a device, to copy and to scan.
  *
  * @property url - where a device joins
+ * @property trust - where a device learns to trust this server's certificate; null where there is nothing to learn
  */
 export class JoinCard extends LitElement {
-  static override properties = { url: {}, copied: { state: true } }
+  static override properties = { url: {}, trust: {}, copied: { state: true } }
   declare url: string
+  declare trust: string | null
   declare copied: boolean
 
   static override styles = [
@@ -64,6 +65,7 @@ export class JoinCard extends LitElement {
   constructor() {
     super()
     this.url = ''
+    this.trust = null
     this.copied = false
   }
 
@@ -74,7 +76,7 @@ export class JoinCard extends LitElement {
 
   private hint(): string | null {
     const { hostname, protocol } = new URL(this.url)
-    if (LOCAL_HOSTS.includes(hostname))
+    if (isLocalHost(hostname))
       return 'This address works on this machine only: open it in more tabs. For other devices start Ringlet with --host and --https.'
     if (protocol !== 'https:') return 'Over plain http other devices get neither GPU nor storage from their browser. Start Ringlet with --https.'
     return null
@@ -82,7 +84,8 @@ export class JoinCard extends LitElement {
 
   protected override render() {
     if (this.url === '') return null
-    const { size, path } = qrPath(this.url)
+    // The code leads by way of the page that explains the certificate; a device that trusts it already goes straight on.
+    const { size, path } = qrPath(this.trust === null ? this.url : `${this.trust}#${this.url}`)
     const hint = this.hint()
     return html`<section class="card" aria-labelledby="join">
       <h2 id="join">Add a device</h2>
@@ -95,6 +98,7 @@ export class JoinCard extends LitElement {
           <button @click=${() => void this.copy()}>${this.copied ? 'Copied' : 'Copy link'}</button>
         </div>
       </div>
+      ${this.trust === null ? null : html`<p class="hint muted small">The code first shows a device how to trust this server, once: <a href=${this.trust} target="_blank">what it shows</a>.</p>`}
       ${hint === null ? null : html`<p class="hint muted small">${hint}</p>`}
     </section>`
   }

@@ -68,6 +68,6 @@ test('names what failed', () => {
   const failed = shard({ state: 'failed', phase: 'failed', error: { code: 'not_enough_memory', message: '20 MB short' } })
   expect(lendPhase({ ...DEVICE_OFF, lending: 'on', shards: [failed] })).toMatchObject({
     headline: 'Could not load layers 0–2 of Ember',
-    detail: '20 MB short',
+    detail: expect.stringMatching(/^20 MB short\. Lend less memory/),
   })
 })

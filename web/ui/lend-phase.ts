@@ -1,8 +1,10 @@
 /** What a lending device is doing, in words and as progress. */
 import type { ShardReport, WeightFormat } from '../../protocol/cluster.ts'
+import type { Hold } from '../engine/lend-limits.ts'
 import type { DeviceState } from '../engine/page-engine.ts'
 import { countOf, formatBytes, formatLayers, formatMilliseconds, formatSeconds } from './quantities.ts'
 import { modelName } from './ring-summary.ts'
+import { troubleWords } from './trouble-words.ts'
 
 /** The way from joining to serving, in order. */
 export const LEND_STEPS = ['Join', 'Download', 'Compile', 'Warm up', 'Serve'] as const
@@ -15,6 +17,14 @@ const STEP_OF: Record<ShardReport['phase'], number> = {
   failed: 1,
   stored: 1,
   paused: 1,
+}
+
+/** Why a device holds back, and until when. */
+const HOLD_WORDS: Record<Hold, string> = {
+  battery: 'The battery is low. It goes on by itself once the battery is filled to the level that you set.',
+  mains: 'It runs on its battery. It goes on by itself when it is plugged in.',
+  metered: 'The network costs, or is to save data. It goes on by itself on another network.',
+  'in-use': 'Somebody uses this device. It goes on by itself when it has been left alone for a minute.',
 }
 
 export type LendPhase = {
@@ -92,7 +102,7 @@ function loadingPhase(shard: ShardReport, device: DeviceState): LendPhase {
         progress: null,
       }
     case 'failed':
-      return { headline: `Could not load ${shardName(shard)}`, detail: shard.error?.message ?? '', step, progress: null }
+      return { headline: `Could not load ${shardName(shard)}`, detail: shard.error ? troubleWords(shard.error) : '', step, progress: null }
     case 'waiting':
     case 'ready':
       return { headline: `Waiting to load ${shardName(shard)}`, detail: waitingDetail(shard, device), step, progress: 'moving' }
@@ -108,11 +118,21 @@ export function lendPhase(device: DeviceState): LendPhase {
     case 'starting':
       return { headline: 'Joining the cluster…', detail: 'Trying out what computes fastest on this device.', step: 0, progress: 'moving' }
     case 'failed':
-      return { headline: 'This device could not join', detail: device.error?.message ?? '', step: 0, progress: null }
+      return { headline: 'This device could not join', detail: device.error ? troubleWords(device.error) : '', step: 0, progress: null }
+    case 'leaving':
+      return {
+        headline: 'Handing over…',
+        detail:
+          device.sequences > 0
+            ? `${countOf(device.sequences, 'conversation')} still ${device.sequences === 1 ? 'runs' : 'run'} here. They end or move on first.`
+            : 'The others take over what this device holds.',
+        step: 4,
+        progress: 'moving',
+      }
     case 'paused':
       return {
-        headline: 'Paused',
-        detail: 'This device takes no layers until you resume.',
+        headline: device.holds.length > 0 ? 'Holding back' : 'Paused',
+        detail: device.holds.length > 0 ? device.holds.map((hold) => HOLD_WORDS[hold]).join(' ') : 'This device takes no layers until you resume.',
         step: device.shards.length > 0 && !loading ? 4 : 1,
         progress: null,
       }

@@ -2,6 +2,7 @@ import { LitElement, css, html } from 'lit'
 import type { DeviceState } from '../engine/page-engine.ts'
 import { BACKEND_NAMES } from './device-rows.ts'
 import './error-note.ts'
+import './file-progress-list.ts'
 import { LEND_STEPS, lendPhase, shardNames, type LendPhase } from './lend-phase.ts'
 import { progressStyles } from './progress-styles.ts'
 import { countOf, formatBytes, formatMilliseconds, percentOf } from './quantities.ts'
@@ -14,7 +15,8 @@ import { weightsOf } from './weights-sentence.ts'
  * @property device - its state
  * @fires pause - takes no layers until resumed
  * @fires resume - ends the pause
- * @fires leave - gives everything back
+ * @fires {CustomEvent<boolean>} leave - gives everything back; true: without waiting for what runs
+ * @fires cancel - stops the download and removes what came of it
  */
 export class LendStatus extends LitElement {
   static override properties = { device: { attribute: false } }
@@ -104,6 +106,7 @@ export class LendStatus extends LitElement {
         gap: 0.6rem;
         margin-top: 1.4rem;
       }
+      file-progress-list,
       error-note,
       .reason {
         margin-top: 1rem;
@@ -139,8 +142,6 @@ export class LendStatus extends LitElement {
     const facts: readonly (readonly [string, string])[] = [
       ['Holds', shardNames(device.shards) || 'no layers yet'],
       ['Weights', weightsOf(device.shards) || '–'],
-      ['Conversations now', String(device.sequences)],
-      ['Work done', countOf(device.framesHandled, 'frame')],
       ['Time a layer', device.layerMs === null ? 'not measured yet' : formatMilliseconds(device.layerMs)],
       ['Memory held', `${formatBytes(held)} of ${formatBytes(device.capabilities?.memoryBytes ?? 0)}`],
       [
@@ -160,11 +161,14 @@ export class LendStatus extends LitElement {
   }
 
   private actions(device: DeviceState) {
-    const fire = (type: string) => () => this.dispatchEvent(new CustomEvent(type))
+    const fire = (type: string, detail?: boolean) => () => this.dispatchEvent(new CustomEvent(type, { detail }))
+    const isLoading = device.shards.some(({ phase }) => phase === 'downloading')
+    if (device.lending === 'leaving') return html`<div class="actions"><button @click=${fire('leave', true)}>Leave now</button></div>`
     return html`<div class="actions">
-      ${device.lending === 'paused' ? html`<button class="primary" @click=${fire('resume')}>Resume</button>` : null}
+      ${device.lending === 'paused' && device.holds.length === 0 ? html`<button class="primary" @click=${fire('resume')}>Resume</button>` : null}
       ${device.lending === 'on' ? html`<button @click=${fire('pause')}>Pause</button>` : null}
-      <button @click=${fire('leave')}>Leave</button>
+      <button @click=${fire('leave', false)}>Leave</button>
+      ${isLoading ? html`<button @click=${fire('cancel')}>Cancel and free the storage</button>` : null}
     </div>`
   }
 
@@ -178,6 +182,7 @@ export class LendStatus extends LitElement {
       <p class="headline" role="status">${phase.headline}</p>
       <p class="detail muted figures">${phase.detail}</p>
       ${this.progress(phase)}
+      ${device.shards.some(({ phase: doing }) => doing === 'downloading') ? html`<file-progress-list .files=${device.files}></file-progress-list>` : null}
       <ol aria-label="Steps">
         ${LEND_STEPS.map((step, index) =>
           index === phase.step

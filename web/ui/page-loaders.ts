@@ -6,6 +6,7 @@ const LOADERS: ReadonlyMap<Page, () => Promise<unknown>> = new Map<Page, () => P
   ['cluster', () => import('./cluster-page.ts')],
   ['models', () => import('./models-page.ts')],
   ['keys', () => import('./keys-page.ts')],
+  ['start', () => import('./start-page.ts')],
 ])
 
 export type PageLoads = {

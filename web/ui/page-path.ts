@@ -5,6 +5,7 @@ export const PAGES = [
   { page: 'cluster', path: '/cluster', label: 'Cluster', title: 'Cluster' },
   { page: 'models', path: '/models', label: 'Models', title: 'Models' },
   { page: 'keys', path: '/keys', label: null, title: 'Keys and invitations' },
+  { page: 'start', path: '/start', label: null, title: 'First steps' },
 ] as const
 export type Page = (typeof PAGES)[number]['page']
 

@@ -11,6 +11,12 @@ const NODE_NAME_GAP = 15
 /** Width of one character of a hop's label, in units of the drawing. */
 const LABEL_CHARACTER = 5.6
 
+/** Round trips up to which a hop is near, and from which it is far, in milliseconds: as within a house, and as across a country. */
+const NEAR_MS = 10
+const FAR_MS = 50
+const distanceOf = (rttMs: number | null): 'near' | 'middle' | 'far' | '' =>
+  rttMs === null ? '' : rttMs <= NEAR_MS ? 'near' : rttMs >= FAR_MS ? 'far' : 'middle'
+
 /**
  * The ring as a picture: devices in shard order with their layers and memory, hops with path and time, everybody else
  * below. The table beside it says the same in words, so the picture is hidden from screen readers.
@@ -83,6 +89,20 @@ export class RingTopology extends LitElement {
         stroke: var(--muted);
         stroke-width: 1.6;
       }
+      .hop.near {
+        stroke: var(--good);
+      }
+      .hop.far {
+        stroke: var(--warn);
+      }
+      .frame {
+        fill: var(--accent);
+      }
+      @media (prefers-reduced-motion: reduce) {
+        .frame {
+          display: none;
+        }
+      }
       .hop.relay {
         stroke: var(--warn);
         stroke-dasharray: 5 4;
@@ -132,7 +152,8 @@ export class RingTopology extends LitElement {
       .filter((part) => part !== null)
       .join(' · ')
     const width = label.length * LABEL_CHARACTER + 14
-    return svg`<path class="hop ${hop.path}" d=${hop.arc} marker-end="url(#arrow)"></path>
+    return svg`<path class="hop ${hop.path} ${distanceOf(hop.rttMs)}" d=${hop.arc} marker-end="url(#arrow)"></path>
+      ${hop.isFlowing ? svg`<circle class="frame" r="3.2"><animateMotion dur="1.2s" repeatCount="indefinite" path=${hop.arc}></animateMotion></circle>` : null}
       ${
         isLabelled && label !== ''
           ? svg`<rect class="pill" x=${hop.labelX - width / 2} y=${hop.labelY - 9} width=${width} height="18" rx="9"></rect>

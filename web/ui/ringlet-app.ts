@@ -1,6 +1,7 @@
 import { LitElement, html, nothing } from 'lit'
 import type { PageEngine } from '../engine/page-engine.ts'
 import type { AccessClient } from '../engine/access-client.ts'
+import type { ClusterClient } from '../engine/cluster-client.ts'
 import type { CatalogSession } from './catalog-session.ts'
 import type { TraceClient } from '../engine/trace-client.ts'
 import { appStyles } from './app-styles.ts'
@@ -8,6 +9,8 @@ import './chat/chat-page.ts'
 import type { ChatLibrary } from '../chat/chat-library.ts'
 import type { ChatSettings } from '../chat/chat-record.ts'
 import type { ChatSession } from '../chat/chat-session.ts'
+import type { ClusterLog } from './cluster-log.ts'
+import type { LinkAges } from './link-ages.ts'
 import { phraseError } from './error-phrase.ts'
 import { createPageLoads } from './page-loaders.ts'
 import { PAGES, pageAt, type Page } from './page-path.ts'
@@ -44,6 +47,9 @@ function showKey(key: string): void {
  * @property catalog - what is known of models
  * @property traces - where the time of requests went
  * @property access - keys and invitations
+ * @property cluster - what may be done with devices and placements
+ * @property log - what happened in the cluster
+ * @property ages - round trips between devices, and how old they are
  */
 export class RingletApp extends LitElement {
   static override properties = {
@@ -53,6 +59,9 @@ export class RingletApp extends LitElement {
     catalog: { attribute: false },
     traces: { attribute: false },
     access: { attribute: false },
+    cluster: { attribute: false },
+    log: { attribute: false },
+    ages: { attribute: false },
     page: { state: true },
     theme: { state: true },
     failed: { state: true },
@@ -63,6 +72,9 @@ export class RingletApp extends LitElement {
   declare catalog: CatalogSession | null
   declare traces: TraceClient | null
   declare access: AccessClient | null
+  declare cluster: ClusterClient | null
+  declare log: ClusterLog | null
+  declare ages: LinkAges | null
   declare private page: Page
   declare private theme: Theme
   /** The page's code could not be fetched. */
@@ -82,6 +94,9 @@ export class RingletApp extends LitElement {
     this.catalog = null
     this.traces = null
     this.access = null
+    this.cluster = null
+    this.log = null
+    this.ages = null
     this.page = pageAt(location.pathname)
     this.theme = keptTheme(pageStorage)
     this.failed = false
@@ -163,7 +178,15 @@ export class RingletApp extends LitElement {
       case 'contribute':
         return html`<contribute-page .engine=${this.engine}></contribute-page>`
       case 'cluster':
-        return html`<cluster-page .engine=${this.engine} .traces=${this.traces}></cluster-page>`
+        return html`<cluster-page
+          .engine=${this.engine}
+          .traces=${this.traces}
+          .client=${this.cluster}
+          .log=${this.log}
+          .ages=${this.ages}
+        ></cluster-page>`
+      case 'start':
+        return html`<start-page .engine=${this.engine} .client=${this.cluster}></start-page>`
       case 'models':
         return html`<models-page .engine=${this.engine} .catalog=${this.catalog}></models-page>`
       case 'keys':

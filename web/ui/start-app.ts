@@ -4,6 +4,7 @@ import { createAccessClient } from '../engine/access-client.ts'
 import { createCatalogClient } from '../engine/catalog-client.ts'
 import { createTraceClient } from '../engine/trace-client.ts'
 import { createServerCall } from '../engine/server-call.ts'
+import { createClusterClient } from '../engine/cluster-client.ts'
 import { createCatalogSession } from './catalog-session.ts'
 import { createChatLibrary, tabBroadcast } from '../chat/chat-library.ts'
 import { createChatSession } from '../chat/chat-session.ts'
@@ -12,6 +13,8 @@ import { keptSettings } from '../chat/kept-settings.ts'
 import { createChatAnswers, type ChatAnswers } from '../engine/chat-answers.ts'
 import { createGatewayChat } from '../engine/gateway-chat.ts'
 import { pageStorage } from './page-storage.ts'
+import { createClusterLog } from './cluster-log.ts'
+import { createLinkAges } from './link-ages.ts'
 import './ringlet-app.ts'
 
 const keyOf = (): string | null => new URLSearchParams(location.search).get('token')
@@ -37,5 +40,16 @@ export function startApp(engine: PageEngine, answers: ChatAnswers): void {
   app.catalog = createCatalogSession(engine, createCatalogClient(call), () => performance.now())
   app.traces = createTraceClient(call)
   app.access = createAccessClient(call)
+  app.cluster = createClusterClient(call)
+  const log = createClusterLog(() => new Date())
+  const ages = createLinkAges(() => performance.now())
+  const note = (): void => {
+    log.note(engine.view())
+    ages.note(engine.view())
+  }
+  engine.onChange(note)
+  note()
+  app.log = log
+  app.ages = ages
   document.body.append(app)
 }

@@ -44,6 +44,8 @@ export type TopologyHop = {
   readonly to: PeerId
   readonly path: LinkPath | 'unknown'
   readonly rttMs: number | null
+  /** Answers travel on it now. */
+  readonly isFlowing: boolean
   /** SVG path along the ring, from the edge of one node to the edge of the next. */
   readonly arc: string
   readonly labelX: number
@@ -129,6 +131,7 @@ function hopsOf(view: ClusterView, nodes: readonly TopologyNode[]): readonly Top
       to: next.peerId,
       path: link?.path ?? ('unknown' as const),
       rttMs: link?.rttMs ?? null,
+      isFlowing: (view.peers.get(node.peerId)?.status.sequences ?? 0) > 0,
       arc: `M ${from.x} ${from.y} A ${RING_RADIUS} ${RING_RADIUS} 0 0 1 ${to.x} ${to.y}`,
       labelX: middle.x,
       labelY: middle.y,

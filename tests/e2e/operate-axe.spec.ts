@@ -1,0 +1,34 @@
+/** No state of lending, cluster, keys and first steps breaks a rule of axe, in light and dark, wide and narrow. */
+import { AxeBuilder } from '@axe-core/playwright'
+import { expect, test } from '@playwright/test'
+import { OPERATE_SCENES } from '../screenshots/operate-scenes.ts'
+import type { Scene } from '../screenshots/scene.ts'
+import { startPageServer, type PageServer } from './page-server.ts'
+
+let server: PageServer
+test.beforeAll(async () => {
+  server = await startPageServer()
+})
+test.afterAll(() => server.close())
+
+const KEYS: Scene = { name: 'keys', path: '/keys', play: (page) => page.getByText('editor on my laptop').first().waitFor() }
+
+for (const scene of [...OPERATE_SCENES, KEYS])
+  test(`axe finds nothing: ${scene.name}`, async ({ page }) => {
+    page.on('pageerror', (error) => expect.soft(error.message).toBe(''))
+    // Animations would be judged in their middle.
+    await page.emulateMedia({ reducedMotion: 'reduce' })
+    await page.goto(server.url + scene.path)
+    await scene.play(page)
+    for (const colorScheme of ['light', 'dark'] as const) {
+      for (const width of [1280, 360]) {
+        await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+        await page.setViewportSize({ width, height: 800 })
+        const { violations } = await new AxeBuilder({ page }).analyze()
+        expect(
+          violations.map(({ id, nodes }) => `${colorScheme} ${width}: ${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(' | ')}`),
+        ).toEqual([])
+        expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth), 'sideways scroll').toBe(0)
+      }
+    }
+  })
