@@ -14,9 +14,13 @@ export type EmbeddingRoutesOptions = JobContext & { readonly models: ModelCatalo
 async function cardOf(models: ModelCatalog, entry: ModelEntry): Promise<EmbeddingCard> {
   const card = await models.embedding(entry)
   if (card) return card
-  throw new ClusterError('invalid_value', `${entry.id} is no model of embeddings: it has no modules.json that says how its vectors are made`, {
-    detail: { param: 'model' },
-  })
+  throw new ClusterError(
+    'invalid_value',
+    `${entry.id} is no model of embeddings: neither a modules.json nor a GGUF file's pooling_type says how its vectors are made`,
+    {
+      detail: { param: 'model' },
+    },
+  )
 }
 
 export function embeddingRoutes(options: EmbeddingRoutesOptions): Router {

@@ -1,7 +1,8 @@
-/** What a checkpoint says of itself as a model of embeddings, in the files that sentence-transformers writes beside it. */
+/** What a checkpoint says of itself as a model of embeddings: in the files that sentence-transformers writes beside it, or in a GGUF file's metadata. */
 import { z } from 'zod'
 import { ClusterError } from '../../protocol/errors.ts'
 import type { Pooling } from '../../protocol/ring.ts'
+import { readGguf } from '../model/gguf.ts'
 import type { ModelSource } from '../model/model-source.ts'
 
 export type EmbeddingCard = {
@@ -62,12 +63,27 @@ async function poolingOf(source: ModelSource, file: string, hasPrompt: boolean, 
   return pooling
 }
 
+/** llama.cpp's `enum llama_pooling_type`; 0 is none. */
+const GGUF_POOLINGS: readonly string[] = ['none', 'mean', 'cls', 'lasttoken', 'rank']
+
+/** llama.cpp's server brings vectors to a length of 1 unless told otherwise, and puts nothing before texts: a GGUF file does not say. */
+async function ggufCard(source: ModelSource, file: string, signal?: AbortSignal): Promise<EmbeddingCard | null> {
+  const { metadata } = await readGguf(source, file, signal)
+  const type = metadata.get(`${String(metadata.get('general.architecture') ?? '')}.pooling_type`) ?? 0
+  const mode = (typeof type === 'number' ? GGUF_POOLINGS[type] : undefined) ?? `type ${String(type)}`
+  if (mode === 'none') return null
+  const pooling = Object.hasOwn(POOLINGS, mode) ? POOLINGS[mode] : undefined
+  if (!pooling) throw unsupported(source, `pooling by ${mode}`)
+  const readme = await source.readText('README.md', signal)
+  return { pooling, normalizes: true, cuts: MATRYOSHKA.test(readme ?? ''), prompt: '' }
+}
+
 /**
  * Null for a model that says nothing of embeddings.
  * @throws {ClusterError} source_unavailable, bad_checkpoint; unsupported_field for modules and poolings that are not here
  */
 export async function readEmbeddingCard(source: ModelSource, signal?: AbortSignal): Promise<EmbeddingCard | null> {
-  if (source.gguf !== undefined) return null
+  if (source.gguf !== undefined) return ggufCard(source, source.gguf, signal)
   const modules = await readJson(source, 'modules.json', modulesSchema, signal)
   if (!modules) return null
   const [named, config, readme] = await Promise.all([

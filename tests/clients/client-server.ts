@@ -1,8 +1,10 @@
 /** The server that clients are tested against: real models on a real ring, few places, and eyes on what the ring does. */
+import { writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { z } from 'zod'
 import { traceListSchema, traceSchema } from '../../protocol/trace.ts'
 import { writeEmbeddingModel } from '../harness/embedding-model.ts'
+import { ggufPooling } from '../harness/gguf-pooling.ts'
 import { startServing, type ServingServer } from '../harness/server.ts'
 import { writeSpeakingModel } from '../harness/speaking-model.ts'
 
@@ -48,6 +50,7 @@ export async function startClientServer(): Promise<ClientServer> {
     (modelsDir) => {
       const vectors = { pooling: { pooling_mode_lasttoken: true }, normalizes: true, config: { is_matryoshka: true } }
       writeEmbeddingModel(path.join(modelsDir, 'vectors'), vectors)
+      writeFileSync(path.join(modelsDir, 'vectors.gguf'), ggufPooling('mean'))
       writeSpeakingModel(path.join(modelsDir, 'caller'), CALLER)
       writeSpeakingModel(path.join(modelsDir, 'endless'), ENDLESS)
     },

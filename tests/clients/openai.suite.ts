@@ -67,6 +67,8 @@ export function openaiSuite(server: () => ClientServer): void {
     const part = data[1]?.embedding.slice(0, 64) ?? []
     for (const [i, value] of part.entries()) expect(cut.data[0]?.embedding[i]).toBeCloseTo(value / lengthOf(part), 4)
     for (const [i, value] of (data[0]?.embedding ?? []).entries()) expect(floats.data[0]?.embedding[i]).toBeCloseTo(value, 4)
+    const ofGguf = await client().embeddings.create({ model: 'vectors.gguf', input: [[1, 2, 3], [5]] })
+    expect(ofGguf.data.map(({ embedding }) => lengthOf(embedding))).toEqual([expect.closeTo(1, 5), expect.closeTo(1, 5)])
     await expect(client().embeddings.create({ model: 'ember', input })).rejects.toMatchObject({ status: 400, param: 'model' })
   })
   test('sees refusals as typed errors', async () => {
