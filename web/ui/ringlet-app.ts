@@ -197,10 +197,8 @@ export class RingletApp extends LitElement {
   protected override render() {
     const isLending = this.engine?.device().lending === 'on'
     return html`
-      <a class="skip" href="#main" @click=${(event: Event) => (event.preventDefault(), this.renderRoot.querySelector('main')?.focus())}
-        >Skip to content</a
-      >
       <header>
+        <button class="skip" @click=${() => this.renderRoot.querySelector('main')?.focus()}>Skip to content</button>
         <div class="bar">
           <a class="name" href="/" aria-label="Ringlet"><ring-mark></ring-mark><span>Ringlet</span></a>
           <div class="right">

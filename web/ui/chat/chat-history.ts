@@ -81,7 +81,7 @@ export class ChatHistory extends LitElement {
       ul {
         list-style: none;
       }
-      h3 {
+      .group {
         padding: 0.9rem 0.7rem 0.25rem;
         color: var(--muted);
         font-size: var(--text-s);
@@ -180,8 +180,8 @@ export class ChatHistory extends LitElement {
         }
         ${groups.map(
           ({ name, rows }) =>
-            html`${name === '' ? null : html`<h3>${name}</h3>`}
-              <ul>
+            html`${name === '' ? null : html`<p class="group">${name}</p>`}
+              <ul aria-label=${name === '' ? 'Chats' : name}>
                 ${repeat(
                   rows,
                   ({ id }) => id,

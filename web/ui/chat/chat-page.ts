@@ -218,7 +218,7 @@ export class ChatPage extends LitElement implements ChatDesk {
   }
 
   private aside() {
-    if (this.wide.matches) return this.sidebar ? html`<aside aria-label="Chats">${this.history()}</aside>` : null
+    if (this.wide.matches) return this.sidebar ? html`<nav aria-label="Chats">${this.history()}</nav>` : null
     return html`<dialog class="drawer" aria-label="Chats" @close=${() => (this.sidebar = false)} @click=${this.onDrawerClick}>
       ${this.sidebar ? this.history() : null}
     </dialog>`

@@ -9,7 +9,7 @@ export const chatStyles = css`
     max-width: 92rem;
     margin: 0 auto;
   }
-  aside {
+  nav {
     position: sticky;
     top: var(--header-height);
     display: flex;
@@ -18,7 +18,7 @@ export const chatStyles = css`
     padding: var(--space-3) var(--space-3) 0 clamp(0.6rem, 3vw, 1.5rem);
     border-right: 1px solid var(--line);
   }
-  aside chat-history {
+  nav chat-history {
     flex: 1;
   }
   dialog.drawer {

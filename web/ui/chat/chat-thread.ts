@@ -87,13 +87,15 @@ export class ChatThread extends LitElement {
   protected override render() {
     if (!this.chat) return null
     const rows = this.rows(this.chat)
-    return html`<ol role="log" aria-live="off" aria-busy=${this.running ? 'true' : 'false'} aria-label="Conversation">
-      ${repeat(
-        rows,
-        ({ message }) => message.id,
-        (row, index) => html`<li>${this.turn(row, index === rows.length - 1)}</li>`,
-      )}
-    </ol>`
+    return html`<div role="log" aria-live="off" aria-busy=${this.running ? 'true' : 'false'} aria-label="Conversation">
+      <ol>
+        ${repeat(
+          rows,
+          ({ message }) => message.id,
+          (row, index) => html`<li>${this.turn(row, index === rows.length - 1)}</li>`,
+        )}
+      </ol>
+    </div>`
   }
 }
 customElements.define('chat-thread', ChatThread)
