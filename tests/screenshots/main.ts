@@ -29,6 +29,8 @@ try {
         const page = await browser.newPage({ viewport, colorScheme, reducedMotion: 'reduce' })
         await page.goto(server.url + scene.path)
         await scene.play(page)
+        // Scrolling and colours come a frame or two later.
+        await page.evaluate(() => new Promise<void>((done) => setTimeout(done, 400)))
         const file = `${scene.name}-${colorScheme}-${viewport.width}.png`
         await page.screenshot({ path: path.join(FOLDER, file), caret: 'hide', fullPage: scene.isTall ?? false })
         await page.close()

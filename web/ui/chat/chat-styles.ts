@@ -35,6 +35,12 @@ export const chatStyles = css`
   dialog.drawer chat-history {
     height: 100%;
   }
+  /* They float above the page, and take no row of it. */
+  settings-dialog,
+  shortcuts-dialog,
+  confirm-dialog {
+    display: contents;
+  }
   .conversation {
     display: grid;
     grid-template-rows: auto 1fr auto;

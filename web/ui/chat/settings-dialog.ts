@@ -18,7 +18,7 @@ const FIELDS: readonly NumberField[] = [
   { name: 'repetitionPenalty', label: 'Repetition', hint: '1 is off', least: 0.01, most: 10, step: 0.05 },
   { name: 'presencePenalty', label: 'Presence', hint: '0 is off', least: -2, most: 2, step: 0.1 },
   { name: 'frequencyPenalty', label: 'Frequency', hint: '0 is off', least: -2, most: 2, step: 0.1 },
-  { name: 'seed', label: 'Seed', hint: 'same seed, same answer', least: 0, most: Number.MAX_SAFE_INTEGER, step: 1 },
+  { name: 'seed', label: 'Seed', hint: 'repeats an answer', least: 0, most: Number.MAX_SAFE_INTEGER, step: 1 },
   { name: 'maxTokens', label: 'Longest answer', hint: 'tokens', least: 1, most: 1 << 20, step: 1 },
 ]
 
@@ -46,7 +46,7 @@ export class SettingsDialog extends LitElement {
       }
       .numbers {
         display: grid;
-        grid-template-columns: repeat(auto-fill, minmax(8.5rem, 1fr));
+        grid-template-columns: repeat(auto-fill, minmax(7.5rem, 1fr));
         gap: var(--space-3);
       }
       textarea {
