@@ -111,7 +111,8 @@ export const markdownStyles = css`
   }
   [data-math='block'] {
     margin: 0.75em 0 0;
-    overflow-x: auto;
+    overflow: auto hidden;
+    padding-block: 0.1em;
     text-align: center;
   }
   [data-math]:not(:has(math)) {

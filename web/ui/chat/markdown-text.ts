@@ -41,6 +41,7 @@ export class MarkdownText extends LitElement {
     while (section.children.length > same) section.lastElementChild?.remove()
     for (const block of blocks.slice(same)) section.append(this.drawBlock(block))
     this.drawn = blocks
+    for (const table of section.querySelectorAll('table')) reachable(table)
     if (!this.streaming) void colourCode(section)
   }
 
@@ -65,7 +66,14 @@ export class MarkdownText extends LitElement {
 async function drawMath(place: HTMLElement): Promise<void> {
   const { mathFragment } = await import('./math-fragment.ts')
   const drawn = mathFragment(place.textContent ?? '', place.dataset['math'] === 'block')
-  if (drawn) place.replaceChildren(drawn)
+  if (!drawn) return
+  place.replaceChildren(drawn)
+  reachable(place)
+}
+
+/** What is wider than the page is scrolled by keyboard too. */
+function reachable(element: HTMLElement): void {
+  if (element.scrollWidth > element.clientWidth) element.tabIndex = 0
 }
 
 /** Colours come when an answer is whole, so that they do not flicker while it grows. */
