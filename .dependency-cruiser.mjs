@@ -47,7 +47,7 @@ export default {
     arrow('core', ['protocol', 'kernels']),
     arrow('shaders', []),
     arrow('kernels', []),
-    arrow('runtime', ['core', 'protocol', 'kernels']),
+    arrow('runtime', ['core', 'protocol', 'kernels', 'shaders']),
     arrow('web', ['runtime', 'core', 'protocol', 'shaders', 'kernels']),
     arrow('signal-server', ['protocol']),
     arrow('api-gateway', ['protocol', 'core'], { except: [COMPOSITION, GATEWAY_TRANSPORT] }),

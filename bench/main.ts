@@ -7,6 +7,7 @@ import { benchChat } from './chat.ts'
 import { benchEstimate } from './estimate.ts'
 import { benchFailover, FAILOVER_PLACES } from './failover.ts'
 import { benchGateway } from './gateway.ts'
+import { benchHead } from './head.ts'
 import { benchKernels } from './kernels.ts'
 import { benchHops } from './hops.ts'
 import { benchJoin } from './join.ts'
@@ -51,6 +52,7 @@ const USAGE = `npm run bench -- NAME [options]
   ring       tokens/s of rings of tabs on this machine, one WASM thread a tab
   single     one tab by itself in each weight format, against wllama and transformers.js with the same weights
   kernels    time of each SIMD kernel of a pass beside plain loops over memory and of products: the roof
+  head       the head of one token on WebGPU: our kernels beside a graph whose logits are read back
   hops       the same with a delay in every link between tabs
   prefill    a prompt of 1000 tokens begins while four streams decode: how much slower they get, and how long one pauses
   failover   tabs killed in mid-answer: whether the answer is the same, and how long it paused
@@ -232,6 +234,7 @@ const BENCHES: Readonly<Record<string, (values: Values) => Promise<BenchReport>>
     if (!model) throw new UsageError('which model?')
     return benchSoak({ model, minutes: wholeNumber('minutes', values.minutes, 10_000), say })
   },
+  head: (values) => benchHead({ rounds: wholeNumber('rounds', values.rounds, 1000), say }),
   placement: (values) => benchPlacement({ models: modelsOf(values.model), rounds: wholeNumber('rounds', values.rounds, 1000), say }),
   straggler: (values) => {
     const [model] = modelsOf(values.model ?? ['smollm2-135m-random'])

@@ -1,7 +1,6 @@
 /** The weights of a graph as ONNX Runtime takes them: read by range, built into memory that graph after graph uses again. */
 import { buildWeights } from '../core/graph/build-weights.ts'
 import { fidelityOf, type MatrixFidelity } from '../core/graph/fidelity.ts'
-import type { EmittedGraph } from '../core/graph/graph-builder.ts'
 import { externalPath } from '../core/graph/onnx.ts'
 import { partBytes, storedParts, tensorBytes, type WeightPlan } from '../core/graph/weight-plan.ts'
 import type { StoredPart } from '../core/graph/weight-source.ts'
@@ -37,8 +36,11 @@ export function growingSpace(): GrowingSpace {
 /** Where the weights of graph after graph are built, and what is needed on the way. */
 export type BuildSpace = { readonly weights: Uint8Array<ArrayBuffer>; readonly scratch: Scratch }
 
-/** Enough for each of the graphs by itself. @throws {ClusterError} not_enough_memory */
-export function buildSpace(graphs: readonly EmittedGraph[]): BuildSpace {
+/** What is built together: a graph, or a part of a head. */
+type Part = { readonly weights: readonly WeightPlan[] }
+
+/** Enough for each of the parts by itself. @throws {ClusterError} not_enough_memory */
+export function buildSpace(graphs: readonly Part[]): BuildSpace {
   const bytes = Math.max(...graphs.map(spaceOf))
   try {
     return { weights: new Uint8Array(bytes), scratch: createScratch() }
@@ -53,7 +55,7 @@ const READ_BYTES = 16 * 1024 * 1024
 const ALIGNMENT = 16
 const aligned = (bytes: number): number => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT
 
-const spaceOf = ({ weights }: EmittedGraph): number =>
+const spaceOf = ({ weights }: Part): number =>
   weights.flatMap(({ tensors }) => tensors).reduce((sum, tensor) => sum + aligned(tensorBytes(tensor)), 0)
 
 const isWithin = (part: TensorLocation, whole: TensorLocation): boolean =>
@@ -67,7 +69,7 @@ const missingParts = (plans: readonly WeightPlan[], tensors: TensorIndex, held?:
   notHeld(storedParts(plans, tensors), held)
 
 /** Stored bytes that the graphs' weights take on the wire. @param held what is in memory anyway */
-export const bytesToRead = (graphs: readonly EmittedGraph[], tensors: TensorIndex, held?: TensorLocation): number =>
+export const bytesToRead = (graphs: readonly Part[], tensors: TensorIndex, held?: TensorLocation): number =>
   graphs.reduce((sum, { weights }) => sum + partBytes(missingParts(weights, tensors, held)), 0)
 
 /** Plans in the order of their layers, in groups that are read together. */
@@ -104,8 +106,11 @@ export async function readParts(locations: ReadonlyMap<string, TensorLocation>, 
 /** The initializers, as views of the space they were built in, and what became of matrices on the way. */
 export type BuiltData = { readonly externalData: { path: string; data: Uint8Array }[]; readonly fidelity: readonly MatrixFidelity[] }
 
+/** Builds a part's weights in the space. */
+export type BuildPart = (part: Part, space: BuildSpace) => Promise<BuiltData>
+
 /** @throws {ClusterError} source_unavailable, bad_checkpoint, cancelled */
-export async function buildExternalData(graph: EmittedGraph, reading: WeightReading, space: BuildSpace): Promise<BuiltData> {
+export async function buildExternalData(graph: Part, reading: WeightReading, space: BuildSpace): Promise<BuiltData> {
   let filled = 0
   const place = (bytes: number): Uint8Array => {
     const placed = space.weights.subarray(filled, filled + bytes)

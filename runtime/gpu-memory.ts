@@ -17,6 +17,8 @@ export type GpuMemory = {
   readonly encode: (record: (encoder: GPUCommandEncoder) => void) => void
   /** The first `bytes` of a buffer, in memory of their own. */
   readonly read: (buffer: GPUBuffer, bytes: number) => Promise<Uint8Array>
+  /** When what was written has left the memory it was written from. */
+  readonly flushed: () => Promise<void>
   /** Frees the growing buffers. */
   readonly destroy: () => void
 }
@@ -64,6 +66,7 @@ export function createGpuMemory(device: GPUDevice): GpuMemory {
         staging.destroy()
       }
     },
+    flushed: async () => void (await device.queue.onSubmittedWorkDone()),
     destroy: () => {
       for (const buffer of scratch.values()) buffer.destroy()
       scratch.clear()

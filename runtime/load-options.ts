@@ -10,7 +10,8 @@ import type { SessionOptions } from './open-graph.ts'
 import type { Ort } from './ort.ts'
 import type { LoadProgress } from './shard-runner.ts'
 import type { SimdKernels } from './simd/simd-kernels.ts'
-import { webgpuSessionOptions, type RunnerGpu } from './webgpu-engine.ts'
+import type { RunnerGpu } from './gpu-kernels.ts'
+import { webgpuSessionOptions } from './webgpu-engine.ts'
 
 /** A backend and what it runs on. */
 export type BackendRuntime = {

@@ -2,7 +2,7 @@
 import { architectureOf } from '../core/arch/registry.ts'
 import { rotationChangesAt } from '../core/arch/rope.ts'
 import { quantizationOf, tensorErrors, type MatrixFidelity } from '../core/graph/fidelity.ts'
-import { emitShard } from '../core/graph/shard-graphs.ts'
+import { emitShard, partsOfShard } from '../core/graph/shard-graphs.ts'
 import type { ModelDescription } from '../core/model/model-description.ts'
 import { readTensors } from '../core/model/read-tensors.ts'
 import type { TensorLocation } from '../core/model/safetensors.ts'
@@ -13,7 +13,8 @@ import type { Engine } from './engine.ts'
 import { readFinalNorm } from './final-norm.ts'
 import { bytesToRead, growingSpace, type WeightReading } from './external-data.ts'
 import { checkRange, emitOptionsOf, onGraphs, sessionOptionsOf, type LoadShardOptions } from './load-options.ts'
-import { fidelityOfGraphs, fromCheckpoint, heldByGraphs, openShardGraphs } from './open-graph.ts'
+import { openGpuHead } from './gpu-head.ts'
+import { fidelityOfGraphs, fromCheckpoint, heldByGraphs, openShardGraphs, type OpenGpuHead } from './open-graph.ts'
 import { createRunner } from './runner.ts'
 import { loadWeights } from './simd/load-weights.ts'
 import { planSimdShard } from './simd/open-simd.ts'
@@ -142,9 +143,9 @@ async function loadGraphs(options: ReturnType<typeof onGraphs<LoadShardOptions>>
   const { tensors, config } = model
   const emit = emitOptionsOf(options)
   const graphs = emitShard(model, options, emit)
-  const all = [...graphs.layers, ...graphs.head.map(({ graph }) => graph)]
-  const { reading, embedding, onWarmUp } = await readStart(options, (held) => bytesToRead(all, tensors, held))
-  const graphsOpened = await openShardGraphs(ort, graphs, fromCheckpoint(reading), sessionOptionsOf(options))
+  const { reading, embedding, onWarmUp } = await readStart(options, (held) => bytesToRead(partsOfShard(graphs), tensors, held))
+  const openHead: OpenGpuHead = (plan, build, space) => openGpuHead({ gpu: gpuOf(gpu), floatType: emit.floatType, plan }, build, space)
+  const graphsOpened = await openShardGraphs(ort, graphs, fromCheckpoint(reading), sessionOptionsOf(options), openHead)
   onWarmUp()
   const opened: Opened = { heldBytes: heldByGraphs(graphsOpened), fidelity: fidelityOfGraphs(graphsOpened), embedding }
   if (backend === 'wasm') return finish(wasmEngine({ ort, config, graphs: graphsOpened }), options, opened)

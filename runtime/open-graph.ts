@@ -1,14 +1,15 @@
 /** From an emitted graph to a session: its weights are built in memory that the next graph takes over, and handed over. */
-import type { RowRange } from '../core/graph/emit.ts'
 import type { MatrixFidelity } from '../core/graph/fidelity.ts'
 import type { EmittedGraph, StateSpec } from '../core/graph/graph-builder.ts'
-import type { ShardGraphs } from '../core/graph/shard-graphs.ts'
+import type { HeadPlan, RowRange } from '../core/graph/head-plan.ts'
+import { partsOfShard, type ShardGraphs } from '../core/graph/shard-graphs.ts'
 import type { GraphValue } from '../core/graph/onnx.ts'
 import { spanTensors, type TokenSpan } from '../core/graph/span-inputs.ts'
 import { plannedBytes } from '../core/graph/weight-plan.ts'
 import { ClusterError } from '../protocol/errors.ts'
-import { buildExternalData, buildSpace, type BuildSpace, type BuiltData, type WeightReading } from './external-data.ts'
+import { buildExternalData, buildSpace, type BuildPart, type BuildSpace, type WeightReading } from './external-data.ts'
 import { exclusive } from './exclusive.ts'
+import type { GpuHead } from './gpu-head.ts'
 import type { Ort } from './ort.ts'
 
 type Session = Awaited<ReturnType<Ort['InferenceSession']['create']>>
@@ -43,12 +44,9 @@ async function createSession(ort: Ort, modelBytes: Uint8Array, options: SessionO
   }
 }
 
-/** Builds a graph's weights in the space. */
-export type BuildGraph = (graph: EmittedGraph, space: BuildSpace) => Promise<BuiltData>
-
 /** Weights as the checkpoint has them. It throws source_unavailable, bad_checkpoint, cancelled. */
 export const fromCheckpoint =
-  (reading: WeightReading): BuildGraph =>
+  (reading: WeightReading): BuildPart =>
   async (graph, space) => {
     const built = await buildExternalData(graph, reading, space)
     if (reading.signal?.aborted) throw new ClusterError('cancelled', 'loading the shard was cancelled')
@@ -58,7 +56,7 @@ export const fromCheckpoint =
 type LoadedSession = { readonly session: Session; readonly fidelity: readonly MatrixFidelity[] }
 
 /** The weights live in this call alone: a closure of the opened graph that shared its scope would keep a second copy of them for ever. */
-async function loadSession(ort: Ort, graph: EmittedGraph, build: BuildGraph, options: SessionOptions, space: BuildSpace): Promise<LoadedSession> {
+async function loadSession(ort: Ort, graph: EmittedGraph, build: BuildPart, options: SessionOptions, space: BuildSpace): Promise<LoadedSession> {
   const { externalData, fidelity } = await build(graph, space)
   return { session: await createSession(ort, graph.modelBytes, { ...options, externalData }), fidelity }
 }
@@ -74,7 +72,7 @@ export const spanFeeds = (ort: Ort, { inputs }: OpenedGraph, span: TokenSpan): F
 export async function openGraph(
   ort: Ort,
   graph: EmittedGraph,
-  build: BuildGraph,
+  build: BuildPart,
   options: SessionOptions,
   space: BuildSpace = buildSpace([graph]),
 ): Promise<OpenedGraph> {
@@ -95,13 +93,15 @@ export async function openGraph(
 /** Logits [start, end) of the vocabulary. */
 export type OpenedHead = OpenedGraph & RowRange
 
-/** What a shard computes with: layers in the order they run, and the head's pieces; none where the shard is not the last. */
-export type OpenedShard = { readonly layers: readonly OpenedGraph[]; readonly head: readonly OpenedHead[] }
+/** What a shard computes with: layers in the order they run, and the head, in pieces or by our own kernels; none where the shard is not the last. */
+export type OpenedShard = { readonly layers: readonly OpenedGraph[]; readonly head: readonly OpenedHead[]; readonly gpuHead: GpuHead | null }
 
-export const heldByGraphs = ({ layers, head }: OpenedShard): number => [...layers, ...head].reduce((sum, { heldBytes }) => sum + heldBytes, 0)
-export const fidelityOfGraphs = ({ layers, head }: OpenedShard): readonly MatrixFidelity[] => [...layers, ...head].flatMap(({ fidelity }) => fidelity)
-export const releaseGraphs = async ({ layers, head }: OpenedShard): Promise<void> => {
-  for (const graph of [...layers, ...head]) await graph.release()
+type OpenedPart = OpenedGraph | GpuHead
+const partsOf = ({ layers, head, gpuHead }: OpenedShard): readonly OpenedPart[] => [...layers, ...head, ...(gpuHead ? [gpuHead] : [])]
+export const heldByGraphs = (opened: OpenedShard): number => partsOf(opened).reduce((sum, { heldBytes }) => sum + heldBytes, 0)
+export const fidelityOfGraphs = (opened: OpenedShard): readonly MatrixFidelity[] => partsOf(opened).flatMap(({ fidelity }) => fidelity)
+export const releaseGraphs = async (opened: OpenedShard): Promise<void> => {
+  for (const part of partsOf(opened)) await part.release()
 }
 
 /** Those of `tensors` that are named. */
@@ -114,13 +114,23 @@ export function pick<Value>(names: Iterable<string>, tensors: Readonly<Record<st
   return picked
 }
 
-/** All graphs, or none. @throws {ClusterError} as `openGraph` */
-export async function openShardGraphs(ort: Ort, graphs: ShardGraphs, build: BuildGraph, options: SessionOptions): Promise<OpenedShard> {
-  const opened: { layers: OpenedGraph[]; head: OpenedHead[] } = { layers: [], head: [] }
-  const space = buildSpace([...graphs.layers, ...graphs.head.map(({ graph }) => graph)])
+/** Opens what our kernels compute of a head. */
+export type OpenGpuHead = (plan: HeadPlan, build: BuildPart, space: BuildSpace) => Promise<GpuHead>
+
+/** All graphs, or none. @param openHead where the graphs have such a head @throws {ClusterError} as `openGraph` and `openHead` */
+export async function openShardGraphs(
+  ort: Ort,
+  graphs: ShardGraphs,
+  build: BuildPart,
+  options: SessionOptions,
+  openHead?: OpenGpuHead,
+): Promise<OpenedShard> {
+  const opened: { layers: OpenedGraph[]; head: OpenedHead[]; gpuHead: GpuHead | null } = { layers: [], head: [], gpuHead: null }
+  const space = buildSpace(partsOfShard(graphs))
   try {
     for (const graph of graphs.layers) opened.layers.push(await openGraph(ort, graph, build, options, space))
     for (const { start, end, graph } of graphs.head) opened.head.push({ ...(await openGraph(ort, graph, build, options, space)), start, end })
+    if (graphs.gpuHead && openHead) opened.gpuHead = await openHead(graphs.gpuHead, build, space)
     return opened
   } catch (error) {
     await releaseGraphs(opened)

@@ -6,26 +6,16 @@ import { HIDDEN } from '../core/graph/emit.ts'
 import { growsWithTokens, stateBytes, stateDims } from '../core/graph/graph-builder.ts'
 import type { ModelConfig } from '../core/model/config.ts'
 import { f16ToF32Array, f32ToF16Array } from '../core/quant/float16.ts'
-import { asFloat32, asUint16, bytesOf } from '../core/quant/stored.ts'
+import { asUint16, bytesOf } from '../core/quant/stored.ts'
 import type { HeadOutput } from '../core/text/head-output.ts'
 import type { FloatType } from '../protocol/cluster.ts'
 import { ClusterError } from '../protocol/errors.ts'
 import { onlySegment, type Engine, type HiddenRows, type Segment, type SegmentRow } from './engine.ts'
-import { mergeShortlists, readShortlist } from './merge-shortlists.ts'
+import type { GpuHead, HiddenBuffer } from './gpu-head.ts'
+import type { RunnerGpu } from './gpu-kernels.ts'
 import { createGpuMemory, type GpuMemory, type GrowingBuffer } from './gpu-memory.ts'
 import { pick, releaseGraphs, spanFeeds, type OpenedShard, type SessionOptions } from './open-graph.ts'
 import type { Ort } from './ort.ts'
-
-/** Our kernels, compiled on the device that ORT runs on. */
-export type RunnerKernels = {
-  /** Entries of a shortlist. */
-  readonly shortlistSize: number
-  /** `logits` f32 [vocabSize] → `output`: ids u32 [shortlistSize], logits f32 [shortlistSize], log-sum-exp f32. Highest first. */
-  readonly topK: (encoder: GPUCommandEncoder, logits: GPUBuffer, vocabSize: number, output: GPUBuffer) => void
-  /** `input` f32 [count] → `output` f16 [count], rounded to nearest even. */
-  readonly packF16: (encoder: GPUCommandEncoder, input: GPUBuffer, count: number, output: GPUBuffer) => void
-}
-export type RunnerGpu = { readonly device: GPUDevice; readonly kernels: RunnerKernels }
 
 type Tensor = InstanceType<Ort['Tensor']>
 export type WebgpuCache = {
@@ -62,9 +52,6 @@ export const webgpuSessionOptions = (gpu: RunnerGpu | undefined): SessionOptions
 
 const ELEMENT_BYTES = { f32: 4, f16: 2 } as const
 const ORT_TYPE = { f32: 'float32', f16: 'float16' } as const
-/** Rows of logits computed at once when all are asked for. */
-const LOGIT_ROWS = 16
-
 /** Rows in the graph's float type. */
 function encodeRows(hidden: HiddenRows, type: FloatType): Float32Array | Uint16Array {
   if (type === 'f32') return hidden.numberType === 'f32' ? hidden.values : f16ToF32Array(hidden.halves)
@@ -75,12 +62,6 @@ type Scratch = {
   readonly input: GrowingBuffer
   readonly rows: GrowingBuffer
   readonly packed: GrowingBuffer
-  readonly headInput: GrowingBuffer
-  /** Of one piece of the vocabulary. */
-  readonly pieceLogits: GrowingBuffer
-  readonly shortlist: GrowingBuffer
-  /** Of all pieces. */
-  readonly shortlists: GrowingBuffer
 }
 
 function openWebgpuCache({ ort, graphs, floatType }: WebgpuEngineOptions, memory: GpuMemory, maxTokens: number): WebgpuCache {
@@ -108,10 +89,6 @@ export function webgpuEngine(options: WebgpuEngineOptions): Engine<WebgpuCache> 
     input: memory.growing('runner.input'),
     rows: memory.growing('runner.rows'),
     packed: memory.growing('runner.packed'),
-    headInput: memory.growing('runner.head_input'),
-    pieceLogits: memory.growing('runner.piece_logits'),
-    shortlist: memory.growing('runner.shortlist'),
-    shortlists: memory.growing('runner.shortlists'),
   }
   const rowBytes = hiddenSize * ELEMENT_BYTES[floatType]
   let count = 0
@@ -148,40 +125,6 @@ export function webgpuEngine(options: WebgpuEngineOptions): Engine<WebgpuCache> 
     count = tokens
   }
 
-  type Piece = OpenedShard['head'][number]
-
-  /**
-   * Logits of rows [start, start + rows) of the last run, piece of the vocabulary by piece, in one buffer that the next piece overwrites:
-   * they never lie together on the GPU.
-   */
-  async function eachPiece(
-    start: number,
-    rows: number,
-    take: (piece: Piece, logits: GPUBuffer, index: number) => Promise<void> | void,
-  ): Promise<void> {
-    if (graphs.head.length === 0) throw new ClusterError('invalid_value', 'this shard has no head')
-    const input = scratch.headInput.atLeast(rows * rowBytes)
-    memory.encode((encoder) => encoder.copyBufferToBuffer(scratch.rows.atLeast(0), start * rowBytes, input, 0, rows * rowBytes))
-    const hidden = { [HIDDEN]: onGpu(input, floatType, [1, rows, hiddenSize]) }
-    const widest = Math.max(...graphs.head.map((piece) => piece.end - piece.start))
-    for (const [index, piece] of graphs.head.entries()) {
-      const logits = scratch.pieceLogits.atLeast(rows * widest * 4)
-      await piece.run(hidden, { [piece.output]: onGpu(logits, 'f32', [1, rows, piece.end - piece.start]) })
-      await take(piece, logits, index)
-    }
-  }
-
-  /** [rows, vocabSize], brought together on the CPU. */
-  async function readLogits(start: number, rows: number): Promise<Float32Array> {
-    const all = new Float32Array(rows * vocabSize)
-    await eachPiece(start, rows, async (piece, logits) => {
-      const width = piece.end - piece.start
-      const read = asFloat32(await memory.read(logits, rows * width * 4))
-      for (let row = 0; row < rows; row++) all.set(read.subarray(row * width, (row + 1) * width), row * vocabSize + piece.start)
-    })
-    return all
-  }
-
   async function readHidden(numberType: 'f16' | 'f32'): Promise<Uint8Array> {
     const rows = scratch.rows.atLeast(0)
     if (numberType === floatType) return memory.read(rows, count * rowBytes)
@@ -192,37 +135,26 @@ export function webgpuEngine(options: WebgpuEngineOptions): Engine<WebgpuCache> 
     return memory.read(packed, elements * 2)
   }
 
-  /** The largest logits of one row: those of each piece leave the GPU, and are one list here. */
-  async function runHead(row: number): Promise<HeadOutput> {
-    const { shortlistSize } = gpu.kernels
-    const listBytes = (2 * shortlistSize + 1) * 4
-    const [list, lists] = [scratch.shortlist.atLeast(listBytes), scratch.shortlists.atLeast(listBytes * graphs.head.length)]
-    await eachPiece(row, 1, ({ start, end }, logits, index) =>
-      memory.encode((encoder) => {
-        gpu.kernels.topK(encoder, logits, end - start, list)
-        encoder.copyBufferToBuffer(list, 0, lists, index * listBytes, listBytes)
-      }),
-    )
-    const bytes = await memory.read(lists, listBytes * graphs.head.length)
-    const parts = graphs.head.map(({ start }, index) => readShortlist(bytes.slice(index * listBytes, (index + 1) * listBytes), start))
-    const shortlist = mergeShortlists(parts, Math.min(shortlistSize, vocabSize))
-    // Few ask for all of them: they are computed again.
-    return { vocabSize, shortlist, readLogits: () => readLogits(row, 1) }
+  /** The rows of the last run where they are. */
+  const lastRows = (): HiddenBuffer => ({ buffer: scratch.rows.atLeast(0), tokens: count })
+
+  function headOf(): GpuHead {
+    if (graphs.gpuHead) return graphs.gpuHead
+    throw new ClusterError('invalid_value', 'this shard has no head')
   }
 
   async function runHeads(rows: readonly SegmentRow[]): Promise<readonly HeadOutput[]> {
-    const heads: HeadOutput[] = []
-    for (const { row } of rows) heads.push(await runHead(row))
-    return heads
+    const indices = rows.map(({ row }) => row)
+    const lists = await headOf().shortlists(lastRows(), indices)
+    // Few ask for all logits: they are computed again.
+    return lists.map((shortlist, i) => ({ vocabSize, shortlist, readLogits: () => headOf().logits(lastRows(), indices.slice(i, i + 1)) }))
   }
 
-  async function runAllLogits(): Promise<Float32Array> {
-    const all = new Float32Array(count * vocabSize)
-    for (let start = 0; start < count; start += LOGIT_ROWS) {
-      all.set(await readLogits(start, Math.min(LOGIT_ROWS, count - start)), start * vocabSize)
-    }
-    return all
-  }
+  const runAllLogits = (): Promise<Float32Array> =>
+    headOf().logits(
+      lastRows(),
+      Array.from({ length: count }, (_, row) => row),
+    )
 
   return {
     canRewind: graphs.layers.every(({ states }) => states.every(growsWithTokens)),

@@ -2,7 +2,7 @@
 
 export type KernelBinding<Sizes> = {
   readonly name: string
-  readonly access: 'read' | 'write'
+  readonly access: 'uniform' | 'read' | 'write'
   /** Four-byte elements. */
   readonly elements: (sizes: Sizes) => number
 }
@@ -11,19 +11,7 @@ export type Kernel<Sizes> = {
   readonly label: string
   /** In the order of their numbers. */
   readonly bindings: readonly KernelBinding<Sizes>[]
-  readonly workgroups: (sizes: Sizes) => number
-}
-
-/** Entries of a shortlist: what top-k up to 100 and most of a nucleus need. At most 256, the workgroup's threads. */
-export const SHORTLIST_SIZE = 128
-
-export const topKKernel: Kernel<{ readonly vocab: number; readonly k: number }> = {
-  label: 'top_k',
-  bindings: [
-    { name: 'logits', access: 'read', elements: ({ vocab }) => vocab },
-    { name: 'output', access: 'write', elements: ({ k }) => 2 * k + 1 },
-  ],
-  workgroups: () => 1,
+  readonly workgroups: (sizes: Sizes) => readonly [number, number]
 }
 
 const PACK_THREADS = 256
@@ -36,7 +24,7 @@ export const packF16Kernel: Kernel<{ readonly count: number }> = {
     { name: 'input', access: 'read', elements: ({ count }) => count },
     { name: 'output', access: 'write', elements: ({ count }) => Math.ceil(count / 2) },
   ],
-  workgroups: ({ count }) => Math.min(MAX_WORKGROUPS, Math.ceil(count / 2 / PACK_THREADS)),
+  workgroups: ({ count }) => [Math.min(MAX_WORKGROUPS, Math.ceil(count / 2 / PACK_THREADS)), 1],
 }
 
 export const bindingBytes = <Sizes>(binding: KernelBinding<Sizes>, sizes: Sizes): number => 4 * binding.elements(sizes)

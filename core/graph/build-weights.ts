@@ -67,6 +67,20 @@ function floatWriter(recipe: FloatRecipe, floatType: FloatType, { targets, scrat
         return NO_DEVIATION
       }
     }
+    case 'rows': {
+      const out = floatsIn(first, floatType)
+      return ({ values, rows, firstRow }, columns, allRows) => {
+        const width = out.length / allRows
+        const encoded = encode(values, floatType)
+        for (let row = 0; row < rows; row++) {
+          const at = (firstRow + row) * width
+          out.set(encoded.subarray(row * columns, (row + 1) * columns), at)
+          // The memory may hold what was built in it before.
+          out.fill(0, at + columns, at + width)
+        }
+        return deviationInFloats(values, encoded)
+      }
+    }
     case 'transposed': {
       const out = floatsIn(first, floatType)
       return ({ values, rows, firstRow }, columns, allRows) => {

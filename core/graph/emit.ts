@@ -7,6 +7,7 @@ import type { ModelDescription } from '../model/model-description.ts'
 import { graphWords } from './blocks.ts'
 import { checkEmitOptions, type EmitOptions } from './emit-options.ts'
 import { graphBuilder, nameOf, type EmittedGraph } from './graph-builder.ts'
+import type { RowRange } from './head-plan.ts'
 import * as ops from './ops.ts'
 import { rowsOf } from './weight-source.ts'
 import { ClusterError } from '../../protocol/errors.ts'
@@ -40,9 +41,6 @@ export function emitLayers(model: ModelDescription, range: LayerRange, options: 
   // The states were declared as the layers were stated; the hidden states come first for the runner's convenience.
   return { ...graph, outputs: [...graph.outputs.slice(-1), ...graph.outputs.slice(0, -1)] }
 }
-
-/** Half-open. */
-export type RowRange = { readonly start: number; readonly end: number }
 
 /** The words, but that a product over the whole vocabulary gives some of its rows only. */
 function wordsOverRows<V>(words: LayerBuilder<V>, vocabSize: number, rows: RowRange): LayerBuilder<V> {

@@ -15,6 +15,7 @@ function heldName(plan: WeightPlan): string {
     case 'int8-columns':
       return 'int8 row'
     case 'vector':
+    case 'rows':
     case 'transposed':
     case 'rope':
       return plan.floatType

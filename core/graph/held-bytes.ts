@@ -5,8 +5,7 @@ import { simdSharesTable, simdStateBytes, simdWeightBytes } from '../simd/held-b
 import { floatTypeOf, type EmitOptions } from './emit-options.ts'
 import { stateBytes } from './graph-builder.ts'
 import { layerBytes } from './layer-bytes.ts'
-import { headPieces, layerGroups } from './shard-graphs.ts'
-import { plannedBytes } from './weight-plan.ts'
+import { headPartBytes, layerGroups } from './shard-graphs.ts'
 
 export type HeldBytesOptions = Holding & {
   /** Rows of the rotary tables. */
@@ -43,7 +42,7 @@ function groupBytes(model: ModelDescription, { startLayer, endLayer }: LayerRang
   return sum(layers.map(({ own }) => own)) + sum(shared.values())
 }
 
-/** Bytes of weights in each graph of a shard, in the order they run. */
+/** Bytes of weights in each graph of a shard, and in each part of its head, in the order they are built. */
 export type HeldByGraph = { readonly layers: readonly number[]; readonly head: readonly number[] }
 
 /** Of the backends that run graphs. @throws {ClusterError} unsupported_backend */
@@ -51,7 +50,7 @@ export function heldByGraph(model: ModelDescription, range: LayerRange, held: He
   const options = emitOptionsOf(model, held)
   return {
     layers: layerGroups(model, range, options).map((group) => groupBytes(model, group, options)),
-    head: headPieces(model, range, options).map(({ graph }) => sum(graph.weights.map(plannedBytes))),
+    head: headPartBytes(model, range, options),
   }
 }
 

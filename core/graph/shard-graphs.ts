@@ -4,11 +4,12 @@
  */
 import type { LayerRange } from '../cluster/sizing.ts'
 import type { ModelDescription } from '../model/model-description.ts'
-import { emitHead, emitLayers, type RowRange } from './emit.ts'
+import { emitHead, emitLayers } from './emit.ts'
 import type { EmitOptions } from './emit-options.ts'
 import type { EmittedGraph } from './graph-builder.ts'
+import { headParts, planHead, type HeadPlan, type RowRange } from './head-plan.ts'
 import { layerBytes } from './layer-bytes.ts'
-import { partBytes, plannedBytes, storedParts } from './weight-plan.ts'
+import { partBytes, plannedBytes, storedParts, type WeightPlan } from './weight-plan.ts'
 
 /** Parts of a shard: more of them save little memory and cost a run each for every token. */
 const PARTS = 12
@@ -22,7 +23,8 @@ type HeadPiece = RowRange & { readonly graph: EmittedGraph }
 
 /** Bytes that a head takes while it is built: as held or as stored, whichever is more. */
 function headBytes(model: ModelDescription, options: EmitOptions): number {
-  const { weights } = emitHead(model, options)
+  const whole = { start: 0, end: model.config.vocabSize }
+  const weights = weightsOfHead(headOf(model, options, [whole]))
   const held = weights.reduce((sum, plan) => sum + plannedBytes(plan), 0)
   return Math.max(held, partBytes(storedParts(weights, model.tensors)))
 }
@@ -51,23 +53,45 @@ export function layerGroups(model: ModelDescription, range: LayerRange, options:
   return [...groups, { startLayer, endLayer: range.endLayer }]
 }
 
-/** None where the range does not end with the last layer. @throws {ClusterError} as `emitHead` */
-export function headPieces(model: ModelDescription, range: LayerRange, options: EmitOptions): readonly HeadPiece[] {
+/** None where the range does not end with the last layer. */
+function vocabularyPieces(model: ModelDescription, range: LayerRange, options: EmitOptions): readonly RowRange[] {
   if (!hasHead(model, range)) return []
   const { vocabSize } = model.config
   const count = Math.ceil(headBytes(model, options) / mostBytes(model, range, options))
   const rows = ROW_MULTIPLE * Math.ceil(vocabSize / count / ROW_MULTIPLE)
-  return Array.from({ length: Math.ceil(vocabSize / rows) }, (_, i) => {
-    const piece = { start: i * rows, end: Math.min(vocabSize, (i + 1) * rows) }
-    return { ...piece, graph: emitHead(model, options, piece) }
-  })
+  return Array.from({ length: Math.ceil(vocabSize / rows) }, (_, i) => ({ start: i * rows, end: Math.min(vocabSize, (i + 1) * rows) }))
 }
 
-/** In the order they run. */
-export type ShardGraphs = { readonly layers: readonly EmittedGraph[]; readonly head: readonly HeadPiece[] }
+/** Graphs on WASM; on WebGPU what our kernels take. */
+type ShardHead = { readonly head: readonly HeadPiece[]; readonly gpuHead: HeadPlan | null }
 
-/** @throws {ClusterError} as `emitLayers` and `emitHead` */
+function headOf(model: ModelDescription, options: EmitOptions, pieces: readonly RowRange[]): ShardHead {
+  if (pieces.length === 0) return { head: [], gpuHead: null }
+  if (options.backend === 'webgpu') return { head: [], gpuHead: planHead(model, options, pieces) }
+  return { head: pieces.map((piece) => ({ ...piece, graph: emitHead(model, options, piece) })), gpuHead: null }
+}
+
+/** Parts of a head that are built one after the other. */
+type Part = { readonly weights: readonly WeightPlan[] }
+const partsOfHead = ({ head, gpuHead }: ShardHead): readonly Part[] => [...head.map(({ graph }) => graph), ...(gpuHead ? headParts(gpuHead) : [])]
+const weightsOfHead = (head: ShardHead): readonly WeightPlan[] => partsOfHead(head).flatMap(({ weights }) => weights)
+
+/** None where the range does not end with the last layer. @throws {ClusterError} as `emitHead` and `planHead` */
+const shardHead = (model: ModelDescription, range: LayerRange, options: EmitOptions): ShardHead =>
+  headOf(model, options, vocabularyPieces(model, range, options))
+
+/** Bytes of weights in each part of the head. @throws {ClusterError} as `emitHead` and `planHead` */
+export const headPartBytes = (model: ModelDescription, range: LayerRange, options: EmitOptions): readonly number[] =>
+  partsOfHead(shardHead(model, range, options)).map(({ weights }) => weights.reduce((sum, plan) => sum + plannedBytes(plan), 0))
+
+/** Layers in the order they run. */
+export type ShardGraphs = ShardHead & { readonly layers: readonly EmittedGraph[] }
+
+/** In the order they are built. */
+export const partsOfShard = (graphs: ShardGraphs): readonly Part[] => [...graphs.layers, ...partsOfHead(graphs)]
+
+/** @throws {ClusterError} as `emitLayers`, `emitHead` and `planHead` */
 export const emitShard = (model: ModelDescription, range: LayerRange, options: EmitOptions): ShardGraphs => ({
   layers: layerGroups(model, range, options).map((group) => emitLayers(model, group, options)),
-  head: headPieces(model, range, options),
+  ...shardHead(model, range, options),
 })

@@ -15,6 +15,8 @@ type Rows = { readonly sources: readonly WeightRef[]; readonly tensors: readonly
 export type WeightPlan =
   /** `vector`: as it is. `transposed`: [in, out]. `int8-columns`: values [in, out] and scales [out]. */
   | (Rows & { readonly recipe: 'vector' | 'transposed' | 'int8-columns' })
+  /** [out, in], zeros behind each row where it is held wider. */
+  | (Rows & { readonly recipe: 'rows' })
   /** Integers and scales of MatMulNBits. */
   | (Rows & { readonly recipe: 'blocks'; readonly form: BlockForm })
   /** cos and sin, [positions, pairs]; a pair of null does not turn. */

@@ -5,7 +5,7 @@ import { tensorBytes, type PlannedTensor, type WeightPlan } from '../../core/gra
 import { f32ToF16Array } from '../../core/quant/float16.ts'
 import { asFloat32, asUint16, bytesOf } from '../../core/quant/stored.ts'
 import { heldBytesOf, isInteger, isNibbles, scalesAt, type Held, type HeldWeight } from '../../core/simd/held-matrix.ts'
-import type { BuildGraph } from '../open-graph.ts'
+import type { BuildPart } from '../external-data.ts'
 import type { FillWeights } from '../simd/open-simd.ts'
 
 /** Values before they repeat: a prime, so that no two rows of a matrix are alike. */
@@ -73,7 +73,8 @@ function fillTensors(plan: Exclude<WeightPlan, { recipe: 'rope' }>, targets: rea
   const [first, second] = targets
   const [values, scales] = plan.tensors
   if (!first || !values) throw new Error('a plan without tensors')
-  const columns = plan.recipe === 'blocks' ? (values.dims[1] ?? 1) * plan.form.size : (values.dims[0] ?? 1)
+  const [outer = 1, inner = 1] = values.dims
+  const columns = plan.recipe === 'blocks' ? inner * plan.form.size : plan.recipe === 'rows' ? inner : outer
   if (!second || !scales) return fillFloats(first, values.type, plan.recipe === 'vector' ? nearOne() : matrixValues(columns))
   repeat(first, RANDOM_BYTES)
   fillScales(second, scales.type, largest(columns) / (plan.recipe === 'blocks' && plan.form.bits === 4 ? 8 : 127))
@@ -84,7 +85,7 @@ const NOTHING_STORED = (): never => {
 }
 
 /** Of a graph. */
-export const randomGraph: BuildGraph = (graph, space) => {
+export const randomGraph: BuildPart = (graph, space) => {
   let filled = 0
   const place = (tensor: PlannedTensor): Uint8Array => {
     const start = filled

@@ -1,8 +1,12 @@
 /** The kernels of shaders/ compiled on the device that the runner shares with ONNX Runtime. */
-import type { RunnerKernels } from '../../runtime/webgpu-engine.ts'
-import { bindingBytes, packF16Kernel, SHORTLIST_SIZE, topKKernel, type Kernel } from '../../shaders/index.ts'
+import type { HeadKernels, HeadShape, RunnerKernels } from '../../runtime/gpu-kernels.ts'
+import { headMergeKernel, headNormKernel, headProductKernel, SHORTLIST_SIZE, type HeadForm, type HeadRows } from '../../shaders/head.ts'
+import headListSource from '../../shaders/head-list.wgsl?raw'
+import headMergeSource from '../../shaders/head-merge.wgsl?raw'
+import headNormSource from '../../shaders/head-norm.wgsl?raw'
+import headProductSource from '../../shaders/head-product.wgsl?raw'
+import { bindingBytes, packF16Kernel, type Kernel } from '../../shaders/index.ts'
 import packF16Source from '../../shaders/pack-f16.wgsl?raw'
-import topKSource from '../../shaders/top-k.wgsl?raw'
 
 type Dispatch<Sizes> = (encoder: GPUCommandEncoder, buffers: readonly GPUBuffer[], sizes: Sizes) => void
 
@@ -20,17 +24,44 @@ async function compile<Sizes>(device: GPUDevice, kernel: Kernel<Sizes>, code: st
     const pass = encoder.beginComputePass({ label })
     pass.setPipeline(pipeline)
     pass.setBindGroup(0, device.createBindGroup({ label, layout: pipeline.getBindGroupLayout(0), entries }))
-    pass.dispatchWorkgroups(workgroups(sizes))
+    pass.dispatchWorkgroups(...workgroups(sizes))
     pass.end()
   }
 }
 
+const FORMS = { 32: 0, 16: 1, 8: 2, 4: 3 } as const
+
+const compileProduct = (device: GPUDevice, { bits, block, hasHalfScales }: HeadForm, rows: HeadRows, k: number) =>
+  compile(device, headProductKernel, `${headListSource}\n${headProductSource}`, {
+    K: k,
+    ROWS: rows,
+    FORM: FORMS[bits],
+    BLOCK: block,
+    HAS_HALF_SCALES: hasHalfScales ? 1 : 0,
+  })
+
+async function compileHead(device: GPUDevice, { form, epsilon, hasMean, hasHalves, k }: HeadShape): Promise<HeadKernels> {
+  const [norm, one, four, merge] = await Promise.all([
+    compile(device, headNormKernel, headNormSource, { EPSILON: epsilon, HAS_MEAN: hasMean ? 1 : 0, HAS_HALVES: hasHalves ? 1 : 0 }),
+    compileProduct(device, form, 1, k),
+    compileProduct(device, form, 4, k),
+    compile(device, headMergeKernel, `${headListSource}\n${headMergeSource}`, { K: k }),
+  ])
+  return { norm, product: (encoder, buffers, sizes) => (sizes.rowsAtOnce === 1 ? one : four)(encoder, buffers, sizes), merge }
+}
+
 export async function compileKernels(device: GPUDevice): Promise<RunnerKernels> {
-  const topK = await compile(device, topKKernel, topKSource, { K: SHORTLIST_SIZE })
+  // Of no model in particular: the next one of such a form finds them.
+  const heads = new Map<string, Promise<HeadKernels>>()
   const packF16 = await compile(device, packF16Kernel, packF16Source, {})
   return {
     shortlistSize: SHORTLIST_SIZE,
-    topK: (encoder, logits, vocab, output) => topK(encoder, [logits, output], { vocab, k: SHORTLIST_SIZE }),
+    compileHead: (shape) => {
+      const key = JSON.stringify(shape)
+      const head = heads.get(key) ?? compileHead(device, shape)
+      heads.set(key, head)
+      return head
+    },
     packF16: (encoder, input, count, output) => packF16(encoder, [input, output], { count }),
   }
 }
