@@ -1,5 +1,5 @@
 /** The vocabulary's matrix on the GPU, in buffers that a kernel can bind, built piece by piece in memory that is used again. */
-import { headParts, UNIT_BYTES, type HeadPlan } from '../core/graph/head-plan.ts'
+import { UNIT_BYTES, type HeadPlan, type RowRange } from '../core/graph/head-plan.ts'
 import type { MatrixFidelity } from '../core/graph/fidelity.ts'
 import { ClusterError } from '../protocol/errors.ts'
 import type { HeadForm } from '../shaders/head.ts'
@@ -14,22 +14,22 @@ export type HeadTable = {
   readonly scales: GPUBuffer
   readonly weightWords: number
   readonly scaleWords: number
+  /** Of 16 bytes in a row of weights. */
+  readonly units: number
 }
 
 export type HeadTables = {
   readonly scale: GPUBuffer
   readonly shift: GPUBuffer
   readonly tables: readonly HeadTable[]
-  /** Units of 16 bytes in a row of weights. */
-  readonly units: number
-  readonly form: HeadForm
   readonly fidelity: readonly MatrixFidelity[]
   readonly destroy: () => void
 }
 
-type Matrix = HeadPlan['pieces'][number]['matrix']
-
-function formOf(matrix: Matrix): HeadForm {
+/** How all pieces are held. */
+export function formOf({ pieces: [first] }: HeadPlan): HeadForm {
+  if (!first) throw new Error('a head without pieces')
+  const { matrix } = first
   const isHalf = matrix.floatType === 'f16'
   if (matrix.recipe === 'rows') return { bits: isHalf ? 16 : 32, block: 32, hasHalfScales: false }
   return { bits: matrix.form.bits, block: matrix.form.size, hasHalfScales: isHalf }
@@ -68,54 +68,57 @@ function rowsOfTable(rowBytes: number, rows: number, most: number): number {
   throw new ClusterError('not_enough_memory', `the GPU binds ${most} bytes at most, and a row of the head takes ${rowBytes}`)
 }
 
+type Upload = (label: string, bytes: Uint8Array) => Promise<GPUBuffer>
+type BuiltPiece = RowRange & { readonly values: Uint8Array; readonly scales: Uint8Array | undefined }
+
+/** One table, or several where a binding does not hold all rows. */
+async function uploadPiece({ start, end, values, scales }: BuiltPiece, upload: Upload, most: number): Promise<HeadTable[]> {
+  const rows = end - start
+  const rowBytes = values.length / rows
+  const scaleBytes = (scales?.length ?? 0) / rows
+  const step = rowsOfTable(rowBytes, rows, most)
+  const tables: HeadTable[] = []
+  for (let row = 0; row < rows; row += step) {
+    const to = Math.min(step + row, rows)
+    const own = values.subarray(row * rowBytes, to * rowBytes)
+    const ownScales = scales?.subarray(row * scaleBytes, to * scaleBytes)
+    const weights = await upload('head.weights', own)
+    tables.push({
+      first: start + row,
+      rows: to - row,
+      weights,
+      scales: ownScales ? await upload('head.scales', ownScales) : weights,
+      weightWords: wordsOf(own.length),
+      scaleWords: ownScales ? wordsOf(ownScales.length) : UNIT_BYTES / 4,
+      units: rowBytes / UNIT_BYTES,
+    })
+  }
+  return tables
+}
+
 /**
  * @param most bytes that a binding may have
  * @throws {ClusterError} not_enough_memory; what `build` throws
  */
 export async function openHeadTables(plan: HeadPlan, build: BuildPart, space: BuildSpace, memory: GpuMemory, most: number): Promise<HeadTables> {
   const { upload, destroy } = createBuffers(memory)
-  const [, ...parts] = headParts(plan)
-  const [first] = plan.pieces
-  if (!first) throw new Error('a head without pieces')
   const tables: HeadTable[] = []
   const fidelity: MatrixFidelity[] = []
-  let rowBytes = 0
-
-  async function addPiece(start: number, rows: number, values: Uint8Array, scales: Uint8Array | undefined): Promise<void> {
-    rowBytes = values.length / rows
-    const step = rowsOfTable(rowBytes, rows, most)
-    for (let row = 0; row < rows; row += step) {
-      const count = Math.min(step, rows - row)
-      const part = values.subarray(row * rowBytes, (row + count) * rowBytes)
-      const scaleBytes = (scales?.length ?? 0) / rows
-      const weights = await upload('head.weights', part)
-      const ownScales = scales?.subarray(row * scaleBytes, (row + count) * scaleBytes)
-      tables.push({
-        first: start + row,
-        rows: count,
-        weights,
-        scales: ownScales ? await upload('head.scales', ownScales) : weights,
-        weightWords: wordsOf(part.length),
-        scaleWords: ownScales ? wordsOf(ownScales.length) : UNIT_BYTES / 4,
-      })
-    }
-  }
-
   try {
     const norm = await build(plan.norm, space)
     const [scale, shift = { data: new Uint8Array(4 * plan.columns) }] = norm.externalData
     if (!scale) throw new Error('a norm without its scale')
     const vectors = { scale: await upload('head.scale', scale.data), shift: await upload('head.shift', shift.data) }
-    for (const [i, { start, end }] of plan.pieces.entries()) {
-      const built = await build(parts[i] ?? { weights: [] }, space)
+    for (const { start, end, matrix } of plan.pieces) {
+      const built = await build({ weights: [matrix] }, space)
       const [values, scales] = built.externalData
       if (!values) throw new Error('a piece without weights')
-      await addPiece(start, end - start, values.data, scales?.data)
+      tables.push(...(await uploadPiece({ start, end, values: values.data, scales: scales?.data }, upload, most)))
       // What was written waits in memory of its own until then.
       await memory.flushed()
       fidelity.push(...built.fidelity)
     }
-    return { ...vectors, tables, units: rowBytes / UNIT_BYTES, form: formOf(first.matrix), fidelity, destroy }
+    return { ...vectors, tables, fidelity, destroy }
   } catch (error) {
     destroy()
     throw error

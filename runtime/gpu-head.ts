@@ -9,7 +9,7 @@ import type { HeadOutput } from '../core/text/head-output.ts'
 import type { FloatType } from '../protocol/cluster.ts'
 import { groupRowsOf, listWords, pieceBytes, type HeadRows } from '../shaders/head.ts'
 import type { BuildPart, BuildSpace } from './external-data.ts'
-import { openHeadTables, type HeadTable, type HeadTables } from './gpu-head-tables.ts'
+import { formOf, openHeadTables, type HeadTable, type HeadTables } from './gpu-head-tables.ts'
 import type { HeadKernels, RunnerGpu } from './gpu-kernels.ts'
 import { createGpuMemory, type GrowingBuffer } from './gpu-memory.ts'
 
@@ -68,18 +68,18 @@ export async function openGpuHead(options: GpuHeadOptions, build: BuildPart, spa
   const { gpu, plan, floatType, k = gpu.kernels.shortlistSize, mostBytes } = options
   const { device, kernels } = gpu
   const most = mostBytes ?? Math.min(device.limits.maxStorageBufferBindingSize, device.limits.maxBufferSize)
-  const memory = createGpuMemory(device)
-  const opened = await openHeadTables(plan, build, space, memory, most)
+  const hasHalves = floatType === 'f16'
+  // Compiles while weights are read.
+  const compiling = kernels.compileHead({ form: formOf(plan), epsilon: plan.norm.epsilon, hasMean: plan.norm.kind === 'layer', hasHalves, k })
+  compiling.catch(() => undefined)
+  const opened = await openHeadTables(plan, build, space, createGpuMemory(device), most)
   const vocabSize = plan.pieces.at(-1)?.end ?? 0
   const stride = STRIDE_MULTIPLE * Math.ceil(plan.columns / STRIDE_MULTIPLE)
-  const division = divide(opened.tables, vocabSize)
-  const hasHalves = floatType === 'f16'
-  const shape = { form: opened.form, epsilon: plan.norm.epsilon, hasMean: plan.norm.kind === 'layer', hasHalves, k }
-  const compiled = await kernels.compileHead(shape).catch((cause: unknown) => {
+  const compiled = await compiling.catch((cause: unknown) => {
     opened.destroy()
     throw cause
   })
-  return runHead({ opened, division, compiled, vocabSize, stride, columns: plan.columns, hasHalves, k, gpu, plan })
+  return runHead({ opened, division: divide(opened.tables, vocabSize), compiled, vocabSize, stride, columns: plan.columns, hasHalves, k, gpu, plan })
 }
 
 type Head = {
@@ -97,10 +97,10 @@ type Head = {
 
 /** The words of each table, for lists alone and for all logits as well. */
 function writePieces({ gpu, opened, division, vocabSize, stride, plan }: Head) {
-  const { tables, units } = opened
+  const { tables } = opened
   const { groupRows, groups, firstGroups } = division
   const buffers = [false, true].map((isWritten) =>
-    tables.map(({ first, rows }, i) => {
+    tables.map(({ first, rows, units }, i) => {
       const words = { first, rows, units, groupRows, firstGroup: firstGroups[i] ?? 0, groups, vocab: vocabSize, stride: stride / 4, isWritten }
       const bytes = pieceBytes({ ...words, scale: plan.scale, softcap: plan.softcap ?? 0 })
       const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST
