@@ -128,8 +128,9 @@ function runHead(head: Head): GpuHead {
   const words = listWords(k)
 
   /** @param rows at most `MOST_ROWS` @returns the buffer of lists, or of logits */
-  function record({ buffer, tokens }: HiddenBuffer, rows: readonly number[], isWritten: boolean): GPUBuffer {
+  async function record({ buffer, tokens }: HiddenBuffer, rows: readonly number[], isWritten: boolean): Promise<GPUBuffer> {
     const rowsAtOnce: HeadRows = rows.length === 1 ? 1 : 4
+    const product = await compiled.product(rowsAtOnce)
     const padded = rowsAtOnce * Math.ceil(rows.length / rowsAtOnce)
     const [picks, hidden] = [scratch.picked.atLeast(4 * padded), scratch.normed.atLeast(4 * padded * stride)]
     const [parts, merged] = [scratch.lists.atLeast(4 * padded * groups * words), scratch.output.atLeast(4 * padded * words)]
@@ -142,7 +143,7 @@ function runHead(head: Head): GpuHead {
         if (!piece) throw new Error('a table without its words')
         const pieceGroups = (firstGroups[i + 1] ?? groups) - (firstGroups[i] ?? 0)
         const sizes = { rows: padded, rowsAtOnce, stride, weightWords, scaleWords, k, pieceGroups, groups, vocab: isWritten ? vocabSize : 0 }
-        compiled.product(encoder, [piece, weights, scales, hidden, parts, all], sizes)
+        product(encoder, [piece, weights, scales, hidden, parts, all], sizes)
       }
       if (!isWritten) compiled.merge(encoder, [parts, merged], { rows: padded, groups, k })
     })
@@ -154,7 +155,7 @@ function runHead(head: Head): GpuHead {
     const results: Float32Array[] = []
     for (let start = 0; start < rows.length; start += MOST_ROWS) {
       const some = rows.slice(start, start + MOST_ROWS)
-      const floats = asFloat32(await memory.read(record(hidden, some, isWritten), 4 * some.length * width))
+      const floats = asFloat32(await memory.read(await record(hidden, some, isWritten), 4 * some.length * width))
       some.forEach((_, i) => results.push(floats.subarray(i * width, (i + 1) * width)))
     }
     return results

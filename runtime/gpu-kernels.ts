@@ -1,5 +1,5 @@
 /** Our kernels as the runner calls them, compiled on the device that ORT runs on. */
-import type { HeadForm, MergeSizes, NormSizes, ProductSizes } from '../shaders/head.ts'
+import type { HeadForm, HeadRows, MergeSizes, NormSizes, ProductSizes } from '../shaders/head.ts'
 
 /** What the kernels of one head are compiled for. */
 export type HeadShape = {
@@ -15,7 +15,12 @@ export type HeadShape = {
 
 /** Records a kernel over its buffers, in the order of its binding table. */
 type Record<Sizes> = (encoder: GPUCommandEncoder, buffers: readonly GPUBuffer[], sizes: Sizes) => void
-export type HeadKernels = { readonly norm: Record<NormSizes>; readonly product: Record<ProductSizes>; readonly merge: Record<MergeSizes> }
+export type HeadKernels = {
+  readonly norm: Record<NormSizes>
+  /** Compiled when it is first asked for: few passes want logits of several rows. */
+  readonly product: (rowsAtOnce: HeadRows) => Promise<Record<ProductSizes>>
+  readonly merge: Record<MergeSizes>
+}
 
 export type RunnerKernels = {
   /** Entries of a shortlist. */

@@ -66,7 +66,9 @@ export function createGpuMemory(device: GPUDevice): GpuMemory {
         staging.destroy()
       }
     },
-    flushed: async () => void (await device.queue.onSubmittedWorkDone()),
+    flushed: async () => {
+      await device.queue.onSubmittedWorkDone()
+    },
     destroy: () => {
       for (const buffer of scratch.values()) buffer.destroy()
       scratch.clear()

@@ -41,13 +41,18 @@ const compileProduct = (device: GPUDevice, { bits, block, hasHalfScales }: HeadF
   })
 
 async function compileHead(device: GPUDevice, { form, epsilon, hasMean, hasHalves, k }: HeadShape): Promise<HeadKernels> {
-  const [norm, one, four, merge] = await Promise.all([
+  const products = new Map<HeadRows, ReturnType<typeof compileProduct>>()
+  const product = (rows: HeadRows): ReturnType<typeof compileProduct> => {
+    const compiled = products.get(rows) ?? compileProduct(device, form, rows, k)
+    products.set(rows, compiled)
+    return compiled
+  }
+  const [norm, merge] = await Promise.all([
     compile(device, headNormKernel, headNormSource, { EPSILON: epsilon, HAS_MEAN: hasMean ? 1 : 0, HAS_HALVES: hasHalves ? 1 : 0 }),
-    compileProduct(device, form, 1, k),
-    compileProduct(device, form, 4, k),
     compile(device, headMergeKernel, `${headListSource}\n${headMergeSource}`, { K: k }),
+    product(1),
   ])
-  return { norm, product: (encoder, buffers, sizes) => (sizes.rowsAtOnce === 1 ? one : four)(encoder, buffers, sizes), merge }
+  return { norm, product, merge }
 }
 
 export async function compileKernels(device: GPUDevice): Promise<RunnerKernels> {
