@@ -1,7 +1,9 @@
 /** Builds the pages into dist/web, serves them in development, and tells vitest where tests are. */
 import { createReadStream, existsSync } from 'node:fs'
-import { copyFile, mkdir } from 'node:fs/promises'
+import { copyFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import { promisify } from 'node:util'
+import { gzip } from 'node:zlib'
 import type { Plugin, UserConfig } from 'vite'
 import { defineConfig } from 'vitest/config'
 import { ensureKernels } from './scripts/bootstrap.mjs'
@@ -56,13 +58,33 @@ function pageFiles(): Plugin {
   }
 }
 
+/** Puts a compressed file beside each script and style; the gateway sends it to whoever takes gzip. */
+function compressedFiles(): Plugin {
+  let outDir = ''
+  return {
+    name: 'ringlet:compressed-files',
+    apply: 'build',
+    configResolved: (config) => void (outDir = path.resolve(config.root, config.build.outDir)),
+    async closeBundle() {
+      const folder = path.join(outDir, 'assets')
+      if (!existsSync(folder)) return
+      const files = (await readdir(folder)).filter((file) => /\.(js|css)$/.test(file))
+      await Promise.all(
+        files.map(async (file) =>
+          writeFile(path.join(folder, `${file}.gz`), await promisify(gzip)(await readFile(path.join(folder, file)), { level: 9 })),
+        ),
+      )
+    },
+  }
+}
+
 /** Vite's settings for pages under `root`; tests use them with a root and an output folder of their own. */
 export function pagesConfig(root: string, outDir: string): UserConfig {
   return {
     root,
     appType: 'spa',
     publicDir: path.join(ROOT, 'web/public'),
-    plugins: [kernels, ortFiles(), pageFiles()],
+    plugins: [kernels, ortFiles(), pageFiles(), compressedFiles()],
     resolve: { conditions: ['onnxruntime-web-use-extern-wasm', 'module', 'browser', 'development|production'] },
     // simple-peer's dependencies expect Node's name of the global object.
     define: { global: 'globalThis' },

@@ -1,6 +1,7 @@
 /** The built pages, with the headers that threads in WASM and untrusted text need (experience.md 5). */
 import express, { Router, type RequestHandler } from 'express'
 import path from 'node:path'
+import { compressedAssets } from './compressed-assets.ts'
 
 export type PagesOptions = {
   readonly staticDir: string
@@ -38,6 +39,7 @@ function contentSecurityPolicy(weightOrigins: readonly string[]): string {
 export function pageRoutes({ staticDir, weightOrigins }: PagesOptions): Router {
   const policy = contentSecurityPolicy(weightOrigins)
   const router = Router()
+  router.use(compressedAssets(staticDir))
   router.use(
     express.static(staticDir, {
       extensions: ['html'],
