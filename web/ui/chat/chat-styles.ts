@@ -57,8 +57,8 @@ export const chatStyles = css`
     top: var(--header-height);
     z-index: 1;
     margin-inline: auto;
-    padding: 0.35rem 0 0.25rem;
-    background: linear-gradient(var(--ground) 82%, transparent);
+    padding: 0.35rem 0 0.8rem;
+    background: linear-gradient(var(--ground) calc(100% - 0.6rem), transparent);
   }
   .top chat-bar {
     margin-inline: -0.5rem;
