@@ -35,6 +35,8 @@ export type SignalServerOptions = {
   readonly allowOrigin?: AllowOrigin
   /** A socket that has not said hello in this time is closed. Default 5000. */
   readonly helloTimeoutMs?: number
+  /** Milliseconds between two pings, and for an answer. Default: HEARTBEAT. */
+  readonly heartbeat?: { readonly pingInterval: number; readonly pingTimeout: number }
   /** A peer of this server was removed: `others` of it stay. What keeps it from coming back is `authorize`. */
   readonly onRemoved?: (removed: Hello, others: readonly Hello[]) => void
   /** The log that this server shares with others; default: it is alone. */
@@ -142,6 +144,7 @@ export function createSignalServer(options: SignalServerOptions): SignalServer {
     log = () => undefined,
     allowOrigin = sameOrigin,
     helloTimeoutMs = 5_000,
+    heartbeat = HEARTBEAT,
     onRemoved = () => undefined,
     now = () => performance.now(),
     openLog,
@@ -151,7 +154,7 @@ export function createSignalServer(options: SignalServerOptions): SignalServer {
   const io = new Server<Inbound, ServerToPeer>(httpServer, {
     serveClient: false,
     maxHttpBufferSize: MAX_EVENT_BYTES,
-    ...HEARTBEAT,
+    ...heartbeat,
     allowRequest: (request, decide) => decide(null, isAllowed(request)),
     // Only for the polling fallback of pages on another origin; `allowRequest` has the last word.
     cors: (request: { readonly headers: IncomingHttpHeaders }, decide: (error: null, cors: { origin: boolean }) => void): void =>

@@ -111,3 +111,22 @@ test('O11: a device is let in by a click, and removed only after a second word',
   await page.getByRole('button', { name: 'Remove it' }).click()
   await removed
 })
+
+test('first run: the steps lead from this machine to a second device to a bigger model, and tick themselves off', async ({ page }) => {
+  page.on('pageerror', (error) => expect.soft(error.message).toBe(''))
+  await page.goto(`${server.url}/start?scenario=empty`)
+  const steps = page.locator('start-page li')
+  await expect(steps).toHaveText([/1.*This machine answers/s, /2.*This device lends/s, /3.*A second device joins/s, /4.*A bigger model/s])
+  await expect(page.locator('start-page li[aria-current=step]')).toContainText('This machine answers')
+  await page.goto(`${server.url}/start?scenario=single`)
+  await expect(steps.nth(0)).toContainText('(done)')
+  await expect(page.locator('start-page li[aria-current=step]')).toContainText('This device lends its GPU')
+  await expect(page.getByRole('link', { name: 'Lend this device' })).toHaveAttribute('href', '/contribute')
+  await page.goto(`${server.url}/start?scenario=ready`)
+  await expect(page.locator('start-page li.done')).toHaveCount(3)
+  await expect(page.getByRole('img', { name: 'QR code of the join link' })).toBeVisible()
+  await expect(page.getByRole('link', { name: 'Choose a model' })).toHaveAttribute('href', '/models')
+  // What was so and is not any more takes its tick along.
+  for (const id of ['laptop', 'studio', 'phone', 'tablet']) await page.evaluate((peer) => window.fixture.lose(peer), id)
+  await expect(page.locator('start-page li.done')).toHaveCount(0)
+})

@@ -1,7 +1,7 @@
 /** No state of lending, cluster, keys and first steps breaks a rule of axe, in light and dark, wide and narrow. */
 import { AxeBuilder } from '@axe-core/playwright'
 import { expect, test } from '@playwright/test'
-import { OPERATE_SCENES } from '../screenshots/operate-scenes.ts'
+import { OPERATE_SCENES, OPERATE_STATES } from '../screenshots/operate-scenes.ts'
 import type { Scene } from '../screenshots/scene.ts'
 import { startPageServer, type PageServer } from './page-server.ts'
 
@@ -13,7 +13,7 @@ test.afterAll(() => server.close())
 
 const KEYS: Scene = { name: 'keys', path: '/keys', play: (page) => page.getByText('editor on my laptop').first().waitFor() }
 
-for (const scene of [...OPERATE_SCENES, KEYS])
+for (const scene of [...OPERATE_SCENES, ...OPERATE_STATES, KEYS])
   test(`axe finds nothing: ${scene.name}`, async ({ page }) => {
     page.on('pageerror', (error) => expect.soft(error.message).toBe(''))
     // Animations would be judged in their middle.

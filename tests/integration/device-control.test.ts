@@ -10,6 +10,7 @@ import { startServer, type RunningServer } from '../../api-gateway/serve.ts'
 import { peerId } from '../../protocol/ids.ts'
 import { PROTOCOL_VERSION } from '../../protocol/version.ts'
 import { HEARTBEAT } from '../../signal-server/signal-server.ts'
+import { createTestPeer, helloOf, startSignalServer } from '../conformance/signal-fixture.ts'
 
 let home = ''
 const closers: (() => unknown)[] = []
@@ -112,7 +113,16 @@ test('O8, O10, O11: these need the scope of the cluster', async () => {
   }
 })
 
-test('O6: a device whose machine has gone without a word is off the roster within 30 s', () => {
-  // A peer that answers no ping is closed after both together; signaling.test.ts has the closing itself.
+test('O6: a device whose machine has gone without a word vanishes from the roster, within 30 s', async () => {
   expect(HEARTBEAT.pingInterval + HEARTBEAT.pingTimeout).toBeLessThanOrEqual(30_000)
+  const fixture = await startSignalServer({ heartbeat: { pingInterval: 50, pingTimeout: 50 } })
+  closers.push(fixture.close)
+  const { socket } = await join(fixture.url, 'ghost')
+  const watcher = createTestPeer(fixture.url, helloOf('tab-watcher'))
+  closers.push(watcher.close)
+  await watcher.seen((client) => client.view().peers.has(peerId('tab-ghost')))
+  // Its socket stays open and nothing of it answers, as of a machine that sleeps.
+  Reflect.set(socket.io.engine, '_sendPacket', () => undefined)
+  await watcher.seen((client) => !client.view().peers.has(peerId('tab-ghost')))
+  expect([...watcher.client.view().peers.keys()]).toEqual(['tab-watcher'])
 })

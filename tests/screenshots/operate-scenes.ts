@@ -1,4 +1,4 @@
-/** The scenes of lending, of the cluster and of the first steps. */
+/** Lending, the cluster and the first steps: scenes whose pictures are kept, and further states that are only looked at by rules. */
 import type { Page } from 'playwright-core'
 import type { Scene } from './scene.ts'
 
@@ -45,6 +45,23 @@ const SCENES: readonly Scene[] = [
     },
   },
   {
+    name: 'cluster-ready',
+    path: '/cluster?scenario=ready',
+    play: async (page) => {
+      await page.evaluate(() => window.fixture.answering(2))
+      await page.locator('preview-card').getByRole('button', { name: 'With and without it' }).click()
+      await page.getByRole('heading', { name: 'Without Kitchen laptop' }).waitFor()
+      await page.getByText('Guest phone').waitFor()
+    },
+  },
+  { name: 'cluster-empty', path: '/cluster?scenario=empty', play: (page) => page.getByText('No ring yet').waitFor() },
+  { name: 'start', path: '/start?scenario=ready', play: (page) => page.getByRole('img', { name: 'QR code of the join link' }).waitFor() },
+]
+
+export const OPERATE_SCENES: readonly Scene[] = SCENES.map((scene) => ({ ...scene, isTall: true }))
+
+export const OPERATE_STATES: readonly Scene[] = [
+  {
     name: 'contribute-leaving',
     path: '/contribute',
     play: async (page) => {
@@ -68,16 +85,6 @@ const SCENES: readonly Scene[] = [
     },
   },
   {
-    name: 'cluster-ready',
-    path: '/cluster?scenario=ready',
-    play: async (page) => {
-      await page.evaluate(() => window.fixture.answering(2))
-      await page.locator('preview-card').getByRole('button', { name: 'With and without it' }).click()
-      await page.getByRole('heading', { name: 'Without Kitchen laptop' }).waitFor()
-      await page.getByText('Guest phone').waitFor()
-    },
-  },
-  {
     name: 'cluster-remove',
     path: '/cluster?scenario=relayed',
     play: async (page) => {
@@ -86,9 +93,5 @@ const SCENES: readonly Scene[] = [
       await page.getByRole('alert').filter({ hasText: 'Remove Studio Mac?' }).waitFor()
     },
   },
-  { name: 'cluster-empty', path: '/cluster?scenario=empty', play: (page) => page.getByText('No ring yet').waitFor() },
-  { name: 'start', path: '/start?scenario=ready', play: (page) => page.getByRole('img', { name: 'QR code of the join link' }).waitFor() },
   { name: 'start-empty', path: '/start?scenario=empty', play: (page) => page.getByText('is being made ready').waitFor() },
 ]
-
-export const OPERATE_SCENES: readonly Scene[] = SCENES.map((scene) => ({ ...scene, isTall: true }))

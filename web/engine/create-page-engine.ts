@@ -1,5 +1,4 @@
 /** The page's engine: a worker that computes, a host that holds sockets and links, and one state that elements render. */
-import type { Preview } from '../../core/cluster/preview.ts'
 import { EMPTY_VIEW } from '../../core/cluster/cluster-view.ts'
 import { eventQueue, type EventQueue } from '../../core/client/event-queue.ts'
 import { ClusterError, fromWireError, toClusterError, toWireError } from '../../protocol/errors.ts'
@@ -16,8 +15,7 @@ import type { EngineToPage, PageOpening, PageToEngine } from './engine-messages.
 import { openContributionBook } from './contribution.ts'
 import { browserParts, createHoldBack } from './hold-back.ts'
 import { openIdentity, randomHex, type Identity } from './identity.ts'
-import { createTickets } from './tickets.ts'
-import type { ShareEstimate } from '../../runtime/measure/estimate-share.ts'
+import { createEngineQuestions } from './engine-questions.ts'
 import type { ChatEvent, ChatRequest, Connection, LendOptions, PageEngine } from './page-engine.ts'
 import { createGpuRecovery } from './gpu-recovery.ts'
 import { createPageLife, toneOf } from './page-life.ts'
@@ -58,9 +56,7 @@ export function createPageEngine(options: PageEngineOptions): PageEngine {
   const stored = createStoredModels({ tell, storage: navigator.storage })
   const tracker = createDeviceTracker(() => performance.now())
   const asking = new Map<number, Asking>()
-  const leaving = createTickets<void>()
-  const estimates = createTickets<ShareEstimate>()
-  const previews = createTickets<Preview>()
+  const questions = createEngineQuestions(tell)
   const contributions = openContributionBook(browserStore())
   let connection: Connection = { state: 'connecting' }
   let host: PeerHost | null = null
@@ -154,16 +150,12 @@ export function createPageEngine(options: PageEngineOptions): PageEngine {
         return
       case 'gpu-lost':
         return onGpuLost()
-      case 'left':
-        return leaving.answer(message.ticket)
       case 'estimate':
-        return estimates.answer(message.ticket, message.estimate)
       case 'estimate-failed':
-        return estimates.fail(message.ticket, message.error)
       case 'preview':
-        return previews.answer(message.ticket, message.preview)
       case 'preview-failed':
-        return previews.fail(message.ticket, message.error)
+      case 'left':
+        return questions.handle(message)
       case 'files':
         tracker.files(message.files)
         changed()
@@ -192,9 +184,7 @@ export function createPageEngine(options: PageEngineOptions): PageEngine {
     tracker.failed(toWireError(error))
     for (const { events } of asking.values()) events.fail(error)
     stored.fail(error)
-    estimates.failAll(error)
-    previews.failAll(error)
-    leaving.failAll(error)
+    questions.failAll(error)
     changed()
   })
 
@@ -215,7 +205,7 @@ export function createPageEngine(options: PageEngineOptions): PageEngine {
 
   async function leave(now = false): Promise<void> {
     lent = null
-    await leaving.ask((ticket) => tell({ type: 'leave', ticket, now }))
+    await questions.leave(now)
   }
 
   /** Models are kept by the addresses of their checkpoints. */
@@ -285,11 +275,8 @@ export function createPageEngine(options: PageEngineOptions): PageEngine {
     },
     probe: probeHardware,
     lend,
-    estimate: async (wanted) => {
-      const trial = await trialOf(wanted)
-      return estimates.ask((ticket) => tell({ type: 'estimate', ticket, ...trial }))
-    },
-    preview: (model, change) => previews.ask((ticket) => tell({ type: 'preview', ticket, model, change })),
+    estimate: async (wanted) => questions.estimate(await trialOf(wanted)),
+    preview: questions.preview,
     pause: () => holdBack.setPaused(true),
     resume: () => holdBack.setPaused(false),
     limits: holdBack.limits,

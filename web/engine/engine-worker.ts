@@ -9,32 +9,21 @@ import { describeModel } from '../../core/model/describe-model.ts'
 import { httpSource } from '../../core/model/http-source.ts'
 import type { ModelSource } from '../../core/model/model-source.ts'
 import { loadText, type TextModel } from '../../core/text/text-model.ts'
-import { ClusterError, toClusterError, toWireError, type WireError } from '../../protocol/errors.ts'
-import { IDLE_STATUS, type Capabilities } from '../../protocol/cluster.ts'
+import { ClusterError, toClusterError, toWireError } from '../../protocol/errors.ts'
 import type { ModelId, PeerId } from '../../protocol/ids.ts'
-import { createDevice, type Device } from '../../runtime/device.ts'
-import type { RunMeasurement } from '../../runtime/measure/choose-backend.ts'
-import { estimateShare } from '../../runtime/measure/estimate-share.ts'
-import { parseMeasurements, remembering, type Measurements } from '../../runtime/measure/known-measurements.ts'
-import { chosenOf } from '../../runtime/measure/chosen-capabilities.ts'
 import { systemClock as clock } from '../../runtime/system-clock.ts'
 import { openPortNetwork, type PortNetwork } from '../../runtime/port-network.ts'
 import type { EngineToHost, HostToEngine, Port } from '../../runtime/peer-port.ts'
 import { chatStream } from './chat-stream.ts'
 import type { EngineToPage, PageOpening, PageToEngine } from './engine-messages.ts'
 import { onGpuLost } from './gpu.ts'
-import type { Visibility } from './page-life.ts'
 import { MEMORY_PIECES_BYTES } from '../storage/memory-pieces.ts'
 import type { StorageState } from '../storage/model-store.ts'
 import { openStorage, type Storage } from '../storage/storage.ts'
 import { forgetModels } from './forget-models.ts'
-import { openShardInBrowser } from './open-shard.ts'
-import { loadXgrammar } from './load-xgrammar.ts'
 import { log } from './log.ts'
-import { heardGone, leaveInOrder } from './leave-in-order.ts'
+import { createLendingDevice } from './lending-device.ts'
 import { meetDevices } from './meet-devices.ts'
-import { runMeasurement } from './run-measurement.ts'
-import { createWorkCounter } from './work-counter.ts'
 
 const randomId = (): string => crypto.getRandomValues(new BigUint64Array(1))[0]?.toString(16).padStart(16, '0') ?? ''
 
@@ -72,19 +61,6 @@ function createEngine(network: PortNetwork, page: MessagePort, token: string | n
   const client = createRingClient({ network, randomId, timer: clock.timer, now: clock.now })
   const texts = new Map<string, Promise<TextModel>>()
   const asks = new Map<number, AbortController>()
-  let lendings = 0
-  let device: Device | null = null
-  let storageState: StorageState | null = null
-  let visibility: Visibility = 'visible'
-  let share = 1
-  let offered: Capabilities | null = null
-  let isLeaving = false
-  let isPaused = false
-  let leaveNow = (): void => undefined
-  let measuring: RunMeasurement | null = null
-  /** Trials come one after the other: beside each other they would slow each other down. */
-  let trials: Promise<unknown> = Promise.resolve()
-  const changes = new Set<() => void>()
 
   const tell = (message: EngineToPage): void => page.postMessage(message)
   const { isSecureContext, caches, navigator } = self
@@ -93,111 +69,16 @@ function createEngine(network: PortNetwork, page: MessagePort, token: string | n
     { clock, log, onState: onStorage, isOnline: () => navigator.onLine },
   )
   function onStorage(state: StorageState): void {
-    storageState = state
     tell({ type: 'storage', state })
     keepRoom(state)
   }
   /** What storage has no room for is kept in memory, which layers then cannot have. */
-  function keepRoom(state: StorageState | null): void {
-    if (state?.problem) device?.reserve(MEMORY_PIECES_BYTES, `${state.problem} This device offers less memory meanwhile.`)
-    else device?.reserve(0, 'The browser has room again: this device offers all of its memory.')
+  function keepRoom(state: StorageState): void {
+    if (state.problem) device.reserve(MEMORY_PIECES_BYTES, `${state.problem} This device offers less memory meanwhile.`)
+    else device.reserve(0, 'The browser has room again: this device offers all of its memory.')
   }
   const openSource = openSourceAs(network.self, storage, token)
-  const counter = createWorkCounter(clock.timer, (given) => tell({ type: 'work', given }))
-  const tellDevice = (lending: 'off' | 'on' | 'paused' | 'failed', error: WireError | null = null): void => {
-    const status = device?.status()
-    tell({
-      type: 'device',
-      lending: status && isLeaving ? 'leaving' : status?.state === 'paused' ? 'paused' : lending,
-      shards: status?.shards ?? [],
-      sequences: status?.sequences ?? 0,
-      framesHandled: status?.framesHandled ?? 0,
-      layerMs: status?.layerMs ?? null,
-      error,
-    })
-  }
-
-  async function stop(): Promise<void> {
-    const leaving = device
-    device = null
-    network.setCapabilities(null)
-    await leaving?.close()
-    network.publishStatus(IDLE_STATUS)
-  }
-
-  /** What the page keeps of measurements is read once: from then on this worker knows more. */
-  function measureOf({ known, machine }: Pick<Extract<PageToEngine, { type: 'lend' }>, 'known' | 'machine'>): RunMeasurement {
-    const keep = (all: Measurements): void => tell({ type: 'measured', known: JSON.stringify(all) })
-    return (measuring ??= remembering(runMeasurement, parseMeasurements(known), machine, keep))
-  }
-
-  function inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const done = trials.then(work)
-    trials = done.catch(() => undefined)
-    return done
-  }
-
-  async function lend({ candidates, share: wanted, ...trial }: Extract<PageToEngine, { type: 'lend' }>): Promise<void> {
-    await stop()
-    const asked = (lendings += 1)
-    share = wanted
-    const measure = measureOf(trial)
-    const choose = (): Promise<Capabilities> => chosenOf(candidates, { network, openSource, measure, log })
-    const capabilities = await (candidates.length === 1 ? choose() : inTurn(choose))
-    // Its person has left meanwhile, or lends otherwise.
-    if (asked !== lendings) return
-    const onOffer = (sentence: string): void => tell({ type: 'notice', sentence })
-    const offering = { ...counter.count(network), setCapabilities: offer }
-    device = createDevice({
-      network: offering,
-      capabilities,
-      openSource,
-      openShard: openShardInBrowser,
-      loadXgrammar,
-      onOffer,
-      onFiles: (files) => tell({ type: 'files', files }),
-      onWork: counter.onWork,
-      share: () => share,
-      measure,
-      clock,
-      log,
-    })
-    keepRoom(storageState)
-    device.setVisibility(visibility)
-    device.setPaused(isPaused)
-    device.onStatus(() => {
-      tellDevice('on')
-      for (const changed of [...changes]) changed()
-    })
-    tellDevice('on')
-  }
-
-  /** A device that rests part of its time takes so much longer for a layer. */
-  function offer(capabilities: Capabilities | null): void {
-    offered = capabilities
-    const { layerSpeeds } = capabilities ?? {}
-    const slowed = layerSpeeds?.map((speed) => ({ ...speed, layerMs: speed.layerMs / share }))
-    const shown = capabilities && { ...capabilities, ...(slowed ? { layerSpeeds: slowed } : {}) }
-    network.setCapabilities(shown)
-    if (shown) tell({ type: 'lends', capabilities: shown })
-  }
-
-  function setShare(wanted: number): void {
-    share = wanted
-    if (!device) return
-    offer(offered)
-    network.publishStatus(device.status())
-  }
-
-  async function estimate({ ticket, candidates, ...trial }: Extract<PageToEngine, { type: 'estimate' }>): Promise<void> {
-    try {
-      const measure = measureOf(trial)
-      tell({ type: 'estimate', ticket, estimate: await inTurn(() => estimateShare(candidates, { network, openSource, measure, log })) })
-    } catch (error) {
-      tell({ type: 'estimate-failed', ticket, error: toWireError(toClusterError(error)) })
-    }
-  }
-
+  const device = createLendingDevice({ network, openSource, clock, tell })
   async function preview({ ticket, model, change }: Extract<PageToEngine, { type: 'preview' }>): Promise<void> {
     try {
       const wish = network.view().wishes.get(model)
@@ -207,24 +88,6 @@ function createEngine(network: PortNetwork, page: MessagePort, token: string | n
     } catch (error) {
       tell({ type: 'preview-failed', ticket, error: toWireError(toClusterError(error)) })
     }
-  }
-
-  async function leave({ ticket, now }: Extract<PageToEngine, { type: 'leave' }>): Promise<void> {
-    lendings += 1
-    const leaving = device
-    if (now || isLeaving) leaveNow()
-    else if (leaving) {
-      isLeaving = true
-      leaving.setPaused(true)
-      const order = leaveInOrder({ device: leaving, network, clock, onStatus: (listener) => (changes.add(listener), () => changes.delete(listener)) })
-      leaveNow = order.goNow
-      await order.done
-    }
-    if (device === leaving) await stop()
-    await heardGone(network, clock)
-    isLeaving = false
-    tellDevice('off')
-    tell({ type: 'left', ticket })
   }
 
   function textOf(source: string): Promise<TextModel> {
@@ -273,28 +136,22 @@ function createEngine(network: PortNetwork, page: MessagePort, token: string | n
   function handle(message: PageToEngine): void {
     switch (message.type) {
       case 'lend':
-        lend(message).catch((error: unknown) => tellDevice('failed', toWireError(toClusterError(error))))
-        return
+        return device.lend(message)
       case 'pause':
-        isPaused = message.paused
-        device?.setPaused(isPaused)
-        return
+        return device.setPaused(message.paused)
       case 'visibility':
-        visibility = message.visibility
-        device?.setVisibility(visibility)
-        return
+        return device.setVisibility(message.visibility)
       case 'leave':
-        void leave(message)
+        void device.leave(message)
         return
       case 'estimate':
-        void estimate(message)
+        void device.estimate(message)
         return
       case 'preview':
         void preview(message)
         return
       case 'share':
-        setShare(message.share)
-        return
+        return device.setShare(message.share)
       case 'ask':
         void ask(message.ask, message.request)
         return
@@ -320,8 +177,8 @@ function createEngine(network: PortNetwork, page: MessagePort, token: string | n
     onForget: ({ source }) => void texts.delete(source),
     log,
   })
-  meetDevices(network, clock.timer, () => device !== null)
-  onGpuLost(() => device && tell({ type: 'gpu-lost' }))
+  meetDevices(network, clock.timer, device.isLending)
+  onGpuLost(() => device.isLending() && tell({ type: 'gpu-lost' }))
   page.addEventListener('message', (event: MessageEvent<PageToEngine>) => handle(event.data))
   page.start()
 }
