@@ -52,6 +52,7 @@ const SCENES: readonly Scene[] = [
       await page.locator('preview-card').getByRole('button', { name: 'With and without it' }).click()
       await page.getByRole('heading', { name: 'Without Kitchen laptop' }).waitFor()
       await page.getByText('Guest phone').waitFor()
+      await page.evaluate(() => scrollTo(0, 0))
     },
   },
   { name: 'cluster-empty', path: '/cluster?scenario=empty', play: (page) => page.getByText('No ring yet').waitFor() },

@@ -47,7 +47,7 @@ export class DeviceActions extends LitElement {
         gap: 0.3rem 0.6rem;
       }
       .name {
-        flex: 1 1 9rem;
+        flex: 1 1 6rem;
         min-width: 0;
         overflow-wrap: anywhere;
         font-weight: 560;

@@ -48,6 +48,9 @@ export class DeviceTable extends LitElement {
         height: 0.6rem;
         margin-right: 0.45rem;
       }
+      td:nth-child(2) {
+        min-width: 5.5rem;
+      }
       .kind {
         display: block;
         font-weight: 400;

@@ -87,7 +87,7 @@ export class KeysPage extends LitElement {
         font-weight: 570;
       }
       .gone {
-        opacity: 0.65;
+        color: var(--muted);
       }
     `,
   ]

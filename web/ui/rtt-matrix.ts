@@ -34,6 +34,7 @@ export class RttMatrix extends LitElement {
         color: var(--warn);
       }
       tbody th {
+        min-width: 7rem;
         max-width: 10rem;
         white-space: normal;
         overflow-wrap: anywhere;

@@ -65,6 +65,9 @@ export class StartPage extends LitElement {
       .action {
         margin-top: 0.8rem;
       }
+      .action:empty {
+        display: none;
+      }
       join-card {
         margin-top: 0.9rem;
       }
