@@ -1,4 +1,5 @@
 /** The page: what its link says, its engine, its elements. */
+import './engine/no-eval.ts'
 import { createPageEngine } from './engine/create-page-engine.ts'
 import { rememberedName } from './ui/device-name.ts'
 import { serverAnswers, startApp } from './ui/start-app.ts'

@@ -2,6 +2,7 @@
  * The worker of a page: engine, tokenizer and sampler live here, so that the page's main thread only moves bytes and draws.
  * The worker's own port speaks with the peer host; a MessagePort that comes with the first message speaks with the page.
  */
+import './no-eval.ts'
 import { createRingClient } from '../../core/client/ring-client.ts'
 import { modelSizing } from '../../core/cluster/model-sizing.ts'
 import { previewPlacement } from '../../core/cluster/preview.ts'
