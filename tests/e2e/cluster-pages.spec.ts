@@ -58,7 +58,7 @@ test('O3: round trips of all devices stand in a table, each with its path and it
 test('O5: predicted stands beside observed for each stage and hop, and a preview shows the ring with and without a device', async ({ page }) => {
   await open(page)
   const stages = page.getByRole('region', { name: 'Predicted and observed by device' })
-  await expect(stages.getByRole('columnheader')).toHaveText(['Device', 'Holds', 'A layer', 'Predicted', 'Observed', 'Hop to the next'])
+  await expect(stages.getByRole('columnheader')).toHaveText(['Device', 'Holds', 'A layer', 'Predicted', 'Observed', 'Hop'])
   const row = stages.getByRole('row', { name: /^Kitchen laptop/ })
   await expect(row).toContainText('layers 0–3')
   await expect(row).toContainText('2.2 ms')

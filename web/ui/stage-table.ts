@@ -4,7 +4,7 @@ import { sharedStyles } from './shared-styles.ts'
 import type { StageRow } from './stage-rows.ts'
 import { tableStyles } from './table-styles.ts'
 
-const COLUMNS = ['Device', 'Holds', 'A layer', 'Predicted', 'Observed', 'Hop to the next'] as const
+const COLUMNS = ['Device', 'Holds', 'A layer', 'Predicted', 'Observed', 'Hop'] as const
 const time = (ms: number | null): string => (ms === null ? '–' : formatMilliseconds(ms))
 
 /**
