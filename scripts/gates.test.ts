@@ -39,7 +39,7 @@ async function run(name: string): Promise<{ passed: boolean; output: string }> {
 test.each([
   ['protocol-imports-only-itself', 'protocol/bad.ts', "export type { A } from '../core/a.ts'"],
   ['core-imports-only-protocol-kernels', 'core/bad.ts', "import '../runtime/fine.ts'"],
-  ['runtime-imports-only-core-protocol-kernels', 'runtime/bad.ts', "import '../web/fine.ts'"],
+  ['runtime-imports-only-core-protocol-kernels-shaders', 'runtime/bad.ts', "import '../web/fine.ts'"],
   ['api-gateway-imports-only-protocol-core', 'api-gateway/bad.ts', "import '../runtime/fine.ts'"],
   ['signal-server-imports-only-protocol', 'signal-server/bad.ts', "import '../core/fine.ts'"],
   ['pure-folders-have-no-effects', 'core/bad.ts', "import 'node:fs'"],
