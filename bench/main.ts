@@ -11,6 +11,7 @@ import { benchHead } from './head.ts'
 import { benchKernels } from './kernels.ts'
 import { benchHops } from './hops.ts'
 import { benchJoin } from './join.ts'
+import { benchLighthouse } from './lighthouse.ts'
 import { benchLoad } from './load.ts'
 import { benchLookup } from './lookup.ts'
 import { BENCH_MODELS, SINGLE_MODELS, type BenchModel } from './models.ts'
@@ -66,6 +67,7 @@ const USAGE = `npm run bench -- NAME [options]
   lookup     tokens/s with guesses ahead and without, at 20 ms a hop, of an answer that quotes its prompt and of one that does not
   prefix     time to the first token of a second turn, from the KV caches of the first and computed whole
   chat       search in 1000 chats, and from a token's arrival to the frame that shows it
+  lighthouse performance and accessibility of each page, as a phone and as a desktop sees it
   load       a random checkpoint into one tab: memory, standstill, cut connections, reload
 
   --json FILE      every measurement, with date, machine and browser
@@ -188,6 +190,7 @@ const BENCHES: Readonly<Record<string, (values: Values) => Promise<BenchReport>>
       say,
     }),
   chat: (values) => benchChat({ rounds: wholeNumber('rounds', values.rounds, 1000), say }),
+  lighthouse: (values) => benchLighthouse({ rounds: wholeNumber('rounds', values.rounds, 1000), say }),
   load: (values) =>
     benchLoad({
       mebibytes: wholeNumber('mb', values.mb, 2000),

@@ -6,6 +6,8 @@ import { runAnswers } from './answer-runs.ts'
 import type { ChatLibrary } from './chat-library.ts'
 import { newChat, newMessage, type Attachment, type Chat, type ChatSettings } from './chat-record.ts'
 import { requestOf } from './chat-turns.ts'
+import { createDraft } from './draft.ts'
+import { createHeldChats } from './held-chats.ts'
 import { newestLeaf, shownPath, withChange, withMessage, withoutMessage } from './message-tree.ts'
 import type { RunningAnswer } from './running-answer.ts'
 
@@ -73,47 +75,30 @@ const NO_MODEL: WireError = { code: 'no_ring', message: 'no model is served here
 
 export function createChatSession({ answers, library, now, date, settings }: ChatSessionOptions): ChatSession {
   const listeners = new Set<() => void>()
-  /** The open chat, and those in which an answer is being written. */
-  const chats = new Map<string, Chat>()
-  const temporary = new Set<string>()
-  let open: Chat = newChat(date(), settings())
-  let [draft, isLoading] = ['', false]
-  let attachments: readonly Attachment[] = []
-  let error: WireError | null = null
-  let opening = 0
   const tell = (): void => {
     for (const listener of [...listeners]) listener()
   }
+  const chats = createHeldChats(newChat(date(), settings()), library, tell)
+  const { open, change, keep } = chats
+  const draft = createDraft(tell)
+  let isLoading = false
+  let error: WireError | null = null
+  let opening = 0
+  let justAsked: string | null = null
 
-  /** Changes a chat wherever it is, and keeps it unless it is temporary. */
-  function change(id: string, next: (chat: Chat) => Chat): Chat | null {
-    const before = open.id === id ? open : chats.get(id)
-    if (!before) return null
-    const chat = next(before)
-    if (open.id === id) open = chat
-    if (chats.has(id)) chats.set(id, chat)
-    tell()
-    return chat
-  }
-  function keep(id: string): void {
-    const chat = open.id === id ? open : chats.get(id)
-    if (!chat || temporary.has(id) || chat.messages.length === 0) return
-    // Where the disk refuses, the chat lives as long as the page; the list says so.
-    library.keep(chat).catch(() => undefined)
-  }
   const runs = runAnswers({
     now,
     onChange: tell,
     onMessage: (chat, message, outcome, isOver) => {
       change(chat, (before) => withChange({ ...before, updated: date() }, message, outcome))
       keep(chat)
-      if (isOver) chats.delete(chat)
+      if (isOver) chats.release(chat)
     },
     onFailure: (chat, message, failure, isEmpty) => {
-      if (open.id === chat) error = failure
+      if (open().id === chat) error = failure
       if (isEmpty) giveBack(chat, message)
       keep(chat)
-      chats.delete(chat)
+      chats.release(chat)
       tell()
     },
   })
@@ -124,34 +109,31 @@ export function createChatSession({ answers, library, now, date, settings }: Cha
       const cut = withoutMessage(chat, answer)
       return cut.leaf === null ? cut : { ...cut, leaf: newestLeaf(cut, cut.leaf) }
     })
-    const question = open.id === id ? shownPath(open).at(-1) : undefined
-    if (question?.role !== 'user' || question.id !== justAsked || draft.trim() !== '' || attachments.length > 0) return
-    draft = question.text
-    attachments = question.attachments
+    const question = open().id === id ? shownPath(open()).at(-1) : undefined
+    if (question?.role !== 'user' || question.id !== justAsked || !draft.giveBack(question)) return
     change(id, (chat) => withoutMessage(chat, question.id))
-    if (open.messages.length === 0) library.remove(id).catch(() => undefined)
+    if (open().messages.length === 0) library.remove(id).catch(() => undefined)
   }
-  let justAsked: string | null = null
 
   /** Asks for an answer at the end of the branch that is shown; `before` is text that it begins with. */
   async function answer(
     model: ModelId | null,
     { before = '', freedom = null }: { readonly before?: string; readonly freedom?: number | null } = {},
   ): Promise<void> {
-    const { id } = open
+    const { id } = open()
     if (runs.of(id)) return
     error = null
-    const message = newMessage({ parent: open.leaf, role: 'assistant', created: date(), text: before, given: before.length, model })
+    const message = newMessage({ parent: open().leaf, role: 'assistant', created: date(), text: before, given: before.length, model })
     change(id, (chat) => withMessage(chat, message))
-    chats.set(id, open)
+    chats.hold(open())
     if (model === null) return runs.fail(id, message.id, NO_MODEL)
     const abort = new AbortController()
     try {
-      const path = shownPath(open).filter((one) => one.id !== message.id || before !== '')
-      const asked = freedom === null ? open.settings : { ...open.settings, temperature: Math.max(open.settings.temperature ?? 0, freedom) }
+      const path = shownPath(open()).filter((one) => one.id !== message.id || before !== '')
+      const asked = freedom === null ? open().settings : { ...open().settings, temperature: Math.max(open().settings.temperature ?? 0, freedom) }
       const request = requestOf(model, asked, path, abort.signal)
       keep(id)
-      await runs.follow(id, message.id, abort, answers.ask(temporary.has(id) ? request : { ...request, conversation: message.id }), before)
+      await runs.follow(id, message.id, abort, answers.ask(chats.isTemporary(id) ? request : { ...request, conversation: message.id }), before)
     } catch (thrown) {
       runs.fail(id, message.id, toWireError(toClusterError(thrown)))
     }
@@ -160,7 +142,7 @@ export function createChatSession({ answers, library, now, date, settings }: Cha
   function say(message: Parameters<typeof newMessage>[0]): void {
     const said = newMessage(message)
     justAsked = said.role === 'user' ? said.id : null
-    change(open.id, (chat) => withMessage(chat, said))
+    change(open().id, (chat) => withMessage(chat, said))
   }
 
   /** What nobody has an answer to any more is cut off; the rest is read on. */
@@ -168,33 +150,33 @@ export function createChatSession({ answers, library, now, date, settings }: Cha
     for (const { id, role, finish, text, given } of chat.messages) {
       if (role !== 'assistant' || finish !== null || runs.of(chat.id)) continue
       const abort = new AbortController()
-      chats.set(chat.id, chat)
+      chats.hold(chat)
       void runs.follow(chat.id, id, abort, answers.resume(id, abort.signal), text.slice(0, given), true)
     }
   }
 
   async function show(id: string): Promise<void> {
-    if (open.id === id) return
+    if (open().id === id) return
     opening += 1
     const current = opening
-    const known = chats.get(id)
+    const known = chats.writing(id)
     error = null
     isLoading = known === undefined
-    if (known) open = known
+    if (known) chats.setOpen(known)
     tell()
     if (known) return
     const chat = await library.load(id).catch(() => null)
     if (current !== opening) return
     isLoading = false
-    open = chat ?? newChat(date(), settings())
+    chats.setOpen(chat ?? newChat(date(), settings()))
     tell()
     if (chat) resumeIn(chat)
   }
 
   function startNew(isTemporary = false): void {
     opening += 1
-    open = newChat(date(), settings())
-    if (isTemporary) temporary.add(open.id)
+    chats.setOpen(newChat(date(), settings()))
+    if (isTemporary) chats.makeTemporary(open().id)
     error = null
     isLoading = false
     tell()
@@ -203,98 +185,95 @@ export function createChatSession({ answers, library, now, date, settings }: Cha
   library.onChange(tell)
   library.onNews(({ id, isGone }) => {
     if (isGone) {
-      for (const chat of [...chats.keys()]) {
-        if (temporary.has(chat) || (id !== null && id !== chat)) continue
+      for (const chat of chats.allWriting()) {
+        if (chats.isTemporary(chat) || (id !== null && id !== chat)) continue
         runs.drop(chat)
-        chats.delete(chat)
+        chats.release(chat)
       }
     }
-    const { id: current } = open
-    if ((id !== null && id !== current) || open.messages.length === 0 || temporary.has(current) || runs.of(current)) return
+    const { id: current } = open()
+    if ((id !== null && id !== current) || open().messages.length === 0 || chats.isTemporary(current) || runs.of(current)) return
     if (isGone) return startNew()
     void library.load(current).then((chat) => {
-      if (!chat || open.id !== current || runs.of(current)) return
-      open = chat
+      if (!chat || open().id !== current || runs.of(current)) return
+      chats.setOpen(chat)
       tell()
     })
   })
 
   return {
-    state: () => ({ chat: open, isLoading, isTemporary: temporary.has(open.id), running: runs.of(open.id), error, draft, attachments }),
+    state: () => ({
+      chat: open(),
+      isLoading,
+      isTemporary: chats.isTemporary(open().id),
+      running: runs.of(open().id),
+      error,
+      draft: draft.now().text,
+      attachments: draft.now().attachments,
+    }),
     running: runs.chats,
     onChange: (listener) => {
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
-    edit: (text) => {
-      draft = text
-      tell()
-    },
-    attach: (files) => {
-      attachments = [...attachments, ...files]
-      tell()
-    },
-    detach: (index) => {
-      attachments = attachments.filter((_, at) => at !== index)
-      tell()
-    },
+    edit: draft.edit,
+    attach: draft.attach,
+    detach: draft.detach,
     send: async (model) => {
-      const text = draft.trim()
-      if ((text === '' && attachments.length === 0) || runs.of(open.id) || isLoading) return
-      const files = [...attachments]
-      draft = ''
-      attachments = []
-      say({ parent: open.leaf, role: 'user', created: date(), text, attachments: files })
+      if (runs.of(open().id) || isLoading) return
+      const question = draft.take()
+      if (!question) return
+      say({ parent: open().leaf, role: 'user', created: date(), ...question })
       await answer(model)
     },
     regenerate: async (id, model) => {
-      const message = open.messages.find((one) => one.id === id)
-      if (!message || runs.of(open.id)) return
+      const message = open().messages.find((one) => one.id === id)
+      if (!message || runs.of(open().id)) return
       justAsked = null
       const parent = message.role === 'assistant' ? message.parent : message.id
-      const isAnother = open.messages.some((one) => one.parent === parent && one.role === 'assistant')
-      change(open.id, (chat) => ({ ...chat, leaf: parent }))
+      const isAnother = open().messages.some((one) => one.parent === parent && one.role === 'assistant')
+      change(open().id, (chat) => ({ ...chat, leaf: parent }))
       await answer(model, { freedom: isAnother ? REGENERATE_TEMPERATURE : null })
     },
     resend: async (id, text, model) => {
-      const question = open.messages.find((one) => one.id === id)
-      if (!question || runs.of(open.id)) return
+      const question = open().messages.find((one) => one.id === id)
+      if (!question || runs.of(open().id)) return
       say({ parent: question.parent, role: 'user', created: date(), text, attachments: question.attachments })
       justAsked = null
       await answer(model)
     },
     goOn: async (id, text, model) => {
-      const message = open.messages.find((one) => one.id === id)
-      if (!message || runs.of(open.id)) return
-      change(open.id, (chat) => ({ ...chat, leaf: message.parent }))
+      const message = open().messages.find((one) => one.id === id)
+      if (!message || runs.of(open().id)) return
+      change(open().id, (chat) => ({ ...chat, leaf: message.parent }))
       await answer(model, { before: text })
     },
     giveResult: async (id, call, text, model) => {
-      if (runs.of(open.id)) return
-      say({ parent: open.leaf, role: 'tool', created: date(), text, callId: call })
-      keep(open.id)
-      const path = shownPath(open)
+      if (runs.of(open().id)) return
+      say({ parent: open().leaf, role: 'tool', created: date(), text, callId: call })
+      keep(open().id)
+      const path = shownPath(open())
       const given = new Set(path.map(({ callId }) => callId))
       const calls = path.find((one) => one.id === id)?.calls ?? []
       if (calls.every((one) => given.has(one.id))) await answer(model)
     },
     rewrite: (id, text) => {
-      change(open.id, (chat) => withChange({ ...chat, updated: date() }, id, { text, tokens: null }))
-      keep(open.id)
+      change(open().id, (chat) => withChange({ ...chat, updated: date() }, id, { text, tokens: null }))
+      keep(open().id)
     },
     show: (id) => {
-      change(open.id, (chat) => ({ ...chat, leaf: newestLeaf(chat, id) }))
-      keep(open.id)
+      change(open().id, (chat) => ({ ...chat, leaf: newestLeaf(chat, id) }))
+      keep(open().id)
     },
     configure: (next) => {
-      change(open.id, (chat) => ({ ...chat, settings: next }))
-      keep(open.id)
+      change(open().id, (chat) => ({ ...chat, settings: next }))
+      keep(open().id)
     },
     rename: (title) => {
-      change(open.id, (chat) => ({ ...chat, title: title.slice(0, 500) }))
-      keep(open.id)
+      change(open().id, (chat) => ({ ...chat, title: title.slice(0, 500) }))
+      keep(open().id)
     },
-    stop: () => runs.stop(open.id),
+    stop: () => runs.stop(open().id),
     open: show,
     startNew,
     dismissError: () => {

@@ -6,7 +6,7 @@ import { createPeerHost, type PeerHost } from '../../runtime/peer-host.ts'
 import type { EngineToHost, HostToEngine, Port } from '../../runtime/peer-port.ts'
 import type { Vouching } from '../../runtime/vouched-negotiation.ts'
 import { systemClock } from '../../runtime/system-clock.ts'
-import { startWebRtc } from './webrtc-channel.ts'
+import { startDirect } from './start-direct.ts'
 
 export type PagePeerHostOptions = {
   /** Origin of the signal server; the page's own when absent. */
@@ -42,7 +42,7 @@ export function createPagePeerHost(options: PagePeerHostOptions): PeerHost {
     port,
     clock: systemClock,
     random: Math.random,
-    startDirect: relayOnly || !isWebRtcSupported() ? null : startWebRtc,
+    startDirect: relayOnly || !isWebRtcSupported() ? null : startDirect,
     onConnection,
     ...(vouching ? { vouching } : {}),
     ...(onRefused ? { onRefused } : {}),

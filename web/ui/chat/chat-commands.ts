@@ -10,7 +10,6 @@ import { copyText } from '../copy-text.ts'
 import type { BarAction } from './chat-bar.ts'
 import { chooseFiles, openChats, saveChats } from './chat-files.ts'
 import type { HistoryAction } from './chat-history.ts'
-import { lastCode } from './markdown-html.ts'
 import type { MessageAction } from './message-action.ts'
 
 /** The page as commands see it. */
@@ -41,6 +40,11 @@ function tell(desk: ChatDesk, status: string): void {
 async function copy(desk: ChatDesk, text: string | null, what: string): Promise<void> {
   if (text === null || text === '') return tell(desk, `There is no ${what} to copy yet.`)
   tell(desk, (await copyText(text)) ? `Copied the last ${what}.` : 'The browser does not let this page copy.')
+}
+
+async function copyLastCode(desk: ChatDesk, answer: string): Promise<void> {
+  const { lastCode } = await import('./markdown-html.ts')
+  await copy(desk, lastCode(answer), 'code')
 }
 
 const lastAnswer = (session: ChatSession): string | null =>
@@ -80,7 +84,7 @@ export function perform(desk: ChatDesk, action: ShortcutAction | BarAction | Mes
     case 'copy-last':
       return void copy(desk, lastAnswer(session), 'answer')
     case 'copy-code':
-      return void copy(desk, lastCode(lastAnswer(session) ?? ''), 'code')
+      return void copyLastCode(desk, lastAnswer(session) ?? '')
     case 'focus-input':
       return desk.piece('chat-composer')?.focus()
     case 'stop':

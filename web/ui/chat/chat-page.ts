@@ -1,4 +1,4 @@
-import { LitElement, html, nothing, type PropertyValues } from 'lit'
+import { LitElement, html, nothing, type PropertyValues, type TemplateResult } from 'lit'
 import { EMPTY_VIEW } from '../../../core/cluster/cluster-view.ts'
 import type { WireError } from '../../../protocol/errors.ts'
 import { isModelId, type ModelId } from '../../../protocol/ids.ts'
@@ -11,7 +11,6 @@ import { isMacLike, shortcutOf } from '../../chat/shortcuts.ts'
 import type { Connection, PageEngine } from '../../engine/page-engine.ts'
 import type { CatalogSession } from '../catalog-session.ts'
 import '../confirm-dialog.ts'
-import { pageStorage, remember } from '../page-storage.ts'
 import { redrawOn } from '../redraw-on.ts'
 import type { RingSegment } from '../ring-mark.ts'
 import { readersPhrase, ringSegments, servedModels, summarizeRing } from '../ring-summary.ts'
@@ -22,22 +21,22 @@ import './chat-composer.ts'
 import { carryOut, perform, takeFiles, takePaste, type ChatDesk } from './chat-commands.ts'
 import './chat-history.ts'
 import './chat-notes.ts'
+import { createSidebar } from './chat-sidebar.ts'
 import { chatStyles } from './chat-styles.ts'
-import './chat-thread.ts'
 import './chat-welcome.ts'
 import { createFollower } from './follow-end.ts'
 import { frameRedraw } from './frame-redraw.ts'
 import { modelChoices, type ModelChoice } from './model-choices.ts'
+import { redrawWhile } from './redraw-while.ts'
 import { remembered } from './remembered.ts'
 import './ring-line.ts'
 import { createSentenceFeed } from './sentence-feed.ts'
 import './settings-dialog.ts'
 import './shortcuts-dialog.ts'
+import { createThreadCode } from './thread-code.ts'
 
 /** How often live figures move while an answer runs. */
 const TICK_MS = 250
-const WIDE = '(min-width: 60rem)'
-const SIDEBAR_KEY = 'ringlet.sidebar'
 const NONE: readonly ModelChoice[] = []
 
 /**
@@ -77,13 +76,14 @@ export class ChatPage extends LitElement implements ChatDesk {
   private readonly feed = createSentenceFeed()
   private readonly losses = createRingLosses()
   private readonly follower = createFollower(document.documentElement)
-  private readonly wide = matchMedia(WIDE)
+  private readonly side = createSidebar(this)
+  private readonly thread = createThreadCode(() => void this.drawThread())
   private address: ChatAddress | null = null
   private drawnState: ChatState | null = null
   private readonly segments = remembered(ringSegments)
   private readonly choices = remembered(modelChoices)
   private readonly summary = remembered(summarizeRing)
-  private tick: ReturnType<typeof setInterval> | null = null
+  private readonly tick = redrawWhile(this, TICK_MS)
 
   static override styles = [sharedStyles, buttonStyles, floatStyles, chatStyles]
 
@@ -99,7 +99,6 @@ export class ChatPage extends LitElement implements ChatDesk {
     this.refusals = []
     this.status = ''
     this.fileError = null
-    this.sidebar = this.wide.matches && pageStorage.getItem(SIDEBAR_KEY) !== 'hidden'
     const redraw = frameRedraw(() => this.requestUpdate())
     redrawOn(this, () => this.engine?.onChange(redraw) ?? (() => undefined))
     redrawOn(this, () => this.session?.onChange(redraw) ?? (() => undefined))
@@ -111,19 +110,15 @@ export class ChatPage extends LitElement implements ChatDesk {
     super.connectedCallback()
     addEventListener('keydown', this.onKey)
     addEventListener('popstate', this.onAddress)
-    this.wide.addEventListener('change', this.onWidth)
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback()
     removeEventListener('keydown', this.onKey)
     removeEventListener('popstate', this.onAddress)
-    this.wide.removeEventListener('change', this.onWidth)
-    this.keepTicking(false)
   }
 
   private readonly onAddress = (): void => this.address?.read()
-  private readonly onWidth = (): void => void (this.sidebar = this.wide.matches && pageStorage.getItem(SIDEBAR_KEY) !== 'hidden')
 
   private readonly onKey = (event: KeyboardEvent): void => {
     const action = shortcutOf(event, isMacLike(navigator.userAgent))
@@ -153,26 +148,10 @@ export class ChatPage extends LitElement implements ChatDesk {
   }
 
   toggleSidebar(isShown = !this.sidebar): void {
-    this.sidebar = isShown
-    if (this.wide.matches) remember(SIDEBAR_KEY, isShown ? 'shown' : 'hidden')
-    else void this.updateComplete.then(() => this.showDrawer())
+    this.side.toggle(isShown)
   }
-  private showDrawer(): void {
-    const drawer = this.renderRoot.querySelector<HTMLDialogElement>('dialog.drawer')
-    if (this.sidebar && drawer && !drawer.open) drawer.showModal()
-    if (!this.sidebar) drawer?.close()
-  }
-  /** Where the list lies over the conversation it gives way to what was chosen in it. */
   closeDrawer(): void {
-    if (!this.wide.matches) this.toggleSidebar(false)
-  }
-
-  private keepTicking(isRunning: boolean): void {
-    if (isRunning && this.tick === null) this.tick = setInterval(() => this.requestUpdate(), TICK_MS)
-    if (!isRunning && this.tick !== null) {
-      clearInterval(this.tick)
-      this.tick = null
-    }
+    this.side.giveWay()
   }
 
   protected override willUpdate(): void {
@@ -181,7 +160,7 @@ export class ChatPage extends LitElement implements ChatDesk {
       // A chat that goes on while its owner looked at another page stays open.
       if (location.hash !== '') this.address.read()
     }
-    this.keepTicking((this.session?.state().running ?? null) !== null)
+    this.tick((this.session?.state().running ?? null) !== null)
     if (this.engine) this.losses.look(this.engine.view(), this.model(), this.engine.connection().state === 'online')
     this.follower.look()
   }
@@ -196,6 +175,7 @@ export class ChatPage extends LitElement implements ChatDesk {
   }
 
   protected override firstUpdated(): void {
+    this.thread.fetchLater()
     // A touch keyboard that opens by itself hides half of the page.
     if (matchMedia('(hover: hover)').matches) this.piece('chat-composer')?.focus()
   }
@@ -205,7 +185,14 @@ export class ChatPage extends LitElement implements ChatDesk {
     if (detail.leads === 'load') void this.catalog?.act(detail.id, 'use')
   }
 
-  private history() {
+  /** Messages have grown from nothing: their end is what was asked for. */
+  private async drawThread(): Promise<void> {
+    this.requestUpdate()
+    await this.updateComplete
+    this.follower.follow(true)
+  }
+
+  private history(): TemplateResult | null {
     const { library, session } = this
     if (!library || !session) return null
     return html`<chat-history
@@ -215,17 +202,6 @@ export class ChatPage extends LitElement implements ChatDesk {
       ?lasting=${library.isLasting()}
       @history-action=${(event: CustomEvent<Parameters<typeof carryOut>[1]>) => void carryOut(this, event.detail)}
     ></chat-history>`
-  }
-
-  private aside() {
-    if (this.wide.matches) return this.sidebar ? html`<nav aria-label="Chats">${this.history()}</nav>` : null
-    return html`<dialog class="drawer" aria-label="Chats" @close=${() => (this.sidebar = false)} @click=${this.onDrawerClick}>
-      ${this.sidebar ? this.history() : null}
-    </dialog>`
-  }
-  /** A click beside the drawer, on its backdrop, closes it. */
-  private readonly onDrawerClick = (event: MouseEvent): void => {
-    if (event.target instanceof HTMLDialogElement) event.target.close()
   }
 
   private notes(state: ChatState): readonly string[] {
@@ -240,8 +216,10 @@ export class ChatPage extends LitElement implements ChatDesk {
   }
 
   private conversation(state: ChatState, readers: string | null, segments: readonly RingSegment[]) {
-    if (state.isLoading) return html`<div aria-busy="true"></div>`
-    if (state.chat.messages.length === 0) {
+    const isEmpty = state.chat.messages.length === 0
+    if (!isEmpty) this.thread.fetch()
+    if (state.isLoading || (!isEmpty && !this.thread.isHere())) return html`<div aria-busy="true"></div>`
+    if (isEmpty) {
       return html`<chat-welcome
         .segments=${segments}
         .readers=${readers}
@@ -283,7 +261,7 @@ export class ChatPage extends LitElement implements ChatDesk {
     const segments = this.segments(view, model)
     const readers = readersPhrase(view, model, selfOf(connection), connection.state === 'online')
     const last = shownPath(state.chat).at(-1)
-    return html`${this.aside()}
+    return html`${this.side.frame(() => this.history())}
       <div class="conversation" @message-action=${(event: CustomEvent<Parameters<typeof perform>[1]>) => perform(this, event.detail)}>
         <div class="top">
           <chat-bar
