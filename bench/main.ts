@@ -15,6 +15,7 @@ import { benchLighthouse } from './lighthouse.ts'
 import { benchLoad } from './load.ts'
 import { benchLookup } from './lookup.ts'
 import { BENCH_MODELS, SINGLE_MODELS, type BenchModel } from './models.ts'
+import { benchPage } from './page.ts'
 import { benchPlacement } from './placement.ts'
 import { benchPrefix } from './prefix.ts'
 import { renderTable, surroundings, type BenchReport } from './report.ts'
@@ -61,6 +62,7 @@ const USAGE = `npm run bench -- NAME [options]
   join       a tab joins while four answers run: whether they notice
   soak       tabs that come and go under constant load: what is left behind in the server and in the tabs that stay
   gateway    the gateway over a stub ring, no browser: CPU a streamed token, a thousand streams at once, what comes beyond its bounds
+  page       a tab that serves: what its page said of it beforehand and what it then takes, frames a second and long tasks under load
   placement  laps predicted when rings of tabs are placed by measured time, and laps observed then
   straggler  one of three tabs stopped for nine tenths of the time: how fast the ring is thirty seconds later
   estimate   memory predicted for a shard against what a process grows by, on both CPU backends; with --backend webgpu in a page
@@ -238,6 +240,7 @@ const BENCHES: Readonly<Record<string, (values: Values) => Promise<BenchReport>>
     return benchSoak({ model, minutes: wholeNumber('minutes', values.minutes, 10_000), say })
   },
   head: (values) => benchHead({ rounds: wholeNumber('rounds', values.rounds, 1000), say }),
+  page: (values) => benchPage({ models: modelsOf(values.model), rounds: wholeNumber('rounds', values.rounds, 1000), say }),
   placement: (values) => benchPlacement({ models: modelsOf(values.model), rounds: wholeNumber('rounds', values.rounds, 1000), say }),
   straggler: (values) => {
     const [model] = modelsOf(values.model ?? ['smollm2-135m-random'])

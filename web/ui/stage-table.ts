@@ -1,4 +1,4 @@
-import { LitElement, html } from 'lit'
+import { LitElement, css, html } from 'lit'
 import { formatLayers, formatMilliseconds } from './quantities.ts'
 import { sharedStyles } from './shared-styles.ts'
 import type { StageRow } from './stage-rows.ts'
@@ -16,7 +16,16 @@ export class StageTable extends LitElement {
   static override properties = { rows: { attribute: false } }
   declare rows: readonly StageRow[]
 
-  static override styles = [sharedStyles, tableStyles]
+  static override styles = [
+    sharedStyles,
+    tableStyles,
+    css`
+      th,
+      td {
+        padding-right: 0.5rem;
+      }
+    `,
+  ]
 
   constructor() {
     super()
