@@ -116,6 +116,38 @@ export class ModelsPage extends LitElement {
     ></model-uploads>`
   }
 
+  /** All at once, so that nothing moves when it comes. */
+  private lists(here: readonly ModelCard[], others: readonly ModelCard[], engine: PageEngine, catalog: CatalogSession) {
+    const { cards, lookup } = catalog.state()
+    return html`${
+        here.length > 0
+          ? html`<section aria-labelledby="here">
+              <h2 id="here">Here</h2>
+              ${this.list(here, engine, catalog)}
+            </section>`
+          : null
+      }
+      <model-add
+        .busy=${lookup.state === 'busy'}
+        .error=${lookup.state === 'failed' ? lookup.error : null}
+        @look-up=${(event: CustomEvent<string>) => void catalog.lookUp(event.detail)}
+        @send=${(event: CustomEvent<FilesToSend>) => void catalog.send(event.detail.model, event.detail.files)}
+      ></model-add>
+      ${this.uploads(catalog)}
+      <section aria-labelledby="catalogue">
+        <h2 id="catalogue">Catalogue</h2>
+        <model-filter
+          .families=${familiesOf(cards ?? [])}
+          .choice=${this.choice}
+          .shown=${others.length}
+          @choose=${(event: CustomEvent<ModelFilterChoice>) => this.choose(event.detail)}
+        ></model-filter>
+        ${cards && others.length === 0 ? html`<p class="muted">No model matches. Lend more memory, or change the filter.</p>` : null}
+        ${this.list(others, engine, catalog)}
+      </section>
+      <storage-card .store=${engine.stored}></storage-card>`
+  }
+
   protected override render() {
     const { engine, catalog } = this
     if (!engine || !catalog) return null
@@ -128,33 +160,10 @@ export class ModelsPage extends LitElement {
       <div class="stack">
         <error-note exact .error=${error}></error-note>
         ${
-          here.length > 0
-            ? html`<section aria-labelledby="here">
-                <h2 id="here">Here</h2>
-                ${this.list(here, engine, catalog)}
-              </section>`
-            : null
+          cards === null && !error
+            ? html`<p class="muted" role="status" aria-busy="true">Weighing models against the devices here…</p>`
+            : this.lists(here, others, engine, catalog)
         }
-        <model-add
-          .busy=${lookup.state === 'busy'}
-          .error=${lookup.state === 'failed' ? lookup.error : null}
-          @look-up=${(event: CustomEvent<string>) => void catalog.lookUp(event.detail)}
-          @send=${(event: CustomEvent<FilesToSend>) => void catalog.send(event.detail.model, event.detail.files)}
-        ></model-add>
-        ${this.uploads(catalog)}
-        <section aria-labelledby="catalogue" aria-busy=${cards || error ? 'false' : 'true'}>
-          <h2 id="catalogue">Catalogue</h2>
-          <model-filter
-            .families=${familiesOf(cards ?? [])}
-            .choice=${this.choice}
-            .shown=${others.length}
-            @choose=${(event: CustomEvent<ModelFilterChoice>) => this.choose(event.detail)}
-          ></model-filter>
-          ${cards === null && !error ? html`<p class="muted" role="status">Weighing models against the devices here…</p>` : null}
-          ${cards && others.length === 0 ? html`<p class="muted">No model matches. Lend more memory, or change the filter.</p>` : null}
-          ${this.list(others, engine, catalog)}
-        </section>
-        <storage-card .store=${engine.stored}></storage-card>
       </div>
     </div>`
   }
