@@ -24,7 +24,7 @@ const pair = (id: string, localCandidateId: string, remoteCandidateId: string, e
   ...extra,
 })
 
-test('tells of the pair that the transport names, and of no other', () => {
+test('tells of the pair that the transport names, and of the bytes of all', () => {
   const used = pair('two', 'lan', 'router', {
     currentRoundTripTime: 0.0125,
     availableOutgoingBitrate: 8_000_000,
@@ -41,11 +41,14 @@ test('tells of the pair that the transport names, and of no other', () => {
     route: 'srflx',
     protocol: 'udp',
     rttMs: 12.5,
-    bytesSent: 7000,
-    bytesReceived: 20,
+    // Those that an earlier pair carried, too.
+    bytesSent: 7010,
+    bytesReceived: 40,
     availableBytesPerSecond: 1_000_000,
     retransmissions: 3,
   })
+  const counting = { id: 't', type: 'transport', selectedCandidatePairId: 'two', bytesSent: 9000, bytesReceived: 50 }
+  expect(pairReportOf([...CANDIDATES, used, counting])).toMatchObject({ bytesSent: 9000, bytesReceived: 50 })
 })
 
 test('without a transport it is the pair that is selected, else the nominated one; what is not told is null', () => {
@@ -53,8 +56,8 @@ test('without a transport it is the pair that is selected, else the nominated on
     route: 'relay',
     protocol: 'tcp',
     rttMs: null,
-    bytesSent: 10,
-    bytesReceived: 20,
+    bytesSent: 20,
+    bytesReceived: 40,
     availableBytesPerSecond: null,
     retransmissions: null,
   })

@@ -21,7 +21,12 @@ const pairSchema = z.object({
   availableOutgoingBitrate: amount.optional(),
   retransmissionsSent: amount.optional(),
 })
-const transportSchema = z.object({ type: z.literal('transport'), selectedCandidatePairId: z.string() })
+const transportSchema = z.object({
+  type: z.literal('transport'),
+  selectedCandidatePairId: z.string(),
+  bytesSent: amount.optional(),
+  bytesReceived: amount.optional(),
+})
 const candidateSchema = z.object({
   id: z.string(),
   type: z.enum(['local-candidate', 'remote-candidate']),
@@ -40,9 +45,9 @@ const every = <T>(schema: z.ZodType<T>, entries: readonly unknown[]): readonly T
     return parsed.success ? [parsed.data] : []
   })
 
-function pairInUse(entries: readonly unknown[]): Pair | null {
-  const pairs = every(pairSchema, entries)
-  const [transport] = every(transportSchema, entries)
+type Transport = z.infer<typeof transportSchema>
+
+function pairInUse(pairs: readonly Pair[], transport: Transport | undefined): Pair | null {
   const isInUse = ({ id, selected, nominated, state }: Pair): boolean =>
     transport ? id === transport.selectedCandidatePairId : (selected ?? (nominated === true && state === 'succeeded'))
   return pairs.find(isInUse) ?? null
@@ -50,18 +55,22 @@ function pairInUse(entries: readonly unknown[]): Pair | null {
 
 /** @param entries the values of an RTCStatsReport @returns null while no pair is in use */
 export function pairReportOf(entries: readonly unknown[]): PairReport | null {
-  const pair = pairInUse(entries)
+  const pairs = every(pairSchema, entries)
+  const [transport] = every(transportSchema, entries)
+  const pair = pairInUse(pairs, transport)
   if (!pair) return null
   const candidates = new Map(every(candidateSchema, entries).map((candidate) => [candidate.id, candidate]))
   const [local, remote] = [candidates.get(pair.localCandidateId), candidates.get(pair.remoteCandidateId)]
   if (!local || !remote) return null
+  // A browser changes to a better pair while data flows: each pair counts its own bytes, their transport those of all.
+  const total = (count: 'bytesSent' | 'bytesReceived'): number => transport?.[count] ?? pairs.reduce((sum, one) => sum + one[count], 0)
   const { currentRoundTripTime, availableOutgoingBitrate, retransmissionsSent } = pair
   return {
     route: ROUTES[Math.max(ROUTES.indexOf(local.candidateType), ROUTES.indexOf(remote.candidateType))] ?? 'host',
     protocol: local.protocol ?? null,
     rttMs: currentRoundTripTime === undefined ? null : currentRoundTripTime * 1000,
-    bytesSent: Math.round(pair.bytesSent),
-    bytesReceived: Math.round(pair.bytesReceived),
+    bytesSent: Math.round(total('bytesSent')),
+    bytesReceived: Math.round(total('bytesReceived')),
     availableBytesPerSecond: availableOutgoingBitrate === undefined ? null : availableOutgoingBitrate / 8,
     retransmissions: retransmissionsSent === undefined ? null : Math.round(retransmissionsSent),
   }
