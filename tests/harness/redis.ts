@@ -2,6 +2,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { createServer } from 'node:net'
 import { once } from 'node:events'
+import { afterEach, beforeEach } from 'vitest'
 
 export const hasRedis = (): boolean => spawnSync('redis-server', ['--version']).status === 0
 
@@ -48,4 +49,26 @@ export async function startRedis(): Promise<TestRedis> {
   await start()
   const signal = (name: NodeJS.Signals) => (): void => void child?.kill(name)
   return { url: `redis://127.0.0.1:${port}`, start, stop, hang: signal('SIGSTOP'), wake: signal('SIGCONT') }
+}
+
+/** A Redis for each test of a file, where there is one; what the test opens is closed after it, the last first. */
+export function redisForEach(): { readonly current: () => TestRedis; readonly cleanups: (() => void | Promise<void>)[] } {
+  let redis: TestRedis | null = null
+  const cleanups: (() => void | Promise<void>)[] = []
+  beforeEach(async () => {
+    if (!hasRedis()) return
+    const started = await startRedis()
+    redis = started
+    cleanups.push(() => started.stop())
+  })
+  afterEach(async () => {
+    for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
+  })
+  return {
+    current: () => {
+      if (!redis) throw new Error('there is no redis-server')
+      return redis
+    },
+    cleanups,
+  }
 }

@@ -1,5 +1,5 @@
 /** What several gateways share over one real Redis: the limits of keys, and answers to go on from. */
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
 import { createLog } from '../../api-gateway/log.ts'
 import { connectRedis } from '../../api-gateway/shared/redis-client.ts'
@@ -7,18 +7,9 @@ import { createRedisStore } from '../../api-gateway/shared/redis-store.ts'
 import { openShared } from '../../api-gateway/shared/shared.ts'
 import { memoryAccess } from '../harness/access.ts'
 import { startGateway, type TestGateway } from '../harness/gateway.ts'
-import { hasRedis, startRedis, type TestRedis } from '../harness/redis.ts'
+import { hasRedis, redisForEach } from '../harness/redis.ts'
 
-let redis: TestRedis
-let cleanups: (() => void | Promise<void>)[] = []
-beforeEach(async () => {
-  if (!hasRedis()) return
-  redis = await startRedis()
-  cleanups = [() => redis.stop()]
-})
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
-})
+const { current: redis, cleanups } = redisForEach()
 
 const log = createLog('silent')
 const access = memoryAccess(['owner'])
@@ -26,7 +17,7 @@ const keyWith = (requestsPerMinute: number | null, tokensPerMinute: number | nul
   access.make({ kind: 'key', name: 'test', scopes: ['inference'], limits: { requestsPerMinute, tokensPerMinute }, expires: null }).secret
 
 async function gateway(): Promise<TestGateway> {
-  const shared = await openShared(redis.url, log)
+  const shared = await openShared(redis().url, log)
   const started = await startGateway({ answer: ({ promptIds }) => promptIds.slice(-2) }, { access, shared })
   cleanups.push(shared.close, () => started[Symbol.asyncDispose]())
   return started
@@ -76,7 +67,7 @@ describe.skipIf(!hasRedis())('two gateways behind one Redis (needs redis-server 
   })
 
   test('answers that are kept have a bound over both: the oldest go', async () => {
-    const client = await connectRedis(redis.url, log)
+    const client = await connectRedis(redis().url, log)
     cleanups.push(() => client.destroy())
     const stored = (content: string) => ({ owner: 'me', turns: [{ role: 'user', content }], body: {} })
     const bounds = { bytes: 3 * JSON.stringify(stored('1234')).length, responses: 3 }
@@ -97,20 +88,20 @@ describe.skipIf(!hasRedis())('two gateways behind one Redis (needs redis-server 
     const one = await gateway()
     const key = keyWith(2, null)
     expect((await complete(one, key)).status).toBe(200)
-    await redis.stop()
+    await redis().stop()
     expect([(await complete(one, key)).status, (await complete(one, key)).status, (await complete(one, key)).status]).toEqual([200, 200, 429])
     const free = keyWith(null, null)
     const first = await respond(one, free, { input: 'The first question' })
     expect((await respond(one, free, { input: 'And then?', previous_response_id: first.id })).status).toBe(200)
-    await redis.start()
+    await redis().start()
   })
 
   test('a Redis that hangs is given up, and requests are answered', async () => {
     const one = await gateway()
     const key = keyWith(3, null)
     expect((await complete(one, key)).status).toBe(200)
-    redis.hang()
-    cleanups.push(redis.wake)
+    redis().hang()
+    cleanups.push(redis().wake)
     expect((await complete(one, key)).status).toBe(200)
   })
 })

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { createLog } from '../../api-gateway/log.ts'
 import { parseOptions } from '../../api-gateway/options.ts'
 import { startServer, type RunningServer } from '../../api-gateway/serve.ts'
@@ -17,21 +17,12 @@ import {
   type SignalFixture,
   type TestPeer,
 } from '../conformance/signal-fixture.ts'
-import { hasRedis, startRedis, type TestRedis } from '../harness/redis.ts'
+import { hasRedis, redisForEach } from '../harness/redis.ts'
 
-let redis: TestRedis
-let cleanups: (() => void | Promise<void>)[] = []
-beforeEach(async () => {
-  if (!hasRedis()) return
-  redis = await startRedis()
-  cleanups = [() => redis.stop()]
-})
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
-})
+const { current: redis, cleanups } = redisForEach()
 
 async function server(): Promise<SignalFixture> {
-  const fixture = await startSignalServer({ openLog: (name, reader) => openRedisLog({ url: redis.url, log: () => undefined }, name, reader) })
+  const fixture = await startSignalServer({ openLog: (name, reader) => openRedisLog({ url: redis().url, log: () => undefined }, name, reader) })
   cleanups.push(fixture.close)
   return fixture
 }
@@ -119,8 +110,8 @@ describe.skipIf(!hasRedis())('two servers behind one Redis (needs redis-server o
     const a = peer(one, 'peer-a')
     const b = peer(two, 'peer-b')
     await a.seen(knows('peer-a', 'peer-b'))
-    await redis.stop()
-    await redis.start()
+    await redis().stop()
+    await redis().start()
     const c = peer(two, 'peer-c')
     for (const each of [a, b, c]) await each.seen(knows('peer-a', 'peer-b', 'peer-c'))
   })
@@ -129,7 +120,7 @@ describe.skipIf(!hasRedis())('two servers behind one Redis (needs redis-server o
     const home = mkdtempSync(path.join(tmpdir(), 'ringlet-redis-'))
     cleanups.push(() => rmSync(home, { recursive: true, force: true }))
     const start = async (...args: readonly string[]): Promise<RunningServer> => {
-      const running = await startServer(parseOptions(['--port', '0', ...args], { RINGLET_HOME: home, REDIS_URL: redis.url }), {
+      const running = await startServer(parseOptions(['--port', '0', ...args], { RINGLET_HOME: home, REDIS_URL: redis().url }), {
         log: createLog('silent'),
       })
       cleanups.push(running.close)

@@ -44,3 +44,7 @@ export function createClusterClient(call: ServerCall): ClusterClient {
     addresses: () => call(addressesSchema, '/v1/cluster/addresses'),
   }
 }
+
+/** Where other devices reach the server; null for a page that may not ask, which shows its own address. */
+export const addressesOf = async (client: ClusterClient | null): Promise<ServerAddresses | null> =>
+  (await client?.addresses().catch(() => null)) ?? null

@@ -1,6 +1,6 @@
 import { LitElement, css, html } from 'lit'
 import { devicesOf } from '../../core/cluster/cluster-view.ts'
-import type { ClusterClient, ServerAddresses } from '../engine/cluster-client.ts'
+import { addressesOf, type ClusterClient, type ServerAddresses } from '../engine/cluster-client.ts'
 import type { PageEngine } from '../engine/page-engine.ts'
 import type { TraceClient } from '../engine/trace-client.ts'
 import './cluster-log-card.ts'
@@ -81,12 +81,7 @@ export class ClusterPage extends LitElement {
 
   override connectedCallback(): void {
     super.connectedCallback()
-    void this.look()
-  }
-
-  /** A page that may not ask shows its own address. */
-  private async look(): Promise<void> {
-    this.addresses = (await this.client?.addresses().catch(() => null)) ?? null
+    void addressesOf(this.client).then((addresses) => (this.addresses = addresses))
   }
 
   protected override render() {

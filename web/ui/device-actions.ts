@@ -1,8 +1,9 @@
 import { LitElement, css, html } from 'lit'
-import { toClusterError, toWireError, type WireError } from '../../protocol/errors.ts'
+import type { WireError } from '../../protocol/errors.ts'
 import type { PeerEntry } from '../../protocol/cluster.ts'
 import type { ClusterClient, WaitingDevice } from '../engine/cluster-client.ts'
 import './error-note.ts'
+import { failureOf } from './failure-of.ts'
 import { buttonStyles, sharedStyles } from './shared-styles.ts'
 
 /** How often it is asked who waits to be let in. */
@@ -93,14 +94,10 @@ export class DeviceActions extends LitElement {
 
   private act(work: (client: ClusterClient) => Promise<void>): () => Promise<void> {
     return async () => {
-      if (!this.client) return
+      const { client } = this
+      if (!client) return
       this.asked = null
-      try {
-        await work(this.client)
-        this.error = null
-      } catch (thrown) {
-        this.error = toWireError(toClusterError(thrown))
-      }
+      this.error = await failureOf(() => work(client))
       await this.look()
     }
   }

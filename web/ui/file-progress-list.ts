@@ -1,6 +1,6 @@
 import { LitElement, css, html } from 'lit'
 import type { FileProgress } from '../../runtime/file-progress.ts'
-import { progressStyles } from './progress-styles.ts'
+import { progressListStyles, progressStyles } from './progress-styles.ts'
 import { formatBytes, percentOf } from './quantities.ts'
 import { sharedStyles } from './shared-styles.ts'
 
@@ -16,18 +16,8 @@ export class FileProgressList extends LitElement {
   static override styles = [
     sharedStyles,
     progressStyles,
+    progressListStyles,
     css`
-      ul {
-        display: grid;
-        gap: 0.6rem;
-        list-style: none;
-      }
-      .head {
-        display: flex;
-        flex-wrap: wrap;
-        justify-content: space-between;
-        gap: 0 0.75rem;
-      }
       .name {
         overflow-wrap: anywhere;
       }

@@ -1,6 +1,6 @@
 import { LitElement, css, html } from 'lit'
 import type { ShardRow } from './model-state.ts'
-import { progressStyles } from './progress-styles.ts'
+import { progressListStyles, progressStyles } from './progress-styles.ts'
 import { sharedStyles } from './shared-styles.ts'
 
 /**
@@ -15,18 +15,8 @@ export class ModelProgress extends LitElement {
   static override styles = [
     sharedStyles,
     progressStyles,
+    progressListStyles,
     css`
-      ul {
-        display: grid;
-        gap: 0.6rem;
-        list-style: none;
-      }
-      .head {
-        display: flex;
-        flex-wrap: wrap;
-        justify-content: space-between;
-        gap: 0 0.75rem;
-      }
       .device {
         font-weight: 560;
         overflow-wrap: anywhere;

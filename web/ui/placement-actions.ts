@@ -1,8 +1,9 @@
 import { LitElement, css, html } from 'lit'
 import { strategySchema, type Placement, type Strategy, type WishState } from '../../protocol/cluster.ts'
-import { toClusterError, toWireError, type WireError } from '../../protocol/errors.ts'
+import type { WireError } from '../../protocol/errors.ts'
 import type { ClusterClient } from '../engine/cluster-client.ts'
 import './error-note.ts'
+import { failureOf } from './failure-of.ts'
 import { modelName } from './ring-summary.ts'
 import { buttonStyles, fieldStyles, sharedStyles } from './shared-styles.ts'
 
@@ -67,13 +68,8 @@ export class PlacementActions extends LitElement {
   }
 
   private async act(work: (client: ClusterClient) => Promise<void>): Promise<void> {
-    if (!this.client) return
-    try {
-      await work(this.client)
-      this.error = null
-    } catch (thrown) {
-      this.error = toWireError(toClusterError(thrown))
-    }
+    const { client } = this
+    if (client) this.error = await failureOf(() => work(client))
   }
 
   private readonly onSubmit = (event: SubmitEvent): void => {

@@ -24,3 +24,18 @@ export const progressStyles = css`
     background: var(--accent);
   }
 `
+
+/** A list of such: above each `<progress>` a line `.head` of what it is and how far. */
+export const progressListStyles = css`
+  ul {
+    display: grid;
+    gap: 0.6rem;
+    list-style: none;
+  }
+  .head {
+    display: flex;
+    flex-wrap: wrap;
+    justify-content: space-between;
+    gap: 0 0.75rem;
+  }
+`

@@ -1,5 +1,5 @@
 import { LitElement, css, html } from 'lit'
-import type { ClusterClient, ServerAddresses } from '../engine/cluster-client.ts'
+import { addressesOf, type ClusterClient, type ServerAddresses } from '../engine/cluster-client.ts'
 import type { PageEngine } from '../engine/page-engine.ts'
 import './join-card.ts'
 import { joinUrl } from './join-url.ts'
@@ -87,12 +87,7 @@ export class StartPage extends LitElement {
 
   override connectedCallback(): void {
     super.connectedCallback()
-    void this.look()
-  }
-
-  /** A page that may not ask shows its own address. */
-  private async look(): Promise<void> {
-    this.addresses = (await this.client?.addresses().catch(() => null)) ?? null
+    void addressesOf(this.client).then((addresses) => (this.addresses = addresses))
   }
 
   /** What there is to do for a step, also once it is done: a second answer, a third device. */

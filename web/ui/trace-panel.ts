@@ -1,10 +1,12 @@
 import { LitElement, css, html } from 'lit'
 import type { Trace, TraceHead } from '../../protocol/trace.ts'
-import { toClusterError, toWireError, type WireError } from '../../protocol/errors.ts'
+import type { WireError } from '../../protocol/errors.ts'
 import type { TraceClient } from '../engine/trace-client.ts'
 import './error-note.ts'
+import { failureOf } from './failure-of.ts'
 import { countOf, formatLayers, formatMilliseconds } from './quantities.ts'
 import { buttonStyles, sharedStyles } from './shared-styles.ts'
+import { tableStyles } from './table-styles.ts'
 import { happenings, ringRuns, type RingRun } from './trace-summary.ts'
 
 /** Requests that are listed. */
@@ -25,33 +27,13 @@ export class TracePanel extends LitElement {
   static override styles = [
     sharedStyles,
     buttonStyles,
+    tableStyles,
     css`
       .head {
         display: flex;
         align-items: baseline;
         justify-content: space-between;
         gap: 1rem;
-      }
-      .scroll {
-        margin-top: 0.8rem;
-        overflow-x: auto;
-      }
-      table {
-        width: 100%;
-        border-collapse: collapse;
-        font-size: 0.88rem;
-        font-variant-numeric: tabular-nums;
-      }
-      th,
-      td {
-        padding: 0.4rem 0.9rem 0.4rem 0;
-        border-bottom: 1px solid var(--line);
-        text-align: left;
-        white-space: nowrap;
-      }
-      thead th {
-        color: var(--muted);
-        font-weight: 520;
       }
       p,
       ul {
@@ -84,13 +66,8 @@ export class TracePanel extends LitElement {
   }
 
   private async attempt(work: (client: TraceClient) => Promise<void>): Promise<void> {
-    if (!this.client) return
-    try {
-      await work(this.client)
-      this.error = null
-    } catch (thrown) {
-      this.error = toWireError(toClusterError(thrown))
-    }
+    const { client } = this
+    if (client) this.error = await failureOf(() => work(client))
   }
 
   private async look(client: TraceClient): Promise<void> {
