@@ -105,7 +105,7 @@ function attend(e: Emitter, q: Value, spec: Scores, dims: Dims, caches: readonly
   const y = program.value(numHeads * dims.valueDim)
   const scoresStride = strideOf(capacityFor(e.contextLength))
   // Four rows of scores, four queries, four rows of scales of weights, sums and factors.
-  const scoresPart = 4 * scoresStride + 16 * (dims.keyDim + 1) + 4 * (scoresStride / 32 + 16) + 144
+  const scoresPart = 4 * scoresStride + 16 * (dims.keyDim + 1) + 4 * (scoresStride / 32 + 16) + 16 * upTo(8, dims.valueDim) + 16
   const scores = program.buffer(0, scoresPart)
   program.emit(
     'attend',

@@ -1,5 +1,5 @@
 // Scores of up to four queries (Q = i8: one, i16: two, i32: three, i64: four) over the keys of one head, eight positions at a time.
-import { BLOCK_COLUMNS, inverseOf, integerOf, largestOf, paddedKeys, QUERY_MOST, TOGETHER } from './cache-layout'
+import { inverseOf, integerOf, largestOf, paddedKeys, QUERY_MOST, TOGETHER } from './cache-layout'
 import { times } from './lanes'
 
 // Dimensions whose integer products do not leave 32 bits.
@@ -85,26 +85,14 @@ function scoreEight<T, Q>(q: usize, keys: usize, steps: u32, scales: usize, fact
   if (sizeof<Q>() > 4) put<T>(scores + stride * 3, d0, d1, scales, factors + 12, isFirst)
 }
 
-// Loads from the values of eight positions: while scores compute, what is weighed next comes out of memory beside the keys.
 // @ts-ignore: decorator
 @inline
-function touchValues<T>(values: usize, capacity: u32, columns: u32, first: u32): void {
-  for (let column: u32 = 0; column < columns; column += BLOCK_COLUMNS) {
-    const at = values + (<usize>column * capacity + (first << 3)) * sizeof<T>()
-    load<u8>(at)
-    load<u8>(at + 64)
-  }
-}
-
-// @ts-ignore: decorator
-@inline
-function scoreRange<T, Q>(q: usize, keys: usize, capacity: u32, dim: u32, from: u32, to: u32, scores: usize, stride: usize, values: usize, columns: u32): void {
+function scoreRange<T, Q>(q: usize, keys: usize, capacity: u32, dim: u32, from: u32, to: u32, scores: usize, stride: usize): void {
   const padded = paddedKeys<T>(dim)
   const scales = keys + <usize>padded * capacity * sizeof<T>()
   const factors = q + (<usize>padded << 3)
   for (let first = from & ~(TOGETHER - 1); first < to; first += TOGETHER) {
     const at = keys + <usize>first * padded * sizeof<T>()
-    touchValues<T>(values, capacity, columns, first)
     if (!isInteger<T>()) scoreEight<T, Q>(q, at, dim, 0, 0, scores + (first << 2), stride, true)
     else
       for (let d: u32 = 0; d < padded; d += SEGMENT) {
@@ -114,10 +102,10 @@ function scoreRange<T, Q>(q: usize, keys: usize, capacity: u32, dim: u32, from: 
   }
 }
 
-// Scores of positions [from, to) at their place in each query's row of `scores`. q: spread queries. values: of the head, in `columns` columns.
-export function score<T>(count: u32, q: usize, keys: usize, capacity: u32, dim: u32, from: u32, to: u32, scores: usize, stride: usize, values: usize, columns: u32): void {
-  if (count == 1) scoreRange<T, i8>(q, keys, capacity, dim, from, to, scores, stride, values, columns)
-  else if (count == 2) scoreRange<T, i16>(q, keys, capacity, dim, from, to, scores, stride, values, columns)
-  else if (count == 3) scoreRange<T, i32>(q, keys, capacity, dim, from, to, scores, stride, values, columns)
-  else scoreRange<T, i64>(q, keys, capacity, dim, from, to, scores, stride, values, columns)
+// Scores of positions [from, to) at their place in each query's row of `scores`. q: spread queries.
+export function score<T>(count: u32, q: usize, keys: usize, capacity: u32, dim: u32, from: u32, to: u32, scores: usize, stride: usize): void {
+  if (count == 1) scoreRange<T, i8>(q, keys, capacity, dim, from, to, scores, stride)
+  else if (count == 2) scoreRange<T, i16>(q, keys, capacity, dim, from, to, scores, stride)
+  else if (count == 3) scoreRange<T, i32>(q, keys, capacity, dim, from, to, scores, stride)
+  else scoreRange<T, i64>(q, keys, capacity, dim, from, to, scores, stride)
 }

@@ -1,5 +1,5 @@
 // Sums of values by the weights of their positions, for up to four queries (Q = i8: one, i16: two, i32: three, i64: four).
-import { BLOCK_COLUMNS } from './cache-layout'
+import { BLOCK_COLUMNS, paddedColumns, TILE, tileRows } from './cache-layout'
 import { times } from './lanes'
 
 // Adds a tile's sums to a query's, or puts them there. room: two vectors.
@@ -59,26 +59,34 @@ function weighTile<T, Q>(p: usize, stride: usize, values: usize, steps: u32, sca
   if (sizeof<Q>() > 4) put<T>(room + 96, d0, d1, scales + scaleStride * 3, isFirst)
 }
 
-// One block of columns over positions [from, to); for integers both even.
 // @ts-ignore: decorator
 @inline
-function weighBlock<T, Q>(p: usize, stride: usize, values: usize, from: u32, to: u32, scales: usize, scaleStride: usize, room: usize): void {
-  if (!isInteger<T>()) return weighTile<T, Q>(p + (from << 2), stride, values + (from << 5), to - from, 0, 0, room, true)
+function weighRange<T, Q>(p: usize, stride: usize, values: usize, capacity: u32, columns: u32, from: u32, to: u32, scales: usize, scaleStride: usize, room: usize): void {
+  const bytes = <usize>BLOCK_COLUMNS * sizeof<T>()
+  const padded = paddedColumns(columns)
+  const pairs: u32 = isInteger<T>() ? 1 : 0
   let j = from
   while (j < to) {
-    const tile = j >> 5
-    const end = min((tile + 1) << 5, to)
-    weighTile<T, Q>(p + (j << 1), stride, values + (j << 4), (end - j) >> 1, scales + (tile << 2), scaleStride, room, j == from)
+    const first = j & ~(TILE - 1)
+    const rows = tileRows(first, capacity)
+    const end = min(first + rows, to)
+    const weights = p + (<usize>j << (2 - pairs))
+    let at = values + <usize>first * padded * sizeof<T>() + (j - first) * bytes
+    for (let column: u32 = 0; column < columns; column += BLOCK_COLUMNS) {
+      weighTile<T, Q>(weights, stride, at, (end - j) >> pairs, scales + ((first / TILE) << 2), scaleStride, room + (<usize>column << 4), j == from)
+      at += rows * bytes
+    }
     j = end
   }
 }
 
-// Sums of one block of columns for all queries. Weights: a row of `stride` bytes for each, by position.
-export function weigh<T>(count: u32, p: usize, stride: usize, values: usize, from: u32, to: u32, scales: usize, scaleStride: usize, room: usize): void {
-  if (count == 1) weighBlock<T, i8>(p, stride, values, from, to, scales, scaleStride, room)
-  else if (count == 2) weighBlock<T, i16>(p, stride, values, from, to, scales, scaleStride, room)
-  else if (count == 3) weighBlock<T, i32>(p, stride, values, from, to, scales, scaleStride, room)
-  else weighBlock<T, i64>(p, stride, values, from, to, scales, scaleStride, room)
+// Sums for all queries over positions [from, to), for integers both even, into `room`: four queries' of each block of columns. Weights: a row of
+// `stride` bytes for each query, by position. values: of the head, in `columns` columns.
+export function weigh<T>(count: u32, p: usize, stride: usize, values: usize, capacity: u32, columns: u32, from: u32, to: u32, scales: usize, scaleStride: usize, room: usize): void {
+  if (count == 1) weighRange<T, i8>(p, stride, values, capacity, columns, from, to, scales, scaleStride, room)
+  else if (count == 2) weighRange<T, i16>(p, stride, values, capacity, columns, from, to, scales, scaleStride, room)
+  else if (count == 3) weighRange<T, i32>(p, stride, values, capacity, columns, from, to, scales, scaleStride, room)
+  else weighRange<T, i64>(p, stride, values, capacity, columns, from, to, scales, scaleStride, room)
 }
 
 // A query's sums of a block, times `factor`, to `columns` of its output.

@@ -49,7 +49,7 @@ function weightsOf<T>(frame: usize, args: usize, kvHead: u32, index: u32, group:
 }
 
 // Queries [index, index + count) of rows of one sequence, whose positions ascend. Scores: see the head of this file; behind the queries, four
-// rows of scales, then what weigh leaves, four vectors of two, and four factors.
+// rows of scales, then what weigh leaves, four rows of all columns, and four factors.
 function attendSome<T>(frame: usize, args: usize, kvHead: u32, index: u32, count: u32, group: u32, scores: usize): void {
   const last = index + count - 1
   const first = index / group
@@ -65,20 +65,22 @@ function attendSome<T>(frame: usize, args: usize, kvHead: u32, index: u32, count
   const scaleStride = tileScales(args)
   const scales = spread + spreadBytes(keyDim)
   const room = scales + (scaleStride << 2)
-  const factors = room + 128
+  const factors = room + (<usize>paddedColumns(valueDim) << 4)
   const to = (rowPosition(frame, last / group) + TOGETHER) & ~(TOGETHER - 1)
   const from = windowStart(rowPosition(frame, first), word(args, 8)) & ~(TOGETHER - 1)
   for (let i: u32 = 0; i < count; i++) spreadQuery<T>(queryAt(args, kvHead, index + i, group), keyDim, float(args, 6), spread + (i << 2))
-  score<T>(count, spread, keys, capacity, keyDim, from, to, scores, stride, values, valueDim)
+  score<T>(count, spread, keys, capacity, keyDim, from, to, scores, stride)
   for (let i: u32 = 0; i < count; i++) {
     const factor = weightsOf<T>(frame, args, kvHead, index + i, group, scores + stride * i, from, to, valueScales, scales + scaleStride * i)
     store<f32>(factors + (i << 2), factor)
   }
   // Floats behind the last position may be anything.
   const end = isInteger<T>() ? to : rowPosition(frame, last / group) + 1
-  for (let column: u32 = 0; column < valueDim; column += BLOCK_COLUMNS) {
-    weigh<T>(count, scores, stride, values + <usize>column * capacity * sizeof<T>(), from, end, scales, scaleStride, room)
-    for (let i: u32 = 0; i < count; i++) putBlock(room + (i << 5), load<f32>(factors + (i << 2)), outputAt(args, kvHead, index + i, group) + (column << 2), valueDim - column)
+  weigh<T>(count, scores, stride, values, capacity, valueDim, from, end, scales, scaleStride, room)
+  for (let i: u32 = 0; i < count; i++) {
+    const y = outputAt(args, kvHead, index + i, group)
+    const factor = load<f32>(factors + (i << 2))
+    for (let column: u32 = 0; column < valueDim; column += BLOCK_COLUMNS) putBlock(room + (<usize>column << 4) + (i << 5), factor, y + (column << 2), valueDim - column)
   }
 }
 

@@ -1,9 +1,11 @@
 // Where keys and values of a head lie in a sequence's cache, so that attention reads each of both once, in order, whole vectors at a time.
-// As floats. Keys: [position / 8, dimension, position % 8]. Values: blocks of 8 columns, each [position, column].
+// As floats. Keys: [position / 8, dimension, position % 8]. Values: tiles of 32 positions (the last of what a capacity leaves), each in blocks of
+// 8 columns [position, column]: what is read next then always lies next, which processors see and fetch ahead.
 // As integers of 16 bits (T = i16), with one scale a position behind them. Pairs are what a product of integers adds up:
-// keys [position / 8, dimension / 2, position % 8, dimension % 2], values in blocks of 8 columns, each [position / 2, column, position % 2].
+// keys [position / 8, dimension / 2, position % 8, dimension % 2], values in blocks of 8 columns [position / 2, column, position % 2].
 export const TOGETHER: u32 = 8
 export const BLOCK_COLUMNS: u32 = 8
+export const TILE: u32 = 32
 
 // Integers of keys and values; 64 products with those of queries, or 32 with those of weights, do not leave 32 bits:
 // 64 · 8191 · 4095 < 2³¹, 32 · 2047 · 16383 < 2³¹.
@@ -33,6 +35,13 @@ export function keyBytes<T>(dim: u32): usize {
 @inline
 export function valueBytes<T>(dim: u32): usize {
   return <usize>paddedColumns(dim) * sizeof<T>() + (isInteger<T>() ? 4 : 0)
+}
+
+// Positions of the tile that begins at `first`.
+// @ts-ignore: decorator
+@inline
+export function tileRows(first: u32, capacity: u32): u32 {
+  return min(TILE, capacity - first)
 }
 
 export function largestOf(x: usize, count: u32): f32 {
@@ -88,9 +97,12 @@ export function keepValues<T>(values: usize, position: u32, capacity: u32, x: us
     factor = inverseOf(most, VALUE_MOST)
     store<f32>(values + <usize>padded * capacity * sizeof<T>() + (position << 2), most / VALUE_MOST)
   }
+  const inTile = position % TILE
+  const rows = tileRows(position - inTile, capacity)
+  const tile = values + <usize>(position - inTile) * padded * sizeof<T>()
   for (let i: u32 = 0; i < padded; i++) {
     const column = i % BLOCK_COLUMNS
-    const inBlock = isInteger<T>() ? (position >> 1) * (BLOCK_COLUMNS << 1) + (column << 1) + (position & 1) : position * BLOCK_COLUMNS + column
-    put<T>(values, <usize>(i - column) * capacity + inBlock, i < width ? load<f32>(x + (i << 2)) * factor : 0)
+    const inBlock = isInteger<T>() ? (inTile >> 1) * (BLOCK_COLUMNS << 1) + (column << 1) + (inTile & 1) : inTile * BLOCK_COLUMNS + column
+    put<T>(tile, <usize>(i - column) * rows + inBlock, i < width ? load<f32>(x + (i << 2)) * factor : 0)
   }
 }

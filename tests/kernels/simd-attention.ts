@@ -87,7 +87,7 @@ export function attendCall(caller: KernelCaller, random: Random, isExtreme: bool
     const y = caller.buffer(4 * table.length * heads * valueDim)
     const scoresStride = 4 * Math.max(...sequences.map(({ capacity }) => capacity))
     const words = { q: caller.floats(q), qStride: 4 * heads * keyDim, ...shape, ...options, sinks: sinks ? caller.floats(sinks) : 0 }
-    const scoresPart = 4 * scoresStride + 16 * (keyDim + 1) + 4 * (scoresStride / 32 + 16) + 144
+    const scoresPart = 4 * scoresStride + 16 * (keyDim + 1) + 4 * (scoresStride / 32 + 16) + 16 * upTo(8, valueDim) + 16
     const scores = caller.buffer(scoresPart)
     const rest = { yStride: 4 * heads * valueDim, scores, scoresStride, scoresPart }
     caller.call('attend', { ...words, ...rest, y }, table)
