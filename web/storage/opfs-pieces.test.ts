@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { opfsPieces } from './opfs-pieces.ts'
 
-/** A file system whose first request for a handle is never answered. */
-function silentOnce(): { readonly storage: Pick<StorageManager, 'getDirectory'>; readonly written: string[] } {
+/** A file system whose first `count` requests for a handle are never answered. */
+function silentFor(count: number): { readonly storage: Pick<StorageManager, 'getDirectory'>; readonly written: string[] } {
   const written: string[] = []
   let asked = 0
   const access = (name: string) => ({
@@ -16,7 +16,7 @@ function silentOnce(): { readonly storage: Pick<StorageManager, 'getDirectory'>;
   })
   const file = (name: string) => ({
     getFile: () => Promise.resolve({ size: 0 }),
-    createSyncAccessHandle: () => (asked++ === 0 ? new Promise(() => undefined) : Promise.resolve(access(name))),
+    createSyncAccessHandle: () => (asked++ < count ? new Promise(() => undefined) : Promise.resolve(access(name))),
   })
   const folder = {
     getDirectoryHandle: () => Promise.resolve(folder),
@@ -27,8 +27,15 @@ function silentOnce(): { readonly storage: Pick<StorageManager, 'getDirectory'>;
   return { storage: { getDirectory: () => Promise.resolve(folder as unknown as FileSystemDirectoryHandle) }, written }
 }
 
+test('a request for a file that the browser does not answer is made again', async () => {
+  const { storage, written } = silentFor(1)
+  const pieces = await opfsPieces(storage, 1)
+  expect(await pieces.write('model', 'first', new Uint8Array(4))).toBe('kept')
+  expect(written).toEqual(['first'])
+})
+
 test('a file that the browser never opens is not waited for: the load goes on, and the next piece is kept', async () => {
-  const { storage, written } = silentOnce()
+  const { storage, written } = silentFor(2)
   const pieces = await opfsPieces(storage, 1)
   expect(await pieces.write('model', 'first', new Uint8Array(4))).toBe('busy')
   expect(await pieces.write('model', 'second', new Uint8Array(4))).toBe('kept')

@@ -48,8 +48,8 @@ const isThere = async (folder: FileSystemDirectoryHandle, name: string, size: nu
   return handle !== null && (await inTime(handle.getFile(), answerMs).catch(orNull))?.size === size
 }
 
-/** Writes a file whole. A tab that is killed here leaves a shorter file, which its hash gives away. */
-async function writeFile(folder: FileSystemDirectoryHandle, name: string, bytes: Uint8Array, answerMs: number): Promise<Kept> {
+/** Writes a file whole. A tab that is killed here leaves a shorter file, which its hash gives away. @throws {Error} InvalidStateError when the browser does not answer */
+async function writeOnce(folder: FileSystemDirectoryHandle, name: string, bytes: Uint8Array, answerMs: number): Promise<Kept> {
   // Another tab has written the same: writing it again would cut it short for whoever reads it now.
   if (await isThere(folder, name, bytes.length, answerMs)) return 'kept'
   let access: FileSystemSyncAccessHandle | null = null
@@ -60,14 +60,24 @@ async function writeFile(folder: FileSystemDirectoryHandle, name: string, bytes:
     access.flush()
     if (written === bytes.length) return 'kept'
   } catch (error) {
-    // A piece's name holds its hash: whoever has it open writes the same bytes. One that does not open is fetched again when it is wanted next.
-    if (isNamed(error, 'NoModificationAllowedError', NO_ANSWER)) return 'busy'
+    // A piece's name holds its hash: whoever has it open writes the same bytes.
+    if (isNamed(error, 'NoModificationAllowedError')) return 'busy'
     if (!isFull(error)) throw error
   } finally {
     access?.close()
   }
   await inTime(folder.removeEntry(name), answerMs).catch(() => undefined)
   return 'full'
+}
+
+/** A request that was not answered is made once more; what is not kept then either is fetched again when it is wanted next. */
+async function writeFile(folder: FileSystemDirectoryHandle, name: string, bytes: Uint8Array, answerMs: number): Promise<Kept> {
+  const write = (): Promise<Kept> => writeOnce(folder, name, bytes, answerMs)
+  const unlessSilent = (otherwise: () => Promise<Kept> | Kept) => (error: unknown) => {
+    if (isNamed(error, NO_ANSWER)) return otherwise()
+    throw error
+  }
+  return write().catch(unlessSilent(() => write().catch(unlessSilent(() => 'busy'))))
 }
 
 /**

@@ -1,7 +1,7 @@
 /** All that is kept of one checkpoint: the versions of its files. */
 import type { FileFacts } from '../../core/model/model-source.ts'
 import { keptFile, type KeptFile } from './kept-file.ts'
-import { ABOUT, keyOf, parsePiece, parseRecord, recordKey, recordName, toBytes, verifiedName, type FileRecord } from './piece-names.ts'
+import { ABOUT, keyOf, parsePiece, parseRecord, recordKey, recordName, toBytes, verifiedName, type About, type FileRecord } from './piece-names.ts'
 import type { PieceStore } from './piece-store.ts'
 
 export type Shelf = {
@@ -22,11 +22,13 @@ export type ShelfOptions = {
   readonly onChange: () => void
 }
 
-/** The folder's own record and the version's, written where they are not. */
+/** The folder's own record and the version's, each written where it is not: a model without one of them would be on the disk and in no list. */
 async function ensureRecord({ store, address, label }: ShelfOptions, folder: string, key: string, record: FileRecord): Promise<void> {
-  if (await store.read(folder, recordName(key))) return
-  await store.write(folder, ABOUT, toBytes({ address, label }))
-  await store.write(folder, recordName(key), toBytes(record))
+  const ensure = async (name: string, value: About | FileRecord): Promise<void> => {
+    if (!(await store.read(folder, name))) await store.write(folder, name, toBytes(value))
+  }
+  await ensure(ABOUT, { address, label })
+  await ensure(recordName(key), record)
 }
 
 async function readKept(options: ShelfOptions, folder: string): Promise<ReadonlyMap<string, KeptFile>> {
