@@ -6,11 +6,18 @@ import { runSuite } from './suites/run-suite.mjs'
 import { summary } from './suites/summary.mjs'
 
 const VITEST = ['node_modules/vitest/vitest.mjs', 'run', '--reporter=default', '--reporter=./scripts/suites/vitest-results.mjs', '--passWithNoTests']
-const PLAYWRIGHT = ['node_modules/@playwright/test/cli.js', 'test', '--reporter=list,./scripts/suites/playwright-results.mjs', '--pass-with-no-tests']
+const PLAYWRIGHT = [
+  'node_modules/@playwright/test/cli.js',
+  'test',
+  '--reporter=list,./scripts/suites/playwright-results.mjs',
+  '--pass-with-no-tests',
+  '--retries=1',
+]
+/** What runs in browsers and across processes is run once more when it fails, and named: docs/decisions/0020. Unit tests are not. */
 const SUITES = [
   { name: 'unit tests', args: [...VITEST, '--exclude', 'tests/**'] },
   // One file at a time: each opens a browser, and two on two cores make each other miss deadlines.
-  { name: 'tests of whole programs and browsers', args: [...VITEST, '--dir', 'tests', '--no-file-parallelism'] },
+  { name: 'tests of whole programs and browsers', args: [...VITEST, '--dir', 'tests', '--no-file-parallelism', '--retry=1'] },
   { name: 'tests through the pages', args: PLAYWRIGHT },
 ]
 

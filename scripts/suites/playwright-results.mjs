@@ -7,14 +7,15 @@ function rowOf(test) {
     .filter((title) => title !== '')
     .join(' > ')
   const outcome = test.outcome()
-  if (outcome === 'expected' || outcome === 'flaky') return { name, state: 'passed' }
+  if (outcome === 'expected') return { name, state: 'passed' }
+  const errors = test.results.flatMap((result) => result.errors.map((error) => error.message ?? error.value ?? 'failed'))
+  if (outcome === 'flaky') return { name, state: 'passed', unsteady: errors.join('\n') }
   if (outcome === 'skipped') {
     const reason = test.annotations.find((annotation) => ['skip', 'fixme'].includes(annotation.type))?.description
     // Without the annotation the run ended before the test began.
     const deliberate = test.annotations.some((annotation) => ['skip', 'fixme'].includes(annotation.type))
     return deliberate ? { name, state: 'skipped', reason: reason ?? 'no reason given' } : { name, state: 'failed', reason: 'did not run' }
   }
-  const errors = test.results.flatMap((result) => result.errors.map((error) => error.message ?? error.value ?? 'failed'))
   return { name, state: 'failed', reason: errors.join('\n') }
 }
 

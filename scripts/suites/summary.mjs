@@ -2,9 +2,9 @@
 const MAX_REASON_LINES = 60
 
 /**
- * What is said at the end of `npm test`: skipped tests with their reasons, failed ones with theirs, then the one line that
+ * What is said at the end of `npm test`: skipped tests with their reasons, those that failed once, failed ones with theirs, then the one line that
  * other programs read.
- * @param {readonly {name: string, state: 'passed' | 'failed' | 'skipped', reason?: string}[]} rows
+ * @param {readonly import('./run-suite.mjs').Row[]} rows
  */
 export function summary(rows) {
   const of = (state) => rows.filter((row) => row.state === state)
@@ -18,6 +18,9 @@ export function summary(rows) {
       .join('\n')
   return [
     ...of('skipped').map((row) => `skipped  ${row.name}: ${row.reason}`),
+    ...of('passed')
+      .filter((row) => row.unsteady !== undefined)
+      .map((row) => `UNSTEADY ${row.name}: passed when run again, failed before with\n${indent(row.unsteady)}`),
     ...of('failed').map((row) => `FAILED   ${row.name}\n${indent(row.reason)}`),
     `${of('passed').length} passed, ${of('failed').length} failed`,
   ]

@@ -2,15 +2,20 @@ import { expect, test } from 'vitest'
 import { withVerdict } from './run-suite.mjs'
 import { summary } from './summary.mjs'
 
-test('ends with the counts; skipped and failed tests come before it with their reasons', () => {
+test('ends with the counts; skipped, unsteady and failed tests come before it with their reasons', () => {
   expect(
     summary([
       { name: 'a', state: 'passed' },
       { name: 'b', state: 'skipped', reason: 'no GPU' },
       { name: 'c', state: 'failed', reason: 'expected 1\ngot 2' },
-      { name: 'd', state: 'passed' },
+      { name: 'd', state: 'passed', unsteady: 'expected 3' },
     ]),
-  ).toEqual(['skipped  b: no GPU', 'FAILED   c\n      expected 1\n      got 2', '2 passed, 1 failed'])
+  ).toEqual([
+    'skipped  b: no GPU',
+    'UNSTEADY d: passed when run again, failed before with\n      expected 3',
+    'FAILED   c\n      expected 1\n      got 2',
+    '2 passed, 1 failed',
+  ])
 })
 
 test('a suite that wrote nothing, or ended badly although all passed, counts as failed', () => {

@@ -6,8 +6,9 @@ const messageOf = (error) => error?.stack ?? error?.message ?? String(error)
 function rowOf(file, test) {
   const { state, errors } = test.result()
   const name = `${file} > ${test.fullName}`
-  if (state === 'passed') return { name, state }
-  if (state === 'failed') return { name, state, reason: (errors ?? []).map((error) => error.message).join('\n') }
+  const reason = (errors ?? []).map((error) => error.message).join('\n')
+  if (state === 'passed') return test.diagnostic()?.flaky ? { name, state, unsteady: reason } : { name, state }
+  if (state === 'failed') return { name, state, reason }
   // A test that never ran is not a success: only a deliberate skip counts as one.
   if (state === 'pending') return { name, state: 'failed', reason: 'did not run' }
   return { name, state: 'skipped', reason: test.result().note ?? 'no reason given' }
