@@ -2,9 +2,9 @@
 import { z } from 'zod'
 import { weightRefs } from '../../core/arch/weight-refs.ts'
 import { weightFormatSchema } from '../../protocol/cluster.ts'
-import { measuredLayer } from './layer-time.ts'
 import type { RunMeasurement } from './choose-backend.ts'
 import type { MeasureJob } from './measure-backend.ts'
+import { measuredLayers } from './measured-layers.ts'
 
 const measurementSchema = z.discriminatedUnion('outcome', [
   z.object({ outcome: z.literal('timed'), speeds: z.array(z.object({ weightFormat: weightFormatSchema, layerMs: z.number().positive() })).min(1) }),
@@ -17,7 +17,7 @@ export type Measurements = z.infer<typeof measurementsSchema>
 /** More are not kept: the oldest go. */
 const MOST = 64
 /** Grows when measuring changes. */
-const VERSION = 1
+const VERSION = 2
 
 /** @param text what a store gave; anything else than measurements is none */
 export function parseMeasurements(text: string | null): Measurements {
@@ -31,10 +31,11 @@ export function parseMeasurements(text: string | null): Measurements {
 /** Two models with equal layers have one key. @param machine what else decides: the browser's version */
 export function measurementKey({ model, capabilities, formats, checks }: MeasureJob, machine: string): string {
   const { backend, threads, floatType, hardware } = capabilities
-  const startLayer = measuredLayer(model)
   const { numLayers, vocabSize: _, ...shape } = model.config
-  const refs = weightRefs({ ...model.config, numLayers: numLayers + 1 }, { startLayer, endLayer: startLayer + 1 })
-  const weights = refs.map(({ tensor, shape: dims }) => [model.tensors.get(tensor)?.type, dims])
+  const headless = { ...model.config, numLayers: numLayers + 1 }
+  const weights = formats.map((format) =>
+    weightRefs(headless, measuredLayers(model.config, format).range).map(({ tensor, shape: dims }) => [model.tensors.get(tensor)?.type, dims]),
+  )
   return JSON.stringify([VERSION, machine, backend, threads, floatType, hardware, formats, checks, hash(JSON.stringify([shape, weights]))])
 }
 

@@ -1,4 +1,4 @@
-/** What is measured where nobody wishes for a model yet: a layer of 3.5 million weights, of the shape of SmolLM2-135M's. */
+/** What is measured where nobody wishes for a model yet: layers of 3.5 million weights, of the shape of SmolLM2-135M's. */
 import { weightRefs } from '../../core/arch/weight-refs.ts'
 import { parseConfig } from '../../core/model/config.ts'
 import type { ModelDescription } from '../../core/model/model-description.ts'
@@ -7,7 +7,7 @@ const CONFIG = {
   model_type: 'llama',
   hidden_size: 576,
   intermediate_size: 1536,
-  num_hidden_layers: 3,
+  num_hidden_layers: 30,
   num_attention_heads: 9,
   num_key_value_heads: 3,
   vocab_size: 49_152,

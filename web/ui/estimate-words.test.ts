@@ -17,7 +17,7 @@ test('says which layers, how fast, and that nothing was downloaded', () => {
   expect(estimateWords(ESTIMATE)).toEqual({
     headline: 'This device can hold layers 4–7 of Toy, about 0.42 ms each for a token.',
     detail:
-      'Those it would get if it joined now; the whole model would fit. Measured just now with one layer of random weights on SIMD, held as int4. Nothing has been downloaded.',
+      'Those it would get if it joined now; the whole model would fit. Measured just now with a few layers of random weights on SIMD, held as int4. Nothing has been downloaded.',
   })
 })
 

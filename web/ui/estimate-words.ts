@@ -10,7 +10,7 @@ export type EstimateWords = { readonly headline: string; readonly detail: string
 export function estimateWords(estimate: ShareEstimate, share = 1): EstimateWords {
   const { model, range, mostLayers, numLayers, layerMs, weightFormat, capabilities } = estimate
   const each = `about ${formatMilliseconds(layerMs / share)} each for a token`
-  const how = `Measured just now with one layer of random weights on ${BACKEND_NAMES[capabilities.backend]}, held as ${weightFormat}.`
+  const how = `Measured just now with a few layers of random weights on ${BACKEND_NAMES[capabilities.backend]}, held as ${weightFormat}.`
   const nothing = 'Nothing has been downloaded.'
   if (model === null) {
     return {
