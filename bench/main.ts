@@ -48,6 +48,7 @@ const OPTIONS = {
   peers: { type: 'string' },
   contender: { type: 'string', multiple: true },
   figures: { type: 'string', default: FIGURES.join(',') },
+  tokens: { type: 'string' },
 } as const
 const USAGE = `npm run bench -- NAME [options]
 
@@ -88,6 +89,7 @@ const USAGE = `npm run bench -- NAME [options]
   --mb N           size of the checkpoint in MiB; default 500
   --backend NAME   wasm, simd or webgpu; default wasm, of ring, hops and prefill simd
   --weights NAME   f32, f16, int8, int4 or auto, which the placement chooses; default auto, of ring, hops and prefill f32
+  --tokens N       of ring and hops: tokens of an answer; default what the model takes a second or more for on one tab
   --delays 0,20    of hops: milliseconds that a message between two tabs takes longer; default 0,5,20,50
   --cuts N         connections cut at random bytes of the second load; default 10
   --seed N         of those bytes, or of the moments and prompts of failover; default 1
@@ -135,6 +137,10 @@ function delaysOf(text: string): readonly number[] {
   throw new UsageError(`--delays expects whole milliseconds from 0 to 1000, but got "${text}"`)
 }
 
+/** With answers of so many tokens as asked for. */
+const answering = (models: readonly BenchModel[], { tokens }: Values): readonly BenchModel[] =>
+  tokens === undefined ? models : models.map((model) => ({ ...model, answerTokens: wholeNumber('tokens', tokens, 2000) }))
+
 const deviceOf = ({ backend, weights }: Values, usualBackend: Backend, usualWeights: WeightFormat | 'auto') => ({
   backend: choice('backend', backend ?? usualBackend, backendSchema.options),
   weights: choice('weights', weights ?? usualWeights, ['auto', ...weightFormatSchema.options]),
@@ -150,7 +156,7 @@ const BENCHES: Readonly<Record<string, (values: Values) => Promise<BenchReport>>
     }),
   ring: (values) =>
     benchRing({
-      models: modelsOf(values.model),
+      models: answering(modelsOf(values.model), values),
       tabs: wholeNumbers('tabs', values.tabs, 8),
       streams: wholeNumbers('streams', values.streams, 64),
       rounds: wholeNumber('rounds', values.rounds, 1000),
@@ -159,7 +165,7 @@ const BENCHES: Readonly<Record<string, (values: Values) => Promise<BenchReport>>
     }),
   hops: (values) =>
     benchHops({
-      models: modelsOf(values.model),
+      models: answering(modelsOf(values.model), values),
       tabs: wholeNumbers('tabs', values.tabs, 8),
       streams: wholeNumbers('streams', values.streams, 64),
       delays: delaysOf(values.delays),
