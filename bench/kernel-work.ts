@@ -11,7 +11,7 @@ import {
   HELD_INT8_BLOCK16,
   HELD_INT8_ROW,
 } from '../kernels/opcodes.ts'
-import { heldBytesOf, rowBytes, scalesAt, type HeldWeight } from '../core/simd/held-matrix.ts'
+import { heldBytesOf, scalesAt, type HeldWeight } from '../core/simd/held-matrix.ts'
 
 export type Work = { readonly title: string; readonly bytes: number; readonly products: number; readonly isFloat: boolean }
 
@@ -69,10 +69,10 @@ export function workOf({ name, words }: Instruction, position: number, rows: num
 /** Weights that mean nothing but are of a sane size. @param place the bytes of the whole weight */
 export function fillWeight(place: Uint8Array, weight: HeldWeight): void {
   if (heldBytesOf(weight) > place.length) throw new Error('a weight without room')
-  const { held, rows, columns } = weight
-  const elements = place.subarray(0, held === 'f32' ? rows * rowBytes(held, columns) : scalesAt(weight))
+  const { held } = weight
+  const elements = place.subarray(0, scalesAt(weight))
   const random = new Uint8Array(65_521).map(() => 256 * Math.random())
-  if (held === 'f32') return void new Float32Array(place.buffer, place.byteOffset, rows * columns).fill(0.01)
+  if (held === 'f32' || held === 'vector') return void new Float32Array(place.buffer, place.byteOffset, elements.length / 4).fill(0.01)
   for (let at = 0; at < elements.length; at += random.length) elements.set(random.subarray(0, Math.min(random.length, elements.length - at)), at)
   // The upper byte of a half or a bfloat16 of about 0.01.
   if (held === 'f16' || held === 'bf16') for (let i = 1; i < elements.length; i += 2) elements[i] = (elements[i] ?? 0) & 0x80 ? 0xb2 : 0x32

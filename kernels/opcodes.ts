@@ -43,6 +43,11 @@ export const ACT_QUICK_GELU = 3
 export const ACT_RELU = 4
 export const ACT_CLAMPED_SWIGLU = 5
 
+/** Columns of a matrix of floats that lie together, at most: four tokens' activations of them stay in a first cache. */
+export const FLOAT_COLUMNS = 1024
+/** Columns that a row of floats is padded to a multiple of. */
+export const FLOAT_UNIT = 8
+
 /** How a matrix is held. */
 export const HELD_F32 = 0
 export const HELD_F16 = 1

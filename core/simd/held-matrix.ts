@@ -7,8 +7,11 @@ import type { WeightFormat } from '../../protocol/cluster.ts'
 import * as code from '../../kernels/opcodes.ts'
 
 /** `int8-rows`: one scale a row; `-blocks`: one for each 32 of a row; `int8-blocks16`: for each 16; `int4-minima`: a scale and a minimum for each 32. Scales are f32. */
-export type Held = 'f32' | 'f16' | 'bf16' | 'int8-rows' | 'int8-blocks' | 'int8-blocks16' | 'int4-blocks' | 'int4-minima'
-export const HELD_CODES: Readonly<Record<Held, number>> = {
+export type MatrixForm = 'f32' | 'f16' | 'bf16' | 'int8-rows' | 'int8-blocks' | 'int8-blocks16' | 'int4-blocks' | 'int4-minima'
+export type FloatForm = Extract<MatrixForm, 'f32' | 'f16' | 'bf16'>
+/** `vector`: f32 in order, one row that no product reads. */
+export type Held = MatrixForm | 'vector'
+export const HELD_CODES: Readonly<Record<MatrixForm, number>> = {
   f32: code.HELD_F32,
   f16: code.HELD_F16,
   bf16: code.HELD_BF16,
@@ -19,24 +22,33 @@ export const HELD_CODES: Readonly<Record<Held, number>> = {
   'int4-minima': code.HELD_INT4_MINIMA,
 }
 export const isInteger = (held: Held): boolean => held.startsWith('int')
+export const isFloatMatrix = (held: Held): held is FloatForm => held === 'f32' || held === 'f16' || held === 'bf16'
 export const isNibbles = (held: Held): boolean => held.startsWith('int4')
 
-/** Rows of all `sources` behind each other: a matrix, a stack of equal ones, or in f32 the parts of a vector. */
-export type HeldWeight = { readonly held: Held; readonly sources: readonly WeightRef[]; readonly rows: number; readonly columns: number }
+/** Rows of all `sources` behind each other: a matrix, a stack of equal ones, or the parts of a vector. */
+export type HeldWeight<Form extends Held = Held> = {
+  readonly held: Form
+  readonly sources: readonly WeightRef[]
+  readonly rows: number
+  readonly columns: number
+}
 
 /** Kernels load vectors: whatever follows begins at a multiple of this. */
 const ALIGNMENT = 16
 export const aligned = (bytes: number): number => ALIGNMENT * Math.ceil(bytes / ALIGNMENT)
+const unitsOf = (columns: number): number => Math.ceil(columns / code.FLOAT_UNIT)
 const blocksOf = (columns: number): number => Math.ceil(columns / code.BLOCK)
 
-/** Bytes of a row's elements; integers are padded to whole blocks. */
+/** Bytes of a row's elements; integers are padded to whole blocks, floats of matrices to whole units. */
 export function rowBytes(held: Held, columns: number): number {
   switch (held) {
-    case 'f32':
+    case 'vector':
       return columns * 4
+    case 'f32':
+      return unitsOf(columns) * code.FLOAT_UNIT * 4
     case 'f16':
     case 'bf16':
-      return columns * 2
+      return unitsOf(columns) * code.FLOAT_UNIT * 2
     case 'int8-rows':
     case 'int8-blocks':
     case 'int8-blocks16':
@@ -50,6 +62,7 @@ export function rowBytes(held: Held, columns: number): number {
 /** Scales of a row; minima count as some. */
 export function scalesPerRow(held: Held, columns: number): number {
   switch (held) {
+    case 'vector':
     case 'f32':
     case 'f16':
     case 'bf16':
@@ -68,7 +81,7 @@ export function scalesPerRow(held: Held, columns: number): number {
 /** Rows of these forms are woven in fours: each in turn with one word, so that a kernel reads memory in order. */
 export const isWoven = (held: Held): boolean => held === 'int8-rows' || isNibbles(held)
 /** Rows of one matrix with those that fill the last four. */
-export const placedRows = (held: Held, rows: number): number => (isWoven(held) ? 4 * Math.ceil(rows / 4) : rows)
+export const placedRows = (held: Held, rows: number): number => (isWoven(held) || isFloatMatrix(held) ? 4 * Math.ceil(rows / 4) : rows)
 /** Bytes of the elements of one matrix; of its scales. */
 export const elementBytes = (held: Held, rows: number, columns: number): number => placedRows(held, rows) * rowBytes(held, columns)
 export const scaleBytes = (held: Held, rows: number, columns: number): number => placedRows(held, rows) * scalesPerRow(held, columns) * 4
@@ -87,7 +100,7 @@ function hasMinima({ tensor, transposed, offset, mxfp4Scales }: WeightRef, tenso
   return !!type && minimaFormOf(type) !== null && !transposed && !offset && mxfp4Scales === undefined
 }
 
-function heldInBlocks(ref: WeightRef, tensors: TensorIndex, format: 'int8' | 'int4'): Held {
+function heldInBlocks(ref: WeightRef, tensors: TensorIndex, format: 'int8' | 'int4'): MatrixForm {
   if (hasMinima(ref, tensors)) return 'int4-minima'
   const { bits, size, isRepacked } = blockFormOf(ref, tensors, format)
   if (bits === 4 && size === code.BLOCK) return 'int4-blocks'
@@ -96,7 +109,7 @@ function heldInBlocks(ref: WeightRef, tensors: TensorIndex, format: 'int8' | 'in
 }
 
 /** The form of a matrix on a device of `format`: as stored where that is no worse, else quantized or widened at load. */
-export function heldAs(format: WeightFormat, ref: WeightRef, tensors: TensorIndex): Held {
+export function heldAs(format: WeightFormat, ref: WeightRef, tensors: TensorIndex): MatrixForm {
   switch (format) {
     case 'f32':
       return 'f32'

@@ -6,7 +6,8 @@ import { quantizeBlocks, type IntegerRows } from '../quant/integer-blocks.ts'
 import { createScratch } from '../quant/scratch.ts'
 import { bytesOf } from '../quant/stored.ts'
 import { BLOCK } from '../../kernels/opcodes.ts'
-import { isNibbles, isWoven, rowBytes, scalesAt, scalesPerRow, type Held, type HeldWeight } from './held-matrix.ts'
+import { isFloatMatrix, isNibbles, isWoven, rowBytes, scalesAt, scalesPerRow, type Held, type HeldWeight, type MatrixForm } from './held-matrix.ts'
+import { weaveFloats } from './weave-floats.ts'
 import { eightsOfNibbles, weaveRows } from './weave.ts'
 
 /** Upper halves of f32, rounded to nearest even. */
@@ -91,7 +92,7 @@ function quantized(held: Held, values: Float32Array, rows: IntegerRows, columns:
  * @param values row-major, whole rows of `columns`
  * @param scratch where the result may lie until the next rows are packed
  */
-export function packRows(held: Held, values: Float32Array, columns: number, scratch = createScratch()): PackedRows {
+export function packRows(held: MatrixForm, values: Float32Array, columns: number, scratch = createScratch()): PackedRows {
   const blocks = (bits: 4 | 8, size: 16 | 32): PackedRows =>
     quantized(held, values, quantizeBlocks(values, columns, { bits, size }, Math.fround, scratch.integers(values.length)), columns, size)
   switch (held) {
@@ -123,6 +124,7 @@ export function packRows(held: Held, values: Float32Array, columns: number, scra
 /** Writes rows from `firstRow` on into the place of a weight. @param place the bytes of the whole weight */
 export function placeRows(place: Uint8Array, weight: HeldWeight, firstRow: number, { values, scales }: Omit<PackedRows, 'deviation'>): void {
   const { held, columns } = weight
+  if (isFloatMatrix(held)) return weaveFloats(place, { ...weight, held }, firstRow, values)
   if (isWoven(held)) return weaveRows(place, weight, firstRow, isNibbles(held) ? eightsOfNibbles(values) : values, scales)
   place.set(values, firstRow * rowBytes(held, columns))
   if (scales) place.set(bytesOf(scales), scalesAt(weight) + firstRow * scalesPerRow(held, columns) * 4)

@@ -4,7 +4,7 @@ import { checkStored, columnsOf, rowsOf } from '../graph/weight-source.ts'
 import type { TensorIndex } from '../model/safetensors.ts'
 import type { WeightFormat } from '../../protocol/cluster.ts'
 import { BLOCK, BLOCK_BYTES, ORDER_NATURAL, ORDER_NIBBLES } from '../../kernels/opcodes.ts'
-import { elementBytes, HELD_CODES, heldAs, isInteger, isNibbles, scaleBytes, scalesAt, type Held, type HeldWeight } from './held-matrix.ts'
+import { elementBytes, HELD_CODES, heldAs, isInteger, isNibbles, scaleBytes, scalesAt, type HeldWeight, type MatrixForm } from './held-matrix.ts'
 import { at, start, strideOf, type Buffer, type Operand, type ProgramBuilder, type Value } from './program.ts'
 
 export type Emitter = {
@@ -22,23 +22,23 @@ const NONE = 0
 export function vector({ program, tensors }: Emitter, sources: readonly WeightRef[]): Operand {
   for (const ref of sources) checkStored(tensors, ref)
   const columns = sources.reduce((sum, ref) => sum + rowsOf(ref) * columnsOf(ref), 0)
-  return { weight: program.weight({ held: 'f32', sources, rows: 1, columns }), offset: 0 }
+  return { weight: program.weight({ held: 'vector', sources, rows: 1, columns }), offset: 0 }
 }
 
 /** Of a stack whose matrices are not stored alike. */
-const PLAIN: Readonly<Record<WeightFormat, Held>> = { f32: 'f32', f16: 'f16', int8: 'int8-rows', int4: 'int4-blocks' }
+const PLAIN: Readonly<Record<WeightFormat, MatrixForm>> = { f32: 'f32', f16: 'f16', int8: 'int8-rows', int4: 'int4-blocks' }
 
-type Matrix = { readonly weight: HeldWeight; readonly values: Operand; readonly scales: Operand }
+type Matrix = { readonly weight: HeldWeight<MatrixForm>; readonly values: Operand; readonly scales: Operand }
 
 /** @param sources equal matrices, behind each other */
-export function matrix({ program, tensors, weightFormat }: Emitter, sources: readonly WeightRef[], held?: Held): Matrix {
+export function matrix({ program, tensors, weightFormat }: Emitter, sources: readonly WeightRef[], held?: MatrixForm): Matrix {
   for (const ref of sources) checkStored(tensors, ref)
   const [first] = sources
   if (!first) throw new Error('a matrix without sources')
   const forms = new Set(sources.map((ref) => heldAs(weightFormat, ref, tensors)))
   const form = forms.size === 1 ? heldAs(weightFormat, first, tensors) : PLAIN[weightFormat]
   const rows = sources.reduce((sum, ref) => sum + rowsOf(ref), 0)
-  const weight: HeldWeight = { held: held ?? form, sources, rows, columns: columnsOf(first) }
+  const weight: HeldWeight<MatrixForm> = { held: held ?? form, sources, rows, columns: columnsOf(first) }
   const index = program.weight(weight)
   return { weight, values: { weight: index, offset: 0 }, scales: isInteger(weight.held) ? { weight: index, offset: scalesAt(weight) } : NONE }
 }
@@ -46,7 +46,7 @@ export function matrix({ program, tensors, weightFormat }: Emitter, sources: rea
 const quantizedBytes = (width: number): number => Math.ceil(width / BLOCK) * BLOCK_BYTES + 16
 
 /** The operand that a product of `held` reads, with its stride. */
-function input(e: Emitter, x: Value, held: Held): { readonly x: Operand; readonly xStride: number; readonly buffer: Buffer } {
+function input(e: Emitter, x: Value, held: MatrixForm): { readonly x: Operand; readonly xStride: number; readonly buffer: Buffer } {
   if (!isInteger(held)) return { x: at(x), xStride: strideOf(x.width), buffer: x.buffer }
   const order = isNibbles(held) ? ORDER_NIBBLES : ORDER_NATURAL
   const known = e.quantized.get(x) ?? new Map<number, Buffer>()
@@ -63,7 +63,7 @@ function input(e: Emitter, x: Value, held: Held): { readonly x: Operand; readonl
 }
 
 /** x·Wᵀ + b. @param held fixes the form of the matrix, whatever the format */
-export function linear(e: Emitter, x: Value, { weight, bias }: Projection, held?: Held): Value {
+export function linear(e: Emitter, x: Value, { weight, bias }: Projection, held?: MatrixForm): Value {
   const { weight: own, values, scales } = matrix(e, [weight], held)
   const from = input(e, x, own.held)
   const y = e.program.value(own.rows)

@@ -7,6 +7,7 @@ import { bf16ToF32Array, f16ToF32Array } from '../quant/float16.ts'
 import { BLOCK } from '../../kernels/opcodes.ts'
 import { rowBytes, scalesAt, scalesPerRow, type HeldWeight } from './held-matrix.ts'
 import type { Program } from './program.ts'
+import { unwovenFloats } from './weave-floats.ts'
 import { nibblesOfEights, unwovenRow } from './weave.ts'
 
 /**
@@ -30,12 +31,14 @@ export function heldRow(weight: HeldWeight, place: Uint8Array, row: number): Flo
   const { held, columns } = weight
   const at = place.byteOffset + row * rowBytes(held, columns)
   switch (held) {
-    case 'f32':
+    case 'vector':
       return new Float32Array(place.buffer, at, columns).slice()
+    case 'f32':
+      return new Float32Array(unwovenFloats(place, { ...weight, held }, row), 0, columns)
     case 'f16':
-      return f16ToF32Array(new Uint16Array(place.buffer, at, columns))
+      return f16ToF32Array(new Uint16Array(unwovenFloats(place, { ...weight, held }, row), 0, columns))
     case 'bf16':
-      return bf16ToF32Array(new Uint16Array(place.buffer, at, columns))
+      return bf16ToF32Array(new Uint16Array(unwovenFloats(place, { ...weight, held }, row), 0, columns))
     case 'int4-blocks': {
       const { values, scales } = unwovenRow(place, weight, row)
       return nibbleRow(nibblesOfEights(values), columns, (nibble, block) => (nibble - 8) * (scales[block] ?? 0))

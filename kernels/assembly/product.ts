@@ -2,7 +2,7 @@
 import { BLOCK, HELD_BF16, HELD_F16, HELD_F32, HELD_INT4_BLOCK, HELD_INT4_MINIMA, HELD_INT8_BLOCK, HELD_INT8_BLOCK16, HELD_INT8_ROW } from '../opcodes'
 import { frameRows, share, word } from './memory'
 import { blocksOne, blocksTokens } from './product-block'
-import { floatOne, floatTokens } from './product-float'
+import { floatRows, floatTokens } from './product-float'
 import { bytesOne, bytesTokens } from './product-bytes'
 import { nibblesOne, nibblesTwo } from './product-nibbles'
 import { relaxedTokens } from './product-nibbles-relaxed'
@@ -31,10 +31,7 @@ function oneOfNibbles<Z>(x: usize, w: usize, factors: usize, from: u32, to: u32,
 }
 
 function one(held: u32, x: usize, w: usize, scales: usize, from: u32, to: u32, k: u32, bias: usize, y: usize): void {
-  if (held == HELD_F32) floatOne<f32>(x, w, from, to, k, bias, y)
-  else if (held == HELD_F16) floatOne<u16>(x, w, from, to, k, bias, y)
-  else if (held == HELD_BF16) floatOne<i16>(x, w, from, to, k, bias, y)
-  else if (held == HELD_INT8_ROW) bytesOne(x, w, scales, from, to, blocksOf(k), bias, y)
+  if (held == HELD_INT8_ROW) bytesOne(x, w, scales, from, to, blocksOf(k), bias, y)
   else if (held == HELD_INT8_BLOCK) blocksOne<i32>(x, w, scales, from, to, blocksOf(k), bias, y)
   else if (held == HELD_INT8_BLOCK16) blocksOne<i16>(x, w, scales, from, to, blocksOf(k), bias, y)
   else if (held == HELD_INT4_BLOCK) oneOfNibbles<i8>(x, w, scales, from, to, blocksOf(k), bias, y)
@@ -52,10 +49,7 @@ function tokensOfNibbles<Z, Q>(x0: usize, x1: usize, x2: usize, x3: usize, w: us
 
 // Q = i16: two tokens, i64: four.
 function tokens<Q>(held: u32, x0: usize, x1: usize, x2: usize, x3: usize, w: usize, scales: usize, from: u32, to: u32, k: u32, bias: usize, y0: usize, y1: usize, y2: usize, y3: usize): void {
-  if (held == HELD_F32) floatTokens<f32, Q>(x0, x1, x2, x3, w, from, to, k, bias, y0, y1, y2, y3)
-  else if (held == HELD_F16) floatTokens<u16, Q>(x0, x1, x2, x3, w, from, to, k, bias, y0, y1, y2, y3)
-  else if (held == HELD_BF16) floatTokens<i16, Q>(x0, x1, x2, x3, w, from, to, k, bias, y0, y1, y2, y3)
-  else if (held == HELD_INT8_ROW) bytesTokens<Q>(x0, x1, x2, x3, w, scales, from, to, blocksOf(k), bias, y0, y1, y2, y3)
+  if (held == HELD_INT8_ROW) bytesTokens<Q>(x0, x1, x2, x3, w, scales, from, to, blocksOf(k), bias, y0, y1, y2, y3)
   else if (held == HELD_INT8_BLOCK) blocksTokens<i32, Q>(x0, x1, x2, x3, w, scales, from, to, blocksOf(k), bias, y0, y1, y2, y3)
   else if (held == HELD_INT8_BLOCK16) blocksTokens<i16, Q>(x0, x1, x2, x3, w, scales, from, to, blocksOf(k), bias, y0, y1, y2, y3)
   else if (held == HELD_INT4_BLOCK) tokensOfNibbles<i8, Q>(x0, x1, x2, x3, w, scales, from, to, blocksOf(k), bias, y0, y1, y2, y3)
@@ -72,6 +66,12 @@ function takesThree(held: u32): bool {
 function three(held: u32, x0: usize, x1: usize, x2: usize, w: usize, scales: usize, from: u32, to: u32, k: u32, bias: usize, y0: usize, y1: usize, y2: usize): void {
   if (held == HELD_INT8_ROW) bytesTokens<i32>(x0, x1, x2, 0, w, scales, from, to, blocksOf(k), bias, y0, y1, y2, 0)
   else tokensOfNibbles<i8, i32>(x0, x1, x2, 0, w, scales, from, to, blocksOf(k), bias, y0, y1, y2, 0)
+}
+
+// @ts-ignore: decorator
+@inline
+function isFloat(held: u32): bool {
+  return held == HELD_F32 || held == HELD_F16 || held == HELD_BF16
 }
 
 // One to four tokens; the addresses of others are not read.
@@ -93,9 +93,13 @@ export function product(frame: usize, args: usize, part: u32, parts: u32, xRow: 
   const bias = <usize>word(args, 7)
   const yStride = word(args, 9)
   const rows = frameRows(frame)
-  const end = firstRow(word(args, 5), part + 1, parts)
-  const start = firstRow(word(args, 5), part, parts)
-  if (rows == 1) return one(held, <usize>word(args, 1) + xRow * xStride, w, scales, start, end, k, bias, <usize>word(args, 8))
+  const n = word(args, 5)
+  const end = firstRow(n, part + 1, parts)
+  const start = firstRow(n, part, parts)
+  // Only one row may be elsewhere than in the first one's place.
+  const first = <usize>word(args, 1) + xRow * xStride
+  if (isFloat(held)) return floatRows(rows, held, first, xStride, w, n, start, end, k, bias, <usize>word(args, 8), yStride)
+  if (rows == 1) return one(held, first, w, scales, start, end, k, bias, <usize>word(args, 8))
   for (let from = start; from < end; from += ROW_TILE) {
     const to = min(from + ROW_TILE, end)
     for (let row: u32 = 0; row < rows; row += 4) {
@@ -144,7 +148,16 @@ function oneExpert(frame: usize, args: usize, part: u32, parts: u32, expert: u32
     const s2 = s1 < slots ? nextSlot(choice, s1 + 1, slots, expert) : slots
     const s3 = s2 < slots ? nextSlot(choice, s2 + 1, slots, expert) : slots
     const count: u32 = 1 + u32(s1 < slots) + u32(s2 < slots) + u32(s3 < slots)
-    some(count, held, x + (s0 / divisor) * xStride, x + (s1 / divisor) * xStride, x + (s2 / divisor) * xStride, x + (s3 / divisor) * xStride, w, scales, from, to, k, bias, y + s0 * yStride, y + s1 * yStride, y + s2 * yStride, y + s3 * yStride)
+    const x0 = x + (s0 / divisor) * xStride
+    const x1 = x + (s1 / divisor) * xStride
+    const x2 = x + (s2 / divisor) * xStride
+    const x3 = x + (s3 / divisor) * xStride
+    const y0 = y + s0 * yStride
+    const y1 = y + s1 * yStride
+    const y2 = y + s2 * yStride
+    const y3 = y + s3 * yStride
+    if (isFloat(held)) floatTokens(count, held, x0, x1, x2, x3, w, n, from, to, k, 0, k, bias, y0, y1, y2, y3)
+    else some(count, held, x0, x1, x2, x3, w, scales, from, to, k, bias, y0, y1, y2, y3)
     s0 = s3 < slots ? nextSlot(choice, s3 + 1, slots, expert) : slots
   }
 }

@@ -44,9 +44,8 @@ function floatBytes(values: Float32Array, held: Held): Uint8Array {
 }
 
 function fillPlace(place: Uint8Array, weight: HeldWeight): void {
-  const { held, rows, columns } = weight
-  const isVector = rows === 1 && held === 'f32'
-  if (!isInteger(held)) return repeat(place, floatBytes(isVector ? nearOne() : matrixValues(columns), held))
+  const { held, columns } = weight
+  if (!isInteger(held)) return repeat(place, floatBytes(held === 'vector' ? nearOne() : matrixValues(columns), held))
   const scale = largest(columns) / (isNibbles(held) ? 8 : 127)
   repeat(place.subarray(0, scalesAt(weight)), RANDOM_BYTES)
   // Where there are minima, -1/8 of each is a scale as well: weights lie around zero.

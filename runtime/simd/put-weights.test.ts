@@ -3,7 +3,16 @@ import { loadKernels } from '../../api-gateway/local-device-kernels.ts'
 import type { StoredType } from '../../core/quant/stored.ts'
 import { bytesOf, decodeStored } from '../../core/quant/stored.ts'
 import { f32ToF16Bits } from '../../core/quant/float16.ts'
-import { elementBytes, HELD_CODES, heldBytesOf, scaleBytes, scalesAt, scalesPerRow, type Held, type HeldWeight } from '../../core/simd/held-matrix.ts'
+import {
+  elementBytes,
+  HELD_CODES,
+  heldBytesOf,
+  scaleBytes,
+  scalesAt,
+  scalesPerRow,
+  type HeldWeight,
+  type MatrixForm,
+} from '../../core/simd/held-matrix.ts'
 import { packRows, placeRows, takeBlocks, type PackedRows } from '../../core/simd/pack.ts'
 import { heldRow } from '../../core/simd/tied-table.ts'
 import { createSimdMemory } from './simd-memory.ts'
@@ -25,7 +34,7 @@ function weights(rows: number, columns: number, seed: number): Float32Array<Arra
 const truncated = (values: Float32Array<ArrayBuffer>): Float32Array<ArrayBuffer> =>
   new Float32Array(Uint32Array.from(new Uint32Array(values.buffer), (bits) => bits & 0xffff0000).buffer)
 
-function put(held: Held, type: StoredType, bytes: Uint8Array, rows: number, columns: number) {
+function put(held: MatrixForm, type: StoredType, bytes: Uint8Array, rows: number, columns: number) {
   const memory = createSimdMemory({ expectedBytes: 2 ** 20, maxBytes: 2 ** 24, isShared: false })
   const ref = { tensor: 'w', shape: [rows, columns] }
   const weight = { held, sources: [ref], rows, columns }
@@ -90,38 +99,48 @@ test.each(['int8-rows', 'int8-blocks', 'int8-blocks16', 'int4-blocks'] as const)
   },
 )
 
-test.each(['int8-rows', 'int8-blocks', 'int4-blocks'] as const)('matrices of a stack in %s begin with places of their own', (held) => {
-  const [rows, columns] = [5, 64]
-  const memory = createSimdMemory({ expectedBytes: 2 ** 20, maxBytes: 2 ** 24, isShared: false })
-  const refs = ['a', 'b', 'c'].map((tensor) => ({ tensor, shape: [rows, columns] }))
-  const stored = refs.map((_, i) => bytesOf(weights(rows, columns, 9 + i)))
-  const weight = { held, sources: refs, rows: refs.length * rows, columns }
-  const place = { weight, address: memory.reserve(heldBytesOf(weight)) }
-  const location = { file: '', type: 'f32', shape: [rows, columns], start: 0, end: 4 * rows * columns } as const
-  const putter = weightPutter({ memory, hold: kernels.hold(memory.memory) }, [place], new Map(refs.map(({ tensor }) => [tensor, location])))
-  refs.forEach((ref, i) => putter.rows(place, ref, i * rows, () => ({ type: 'f32', bytes: stored[i] ?? new Uint8Array(0) })))
-  const got = memory.bytes().subarray(place.address, place.address + heldBytesOf(weight))
-  refs.forEach((ref, i) => {
-    const alone = put(held, 'f32', stored[i] ?? new Uint8Array(0), rows, columns)
-    const [elements, scales] = [elementBytes(held, rows, columns), scaleBytes(held, rows, columns)]
-    expect(got.slice(i * elements, (i + 1) * elements), ref.tensor).toEqual(alone.bytes.slice(0, elements))
-    const [at, aloneAt] = [scalesAt(weight) + i * scales, scalesAt(alone.weight)]
-    expect(got.slice(at, at + scales), ref.tensor).toEqual(alone.bytes.slice(aloneAt, aloneAt + scales))
-  })
-  putter.close()
-})
+test.each(['f32', 'f16', 'bf16', 'int8-rows', 'int8-blocks', 'int4-blocks'] as const)(
+  'matrices of a stack in %s begin with places of their own',
+  (held) => {
+    const [rows, columns] = [5, 64]
+    const memory = createSimdMemory({ expectedBytes: 2 ** 20, maxBytes: 2 ** 24, isShared: false })
+    const refs = ['a', 'b', 'c'].map((tensor) => ({ tensor, shape: [rows, columns] }))
+    const stored = refs.map((_, i) => bytesOf(weights(rows, columns, 9 + i)))
+    const weight = { held, sources: refs, rows: refs.length * rows, columns }
+    const place = { weight, address: memory.reserve(heldBytesOf(weight)) }
+    const location = { file: '', type: 'f32', shape: [rows, columns], start: 0, end: 4 * rows * columns } as const
+    const putter = weightPutter({ memory, hold: kernels.hold(memory.memory) }, [place], new Map(refs.map(({ tensor }) => [tensor, location])))
+    refs.forEach((ref, i) => putter.rows(place, ref, i * rows, () => ({ type: 'f32', bytes: stored[i] ?? new Uint8Array(0) })))
+    const got = memory.bytes().subarray(place.address, place.address + heldBytesOf(weight))
+    refs.forEach((ref, i) => {
+      const alone = put(held, 'f32', stored[i] ?? new Uint8Array(0), rows, columns)
+      const [elements, scales] = [elementBytes(held, rows, columns), scaleBytes(held, rows, columns)]
+      expect(got.slice(i * elements, (i + 1) * elements), ref.tensor).toEqual(alone.bytes.slice(0, elements))
+      const [at, aloneAt] = [scalesAt(weight) + i * scales, scalesAt(alone.weight)]
+      expect(got.slice(at, at + scales), ref.tensor).toEqual(alone.bytes.slice(aloneAt, aloneAt + scales))
+    })
+    putter.close()
+  },
+)
 
-test('a matrix of any held form gives its rows back', () => {
-  const [rows, columns] = [3, 100]
+// Of 2600 columns are three stretches of floats, the last of them shorter.
+test.each([
+  [3, 100],
+  [7, 2600],
+  [1, 3],
+])('a matrix of any held form gives its %i rows of %i back', (rows, columns) => {
   const values = truncated(weights(rows, columns, 5))
   // Nibbles with minima are never made of floats.
-  for (const held of (Object.keys(HELD_CODES) as Held[]).filter((name) => name !== 'int4-minima')) {
+  for (const held of (Object.keys(HELD_CODES) as MatrixForm[]).filter((name) => name !== 'int4-minima')) {
     const { weight, bytes } = put(held, 'f32', bytesOf(values), rows, columns)
-    const back = heldRow(weight, bytes, 2)
-    expect(back.length).toBe(columns)
-    const largest = Math.max(...values.subarray(200).map(Math.abs))
-    const bound = held.startsWith('int') ? (held === 'int4-blocks' ? 1 / 8 : 1 / 127) : held === 'f16' ? 2 ** -10 : 0
-    back.forEach((value, i) => expect(Math.abs(value - (values[200 + i] ?? NaN)), `${held} ${i}`).toBeLessThanOrEqual(bound * largest))
+    for (let row = 0; row < rows; row++) {
+      const [own, back] = [values.subarray(row * columns, (row + 1) * columns), heldRow(weight, bytes, row)]
+      expect(back.length).toBe(columns)
+      const largest = Math.max(...own.map(Math.abs))
+      const bound = held.startsWith('int') ? (held === 'int4-blocks' ? 1 / 8 : 1 / 127) : held === 'f16' ? 2 ** -10 : 0
+      const worst = Math.max(...back.map((value, i) => Math.abs(value - (own[i] ?? NaN))))
+      expect(worst, `${held}, row ${row}`).toBeLessThanOrEqual(bound * largest)
+    }
   }
 })
 

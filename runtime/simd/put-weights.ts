@@ -16,7 +16,9 @@ import {
   scaleBytes,
   scalesAt,
   scalesPerRow,
+  type Held,
   type HeldWeight,
+  type MatrixForm,
 } from '../../core/simd/held-matrix.ts'
 import { packRows, placeRows, takeBlocks, takeRows, type PackedRows } from '../../core/simd/pack.ts'
 import { HOLD_SPACE_BYTES, STORED_BF16, STORED_F32 } from '../../kernels/opcodes.ts'
@@ -25,7 +27,7 @@ import type { HoldKernel } from './thread-loop.ts'
 
 /** Where weights go, and what brings them into their form there. */
 export type ShardRoom = { readonly memory: SimdMemory; readonly hold: HoldKernel }
-export type PlacedWeight = { readonly weight: HeldWeight; readonly address: number }
+export type PlacedWeight<Form extends Held = Held> = { readonly weight: HeldWeight<Form>; readonly address: number }
 
 /** Elements of a batch: small beside any matrix worth loading, large enough that calls do not count. */
 const BATCH_ELEMENTS = 64 * 1024
@@ -53,7 +55,7 @@ export function weightPutter({ memory, hold }: ShardRoom, places: readonly Place
   const stage = widest === 0 ? null : memory.allocate(HOLD_SPACE_BYTES + 16 + 4 * Math.max(BATCH_ELEMENTS, widest))
 
   /** Rows from the stage into the place. */
-  function quantize({ weight, address }: PlacedWeight, firstRow: number, stored: Uint8Array, kind: number, count: number): Deviation {
+  function quantize({ weight, address }: PlacedWeight<MatrixForm>, firstRow: number, stored: Uint8Array, kind: number, count: number): Deviation {
     if (stage === null) throw new Error('a matrix of integers without a stage')
     const { held, columns, sources } = weight
     const matrixRows = weight.rows / sources.length
@@ -77,7 +79,7 @@ export function weightPutter({ memory, hold }: ShardRoom, places: readonly Place
   }
 
   /** The way to bring a batch of rows into the place. */
-  function batchPutter(place: PlacedWeight, ref: WeightRef, lookup: PartLookup): (batch: Rows, firstRow: number) => Deviation {
+  function batchPutter(place: PlacedWeight<MatrixForm>, ref: WeightRef, lookup: PartLookup): (batch: Rows, firstRow: number) => Deviation {
     const { weight } = place
     const { held, columns } = weight
     const put = (packed: PackedRows, firstRow: number): Deviation => {
@@ -111,10 +113,11 @@ export function weightPutter({ memory, hold }: ShardRoom, places: readonly Place
 
   return {
     rows: (place, ref, firstRow, lookup) => {
-      const { rows, held } = place.weight
       const count = rowsOf(ref)
-      if (rows === 1 && held === 'f32') return putVector(place, floatReader(ref, lookup)(0, count), firstRow)
-      const put = batchPutter(place, ref, lookup)
+      const { weight, address } = place
+      const { held } = weight
+      if (held === 'vector') return putVector(place, floatReader(ref, lookup)(0, count), firstRow)
+      const put = batchPutter({ weight: { ...weight, held }, address }, ref, lookup)
       let deviation = NO_DEVIATION
       for (const batch of batchesOf(count, columnsOf(ref))) deviation = addDeviations(deviation, put(batch, firstRow + batch.first))
       return deviation

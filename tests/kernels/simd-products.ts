@@ -3,13 +3,31 @@ import * as code from '../../kernels/opcodes.ts'
 import { byteRow, dot, dotOfMagnitudes, minimaRow, nibbleRow } from '../../kernels/reference/product.ts'
 import { f16ToF32Array, bf16ToF32Array } from '../../core/quant/float16.ts'
 import * as form from '../../core/simd/held-matrix.ts'
-import { HELD_CODES, isInteger, isNibbles, rowBytes, scalesPerRow, type Held, type HeldWeight } from '../../core/simd/held-matrix.ts'
+import {
+  HELD_CODES,
+  isFloatMatrix,
+  isInteger,
+  isNibbles,
+  rowBytes,
+  scalesPerRow,
+  type HeldWeight,
+  type MatrixForm,
+} from '../../core/simd/held-matrix.ts'
 import { placeRows } from '../../core/simd/pack.ts'
 import { rowsWithoutCache, type KernelCaller, type Random } from './simd-call.ts'
 import { extreme, pick, uneven, whole } from './simd-inputs.ts'
 import { ALONE, differences, type Worst } from './simd-worst.ts'
 
-const HELDS = ['f32', 'f16', 'bf16', 'int8-rows', 'int8-blocks', 'int8-blocks16', 'int4-blocks', 'int4-minima'] as const satisfies readonly Held[]
+const HELDS = [
+  'f32',
+  'f16',
+  'bf16',
+  'int8-rows',
+  'int8-blocks',
+  'int8-blocks16',
+  'int4-blocks',
+  'int4-minima',
+] as const satisfies readonly MatrixForm[]
 const WIDTHS = [1, 3, 16, 31, 32, 33, 48, 64, 96, 100, 256, 576] as const
 const LONG = 4096
 
@@ -24,7 +42,7 @@ type Matrix = {
 
 /** Rows as a device holds them. */
 function placed(
-  held: Held,
+  held: MatrixForm,
   values: Uint8Array,
   scales: Float32Array,
   rows: number,
@@ -40,8 +58,9 @@ function placed(
 }
 
 /** Matrices of together `n` rows in any form, and what they stand for. */
-function randomMatrix(random: Random, held: Held, n: number, k: number, matrices = 1): Matrix {
-  const perRow = rowBytes(held, k)
+function randomMatrix(random: Random, held: MatrixForm, n: number, k: number, matrices = 1): Matrix {
+  // Floats are padded where they are placed.
+  const perRow = isFloatMatrix(held) ? k * (held === 'f32' ? 4 : 2) : rowBytes(held, k)
   const bytes = Uint8Array.from({ length: n * perRow }, () => Math.floor(random() * 256))
   // Of a form's own bytes any are a weight, but for floats, whose exponents must be small.
   if (held === 'f32') bytes.set(new Uint8Array(uneven(random, n * k).buffer))
@@ -81,7 +100,7 @@ function randomMatrix(random: Random, held: Held, n: number, k: number, matrices
 const quantizedStride = (k: number): number => Math.ceil(k / code.BLOCK) * code.BLOCK_BYTES + 16
 
 /** Address of x as a product of `held` reads it, with its stride. */
-function input(caller: KernelCaller, held: Held, x: Float32Array, rows: number, k: number): readonly [number, number] {
+function input(caller: KernelCaller, held: MatrixForm, x: Float32Array, rows: number, k: number): readonly [number, number] {
   const address = caller.floats(x)
   if (!isInteger(held)) return [address, 4 * k]
   const stride = quantizedStride(k)
@@ -95,7 +114,7 @@ const largestOf = (values: Float32Array): number => values.reduce((most, value) 
 const magnitudes = (values: Float64Array): number => values.reduce((sum, value) => sum + Math.abs(value), 0)
 
 /** Half a step of the quantized activations at each weight. */
-function stepBound({ isRelaxed }: KernelCaller, held: Held, x: Float32Array, w: Float64Array): number {
+function stepBound({ isRelaxed }: KernelCaller, held: MatrixForm, x: Float32Array, w: Float64Array): number {
   if (!isInteger(held)) return 0
   if (!isRelaxed || !isNibbles(held)) return (0.51 * largestOf(x) * magnitudes(w)) / 32_767
   const blocks = Array.from({ length: Math.ceil(x.length / code.BLOCK) }, (_, i) => [i * code.BLOCK, (i + 1) * code.BLOCK] as const)
@@ -103,7 +122,7 @@ function stepBound({ isRelaxed }: KernelCaller, held: Held, x: Float32Array, w: 
 }
 
 /** That, and rounding of sums in f32. */
-const bound = (caller: KernelCaller, held: Held, x: Float32Array, w: Float64Array, size: Float64Array): number =>
+const bound = (caller: KernelCaller, held: MatrixForm, x: Float32Array, w: Float64Array, size: Float64Array): number =>
   4e-6 * dotOfMagnitudes(x, size) + stepBound(caller, held, x, w) + 1e-30
 
 export function productCall(caller: KernelCaller, random: Random, isExtreme: boolean, worst: Worst): void {
