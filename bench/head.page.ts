@@ -85,7 +85,7 @@ export async function timeHead({ wasmPaths, vocabSize, hiddenSize, weightFormat,
     const read = new Float32Array(bytes.buffer, bytes.byteOffset, vocabSize)
     return read.reduce((best, logit, id) => (logit > (read[best] ?? NaN) ? id : best), 0)
   }
-  const byKernels = async (): Promise<number> => (await head.shortlists({ buffer, tokens: 1 }, [0]))[0]?.ids[0] ?? -1
+  const byKernels = async (): Promise<number> => (await head.heads({ buffer, tokens: 1 }, [0], false))[0]?.shortlist.ids[0] ?? -1
   const timed = async (run: () => Promise<number>): Promise<number> => {
     const begin = performance.now()
     await run()

@@ -10,6 +10,9 @@ export type Segment<Cache> = { readonly cache: Cache; readonly hidden: HiddenRow
 /** Row `row` of segment `segment` of the last pass. */
 export type SegmentRow = { readonly segment: number; readonly row: number }
 
+/** A row to be sampled behind. `readsLogits`: all its logits will be read, not only the list; an engine that computes them apart does so at once then. */
+export type HeadRow = SegmentRow & { readonly readsLogits: boolean }
+
 /**
  * Where the layers and the head of one shard run and where its KV caches live. The rows of the last `runLayers` stay inside
  * until the next one, so that a tail never moves them.
@@ -30,7 +33,7 @@ export type Engine<Cache> = {
   /** The rows of a segment that left the last layer, little-endian. */
   readonly readHidden: (segment: number, numberType: 'f16' | 'f32') => Promise<Uint8Array>
   /** Norm and head over some rows, each as if alone. What they give is valid until the next pass. */
-  readonly runHeads: (rows: readonly SegmentRow[]) => Promise<readonly HeadOutput[]>
+  readonly runHeads: (rows: readonly HeadRow[]) => Promise<readonly HeadOutput[]>
   /** Norm and head over all rows of a segment, [count, vocabSize]. */
   readonly runAllLogits: (segment: number) => Promise<Float32Array>
   readonly dispose: () => Promise<void>

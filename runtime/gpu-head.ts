@@ -1,6 +1,6 @@
 /**
  * Norm and head on the GPU by our own kernels: the largest logits of some rows and their log-sum-exp leave it in one read, all logits
- * only where they are asked for. They are the same numbers: the same kernel writes them then.
+ * beside them only where they are asked for. They are the same numbers: the same kernel writes them then.
  */
 import { headPlanBytes, type HeadPlan } from '../core/graph/head-plan.ts'
 import type { MatrixFidelity } from '../core/graph/fidelity.ts'
@@ -18,10 +18,13 @@ export type Shortlist = NonNullable<HeadOutput['shortlist']>
 /** Rows of hidden states [tokens, hiddenSize] in a buffer. */
 export type HiddenBuffer = { readonly buffer: GPUBuffer; readonly tokens: number }
 
+export type GpuHeadRow = { readonly shortlist: Shortlist; readonly logits: Float32Array | null }
+
 export type GpuHead = {
   readonly heldBytes: number
   readonly fidelity: readonly MatrixFidelity[]
-  readonly shortlists: (hidden: HiddenBuffer, rows: readonly number[]) => Promise<readonly Shortlist[]>
+  /** What is sampled from behind each row, all its logits too where `readsLogits`: one product a row either way. */
+  readonly heads: (hidden: HiddenBuffer, rows: readonly number[], readsLogits: boolean) => Promise<readonly GpuHeadRow[]>
   /** [rows, vocabSize] */
   readonly logits: (hidden: HiddenBuffer, rows: readonly number[]) => Promise<Float32Array>
   readonly release: () => void
@@ -95,6 +98,11 @@ type Head = {
   readonly plan: HeadPlan
 }
 
+/** What is read of a product. */
+type Wanted = { readonly lists: boolean; readonly logits: boolean }
+type Recorded = { readonly merged: GPUBuffer; readonly all: GPUBuffer }
+type Results = { readonly lists: Float32Array[]; readonly logits: Float32Array[] }
+
 /** The words of each table, for lists alone and for all logits as well. */
 function writePieces({ gpu, opened, division, vocabSize, stride, plan }: Head) {
   const { tables } = opened
@@ -127,8 +135,8 @@ function runHead(head: Head): GpuHead {
   const pieces = writePieces(head)
   const words = listWords(k)
 
-  /** @param rows at most `MOST_ROWS` @returns the buffer of lists, or of logits */
-  async function record({ buffer, tokens }: HiddenBuffer, rows: readonly number[], isWritten: boolean): Promise<GPUBuffer> {
+  /** @param rows at most `MOST_ROWS` @returns the buffers of lists and of logits, of which those wanted are written */
+  async function record({ buffer, tokens }: HiddenBuffer, rows: readonly number[], { lists, logits: isWritten }: Wanted): Promise<Recorded> {
     const rowsAtOnce: HeadRows = rows.length === 1 ? 1 : 4
     const product = await compiled.product(rowsAtOnce)
     const padded = rowsAtOnce * Math.ceil(rows.length / rowsAtOnce)
@@ -145,18 +153,28 @@ function runHead(head: Head): GpuHead {
         const sizes = { rows: padded, rowsAtOnce, stride, weightWords, scaleWords, k, pieceGroups, groups, vocab: isWritten ? vocabSize : 0 }
         product(encoder, [piece, weights, scales, hidden, parts, all], sizes)
       }
-      if (!isWritten) compiled.merge(encoder, [parts, merged], { rows: padded, groups, k })
+      if (lists) compiled.merge(encoder, [parts, merged], { rows: padded, groups, k })
     })
-    return isWritten ? all : merged
+    return { merged, all }
   }
 
-  async function read(hidden: HiddenBuffer, rows: readonly number[], isWritten: boolean): Promise<readonly Float32Array[]> {
-    const width = isWritten ? vocabSize : words
-    const results: Float32Array[] = []
+  /** The first `count` rows of a buffer. */
+  async function readRows(buffer: GPUBuffer, count: number, width: number): Promise<readonly Float32Array[]> {
+    const floats = asFloat32(await memory.read(buffer, 4 * count * width))
+    return Array.from({ length: count }, (_, i) => floats.subarray(i * width, (i + 1) * width))
+  }
+
+  async function run(hidden: HiddenBuffer, rows: readonly number[], wanted: Wanted): Promise<Results> {
+    const results: Results = { lists: [], logits: [] }
     for (let start = 0; start < rows.length; start += MOST_ROWS) {
       const some = rows.slice(start, start + MOST_ROWS)
-      const floats = asFloat32(await memory.read(await record(hidden, some, isWritten), 4 * some.length * width))
-      some.forEach((_, i) => results.push(floats.subarray(i * width, (i + 1) * width)))
+      const { merged, all } = await record(hidden, some, wanted)
+      const [lists, logits] = await Promise.all([
+        wanted.lists ? readRows(merged, some.length, words) : [],
+        wanted.logits ? readRows(all, some.length, vocabSize) : [],
+      ])
+      results.lists.push(...lists)
+      results.logits.push(...logits)
     }
     return results
   }
@@ -164,10 +182,13 @@ function runHead(head: Head): GpuHead {
   return {
     heldBytes: headPlanBytes(plan),
     fidelity: opened.fidelity,
-    shortlists: async (hidden, rows) => (await read(hidden, rows, false)).map((list) => readList(list, k, vocabSize)),
+    heads: async (hidden, rows, readsLogits) => {
+      const { lists, logits } = await run(hidden, rows, { lists: true, logits: readsLogits })
+      return lists.map((list, i) => ({ shortlist: readList(list, k, vocabSize), logits: logits[i] ?? null }))
+    },
     logits: async (hidden, rows) => {
       const all = new Float32Array(rows.length * vocabSize)
-      for (const [i, one] of (await read(hidden, rows, true)).entries()) all.set(one, i * vocabSize)
+      for (const [i, one] of (await run(hidden, rows, { lists: false, logits: true })).logits.entries()) all.set(one, i * vocabSize)
       return all
     },
     release: () => {

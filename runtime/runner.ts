@@ -32,8 +32,9 @@ export type RunnerOptions<Cache> = {
 type Accepted<Cache> = {
   readonly run: ShardRun
   readonly state: Sequence<Cache>
-  /** Rows at its end of which logits are wanted. */
-  readonly logitRows: number
+  /** Rows at its end that are sampled behind. */
+  readonly headRows: number
+  readonly readsLogits: boolean
   readonly segment: Segment<Cache>
 }
 
@@ -85,10 +86,11 @@ export function createRunner<Cache>(options: RunnerOptions<Cache>): ShardRunner 
     const state = place(run)
     if (want.type !== 'hidden' && want.type !== 'none' && !options.isLast)
       throw new ClusterError('invalid_value', 'logits were asked of a shard without a head')
-    const logitRows = want.type === 'head' ? 1 : want.type === 'heads' ? want.rows : 0
-    if (Math.max(logitRows, want.type === 'normed' ? want.rows : 0) > run.count)
+    const headRows = want.type === 'head' ? 1 : want.type === 'heads' ? want.rows : 0
+    const readsLogits = (want.type === 'head' || want.type === 'heads') && want.readsLogits === true
+    if (Math.max(headRows, want.type === 'normed' ? want.rows : 0) > run.count)
       throw new ClusterError('invalid_value', `more rows were asked for than the ${run.count} of a run`)
-    return { run, state, logitRows, segment: { cache: state.cache, hidden: rowsOf(run.input, run.count, options), span: run } }
+    return { run, state, headRows, readsLogits, segment: { cache: state.cache, hidden: rowsOf(run.input, run.count, options), span: run } }
   }
 
   /** One pass; outputs in the order of `accepted`. */
@@ -98,12 +100,12 @@ export function createRunner<Cache>(options: RunnerOptions<Cache>): ShardRunner 
       run.onComputed?.()
       state.length = run.position + run.count
     }
-    const rows = accepted.flatMap(({ run, logitRows }, segment) =>
-      Array.from({ length: logitRows }, (_, i) => ({ segment, row: run.count - logitRows + i })),
+    const rows = accepted.flatMap(({ run, headRows, readsLogits }, segment) =>
+      Array.from({ length: headRows }, (_, i) => ({ segment, row: run.count - headRows + i, readsLogits })),
     )
     const heads = rows.length > 0 ? [...(await engine.runHeads(rows))] : []
     const outputs: ShardOutput[] = []
-    for (const [segment, { run, logitRows }] of accepted.entries()) outputs.push(await output(segment, run.want, heads.splice(0, logitRows)))
+    for (const [segment, { run, headRows }] of accepted.entries()) outputs.push(await output(segment, run.want, heads.splice(0, headRows)))
     return outputs
   }
 

@@ -52,6 +52,8 @@ export type Sequence = {
   lapAt: number | null
   /** At the tail of an answer under a grammar: where it stands. */
   constraint: Promise<Constraint> | null
+  /** At the tail: whether the token before was chosen by all logits rather than by the likeliest; null before the first. */
+  readsLogits: boolean | null
   /** At the tail, for a mean over all rows: those so far. */
   pooled: Pooled | null
   /** When something last happened here, monotonic milliseconds. */
@@ -87,6 +89,7 @@ export const createSequence = (id: SequenceId, cache: SequenceId, log: OutputLog
   early: [],
   lapAt: null,
   constraint: null,
+  readsLogits: null,
   pooled: null,
   touchedAt: now,
   asked: new Map(),

@@ -14,12 +14,12 @@ export type ShardInput =
 
 /**
  * What to compute after the layers. `hidden` on all shards but the last; on the last `head` to sample after the last token, `heads`
- * after each of the last `rows`, `normed` for these themselves behind the final norm, or `none` for early prefill chunks; `all-logits` for conformance.
+ * after each of the last `rows` (`readsLogits`: by more than the likeliest tokens, so that all logits come with them), `normed` for these themselves behind the final norm, or `none` for early prefill chunks; `all-logits` for conformance.
  */
 export type ShardWant =
   | { readonly type: 'hidden'; readonly numberType: HandoffType }
-  | { readonly type: 'head' }
-  | { readonly type: 'heads'; readonly rows: number }
+  | { readonly type: 'head'; readonly readsLogits?: boolean }
+  | { readonly type: 'heads'; readonly rows: number; readonly readsLogits?: boolean }
   | { readonly type: 'normed'; readonly rows: number }
   | { readonly type: 'none' }
   | { readonly type: 'all-logits' }

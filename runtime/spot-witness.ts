@@ -85,8 +85,8 @@ export function createSpotWitness(options: SpotWitnessOptions): SpotWitness {
       runner.open(cache, placement.contextLength)
       for (const { position, count, input } of pieces) {
         const isLast = position + count === until
-        const want: ShardWant =
-          said.numberType !== 'ids' ? { type: 'hidden', numberType: placement.handoff } : isLast ? { type: 'head' } : { type: 'none' }
+        const atEnd: ShardWant = isLast ? { type: 'head', readsLogits: true } : { type: 'none' }
+        const want: ShardWant = said.numberType === 'ids' ? atEnd : { type: 'hidden', numberType: placement.handoff }
         const output = await runner.run({ sequence: cache, position, count, reach: until, input, want })
         if (output.type === 'head') return tokenDeviation(idsOf(said.payload)[0] ?? -1, await output.head.readLogits())
         if (output.type !== 'hidden' || position + count <= said.position) continue

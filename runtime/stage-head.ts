@@ -14,6 +14,7 @@ import { scopeOf } from './prefix-cache.ts'
 import type { Sequence } from './sequence.ts'
 import { createSpeculation } from './speculation.ts'
 import type { ShardOutput, ShardWant } from './shard-runner.ts'
+import { expectsLogits } from './token-chooser.ts'
 
 /** Beside more streams guesses would take the time of others. */
 const MOST_STREAMS = 2
@@ -49,11 +50,13 @@ export function createHeadPart(
   })
 
   /** What to compute of a pass that is sampled from behind its last token that is no guess, and behind each guess. */
-  function wantOf({ job }: Sequence, { position, count, sample, drafts }: Omit<LoggedPass, 'payload'>): ShardWant {
+  function wantOf(sequence: Sequence, { position, count, sample, drafts }: Omit<LoggedPass, 'payload'>): ShardWant {
     if (!place.shard.last) return { type: 'hidden', numberType: placement.handoff }
+    const { job } = sequence
     if (job?.pooling) return wantToPool(job.pooling, job, { position, count })
     if (!sample) return { type: 'none' }
-    return drafts.length === 0 ? { type: 'head' } : { type: 'heads', rows: drafts.length + 1 }
+    const readsLogits = expectsLogits(sequence)
+    return drafts.length === 0 ? { type: 'head', readsLogits } : { type: 'heads', rows: drafts.length + 1, readsLogits }
   }
 
   type At = { readonly reach: number; readonly sample: boolean; readonly drafts: readonly number[] }

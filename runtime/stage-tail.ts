@@ -9,7 +9,7 @@ import { addRows, meanOf, wantToPool } from './pooling.ts'
 import type { StageCore } from './stage-core.ts'
 import type { Sequence } from './sequence.ts'
 import type { ShardOutput, ShardWant } from './shard-runner.ts'
-import { createTokenChooser } from './token-chooser.ts'
+import { createTokenChooser, expectsLogits } from './token-chooser.ts'
 
 type Chosen = Awaited<ReturnType<ReturnType<typeof createTokenChooser>['choose']>>
 
@@ -75,12 +75,14 @@ export function createTailPart(core: StageCore, nextLap: (token: TokenFrame) => 
       chooser.expect(job)
       for (const run of sequence.early.splice(0)) run()
     },
-    wantOf: ({ job, answerIds }, pass) => {
+    wantOf: (sequence, pass) => {
+      const { job, answerIds } = sequence
       const { position, count, drafts } = pass
       if (job?.pooling) return wantToPool(job.pooling, job, pass)
       const rows = job === null ? 0 : position + count - (job.promptIds.length + answerIds.length) + 1
       if (rows < 1 || rows > Math.min(count, drafts.length + 1)) return { type: 'none' }
-      return rows > 1 ? { type: 'heads', rows } : { type: 'head' }
+      const readsLogits = expectsLogits(sequence)
+      return rows > 1 ? { type: 'heads', rows, readsLogits } : { type: 'head', readsLogits }
     },
     pool: (sequence, rows, pass) => {
       const { job } = sequence

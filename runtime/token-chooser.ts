@@ -5,7 +5,7 @@ import type { Constraint } from '../core/constrain/constraint.ts'
 import type { ConstraintSource } from '../core/constrain/constraint-source.ts'
 import type { HeadOutput } from '../core/text/head-output.ts'
 import { logprobsOf } from '../core/text/logprobs.ts'
-import { sampleToken } from '../core/text/sampler.ts'
+import { adjustsLogits, sampleToken } from '../core/text/sampler.ts'
 import type { Sequence } from './sequence.ts'
 
 /** `ends`: the grammar allows nothing more. */
@@ -16,6 +16,25 @@ export type TokenChooser = {
   readonly expect: (job: Job) => void
   /** @throws {ClusterError} invalid_value for a grammar that does not compile */
   readonly choose: (sequence: Sequence, job: Job, head: HeadOutput) => Promise<ChosenToken>
+}
+
+/** Tells whether all logits were read. */
+function watch(head: HeadOutput): { readonly watched: HeadOutput; readonly isRead: () => boolean } {
+  let isRead = false
+  const readLogits = (): Promise<Float32Array> => {
+    isRead = true
+    return head.readLogits()
+  }
+  return { watched: { ...head, readLogits }, isRead: () => isRead }
+}
+
+/** Whether the next token will be chosen by all logits, as far as can be foreseen: as the one before was, and the first as its job says. */
+export function expectsLogits({ job, answerIds, readsLogits }: Pick<Sequence, 'job' | 'answerIds' | 'readsLogits'>): boolean {
+  if (!job || job.topLogprobs !== null) return job !== null
+  if (answerIds.length < job.givenIds.length) return false
+  // Before its trigger a grammar that may stay without it forbids nothing.
+  const isMasked = job.grammar !== null && !(job.grammar.optional && job.grammar.trigger !== null)
+  return readsLogits ?? (isMasked || adjustsLogits(job.sampling))
 }
 
 /** @param source the checkpoint @param contextLength tokens of prompt and answer together */
@@ -37,10 +56,12 @@ export function createTokenChooser(
     if (given !== undefined) return { tokenId: given, ends: false }
     const context = { promptIds: job.promptIds, generatedIds: answerIds, index }
     const constraint = await constraintOf(sequence, job, head.vocabSize)
-    if (!constraint) return { tokenId: await sampleToken(head, job.sampling, context), ends: false }
-    await constraint.follow(answerIds.slice(job.givenIds.length))
+    const { watched, isRead } = watch(head)
+    const sample = (mask: Int32Array | null): Promise<number> => sampleToken(watched, job.sampling, { ...context, ...(mask ? { mask } : {}) })
+    await constraint?.follow(answerIds.slice(job.givenIds.length))
     const left = Math.min(job.maxTokens, contextLength - job.promptIds.length) - index
-    const { id, state } = await constraint.choose(left, (mask) => sampleToken(head, job.sampling, { ...context, ...(mask ? { mask } : {}) }))
+    const { id, state } = constraint ? await constraint.choose(left, sample) : { id: await sample(null), state: 'open' }
+    sequence.readsLogits = isRead()
     return { tokenId: id, ends: state === 'end' }
   }
 

@@ -64,7 +64,7 @@ export async function warmUp<Cache>(engine: Engine<Cache>, { hiddenSize, isLast,
       start = end
     }
     if (!isLast) await engine.readHidden(0, 'f16')
-    else for (const head of await engine.runHeads([{ segment: 0, row: 0 }])) await head.readLogits()
+    else await engine.runHeads([{ segment: 0, row: 0, readsLogits: true }])
   } finally {
     engine.closeCache(cache)
   }

@@ -10,7 +10,7 @@ import { asUint16, bytesOf } from '../core/quant/stored.ts'
 import type { HeadOutput } from '../core/text/head-output.ts'
 import type { FloatType } from '../protocol/cluster.ts'
 import { ClusterError } from '../protocol/errors.ts'
-import { onlySegment, type Engine, type HiddenRows, type Segment, type SegmentRow } from './engine.ts'
+import { onlySegment, type Engine, type HiddenRows, type HeadRow, type Segment } from './engine.ts'
 import type { GpuHead, HiddenBuffer } from './gpu-head.ts'
 import type { RunnerGpu } from './gpu-kernels.ts'
 import { createGpuMemory, type GpuMemory, type GrowingBuffer } from './gpu-memory.ts'
@@ -143,11 +143,19 @@ export function webgpuEngine(options: WebgpuEngineOptions): Engine<WebgpuCache> 
     throw new ClusterError('invalid_value', 'this shard has no head')
   }
 
-  async function runHeads(rows: readonly SegmentRow[]): Promise<readonly HeadOutput[]> {
+  async function runHeads(rows: readonly HeadRow[]): Promise<readonly HeadOutput[]> {
     const indices = rows.map(({ row }) => row)
-    const lists = await headOf().shortlists(lastRows(), indices)
-    // Few ask for all logits: they are computed again.
-    return lists.map((shortlist, i) => ({ vocabSize, shortlist, readLogits: () => headOf().logits(lastRows(), indices.slice(i, i + 1)) }))
+    // Rows of one sequence: all are read alike.
+    const heads = await headOf().heads(
+      lastRows(),
+      indices,
+      rows.some(({ readsLogits }) => readsLogits),
+    )
+    // Where nobody said that they would be read they are computed again.
+    return heads.map(({ shortlist, logits }, i) => {
+      let all = logits && Promise.resolve(logits)
+      return { vocabSize, shortlist, readLogits: () => (all ??= headOf().logits(lastRows(), indices.slice(i, i + 1))) }
+    })
   }
 
   const runAllLogits = (): Promise<Float32Array> =>

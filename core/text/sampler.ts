@@ -20,12 +20,11 @@ export type SamplingContext = {
 /** Candidates ranked first, then when those were too few; the whole vocabulary is sorted only as the last resort. */
 const CANDIDATES = [256, 4096]
 
-const changesLogits = (sampling: Sampling, { mask }: SamplingContext): boolean =>
-  mask !== undefined ||
-  sampling.repetitionPenalty !== 1 ||
-  sampling.presencePenalty !== 0 ||
-  sampling.frequencyPenalty !== 0 ||
-  sampling.logitBias.length > 0
+/** Whether tokens are chosen from other logits than the model's, so that a list of its largest never suffices. */
+export const adjustsLogits = (sampling: Sampling): boolean =>
+  sampling.repetitionPenalty !== 1 || sampling.presencePenalty !== 0 || sampling.frequencyPenalty !== 0 || sampling.logitBias.length > 0
+
+const changesLogits = (sampling: Sampling, { mask }: SamplingContext): boolean => mask !== undefined || adjustsLogits(sampling)
 
 /** @throws {ClusterError} internal when the logits are not numbers */
 export async function sampleToken(head: HeadOutput, sampling: Sampling, context: SamplingContext): Promise<number> {

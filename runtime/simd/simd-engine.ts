@@ -4,7 +4,7 @@ import { f16ToF32Array, f32ToF16Array } from '../../core/quant/float16.ts'
 import { bytesOf } from '../../core/quant/stored.ts'
 import type { HeadOutput } from '../../core/text/head-output.ts'
 import { ClusterError } from '../../protocol/errors.ts'
-import type { Engine, HiddenRows, Segment, SegmentRow } from '../engine.ts'
+import type { Engine, HeadRow, HiddenRows, Segment } from '../engine.ts'
 import { rowsOf, writeFrame, writeRotations, type PassRow, type SimdCache } from './pass-rows.ts'
 import type { PlacedHead, PlacedProgram } from './place-shard.ts'
 import type { SimdMemory } from './simd-memory.ts'
@@ -109,7 +109,7 @@ export function simdEngine(options: SimdEngineOptions): Engine<SimdCache> {
     return outputs
   }
 
-  async function runHeads(wanted: readonly SegmentRow[]): Promise<readonly HeadOutput[]> {
+  async function runHeads(wanted: readonly HeadRow[]): Promise<readonly HeadOutput[]> {
     const indices = wanted.map(({ segment, row }) => rangeOf(segment).start + row)
     const most = head?.maxRows ?? indices.length
     const outputs: HeadOutput[] = []

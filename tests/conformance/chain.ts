@@ -51,13 +51,16 @@ export async function chainOf(pool: ShardPool, cuts: readonly number[], chainHan
   const bounds = [0, ...cuts, pool.options.model.config.numLayers]
   const runners: ShardRunner[] = []
   for (const [i, startLayer] of bounds.slice(0, -1).entries()) runners.push(await pool.take(startLayer, bounds[i + 1] ?? 0))
-  return {
-    runners,
-    open: (sequence, maxTokens) => runners.forEach((runner) => runner.open(sequence, maxTokens)),
-    run: (sequence, tokens, want, handoff = chainHandoff) => runChain(runners, sequence, tokens, want, handoff),
-    release: (sequence) => runners.forEach((runner) => runner.release(sequence)),
-  }
+  return chainOver(runners, chainHandoff)
 }
+
+/** @param runners shards behind each other, from the first layer to the last */
+export const chainOver = (runners: readonly ShardRunner[], chainHandoff: HandoffType): Chain => ({
+  runners,
+  open: (sequence, maxTokens) => runners.forEach((runner) => runner.open(sequence, maxTokens)),
+  run: (sequence, tokens, want, handoff = chainHandoff) => runChain(runners, sequence, tokens, want, handoff),
+  release: (sequence) => runners.forEach((runner) => runner.release(sequence)),
+})
 
 async function runChain(
   runners: readonly ShardRunner[],
@@ -112,7 +115,11 @@ export async function greedy(
     for (;;) {
       const chunk = pending.slice(0, options.chunk)
       pending = pending.slice(chunk.length)
-      const output = await chain.run(sequence, { position, ids: chunk, reach }, pending.length > 0 ? { type: 'none' } : { type: 'head' })
+      const output = await chain.run(
+        sequence,
+        { position, ids: chunk, reach },
+        pending.length > 0 ? { type: 'none' } : { type: 'head', readsLogits: true },
+      )
       position += chunk.length
       if (pending.length > 0) continue
       const logits = await headLogits(output)

@@ -20,7 +20,7 @@ const BASE_FLAGS = [
 /** Software WebGPU (SwiftShader): the one adapter that every machine has. */
 const WEBGPU_FLAGS = ['--disable-gpu', '--enable-unsafe-webgpu']
 /** CommonJS packages a page module may import; vite must convert them before the first page, or it reloads the page mid-test. */
-const CONVERTED_PACKAGES = ['simple-peer/simplepeer.min.js', 'socket.io-client', 'zod', '@bufbuild/protobuf/wire']
+const CONVERTED_PACKAGES = ['simple-peer/simplepeer.min.js', 'socket.io-client', 'zod', '@bufbuild/protobuf/wire', '@mlc-ai/web-xgrammar']
 
 export type HarnessOptions = {
   /** Chromium flags beside the base ones. */

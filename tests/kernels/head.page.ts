@@ -7,7 +7,7 @@ import { blockBytes, blocksOfRow, packIntegers, quantizeBlocks, type BlockShape 
 import { createScratch } from '../../core/quant/scratch.ts'
 import { bytesOf } from '../../core/quant/stored.ts'
 import { createGpuMemory } from '../../runtime/gpu-memory.ts'
-import { openGpuHead, type GpuHead } from '../../runtime/gpu-head.ts'
+import { openGpuHead, type GpuHead, type Shortlist } from '../../runtime/gpu-head.ts'
 import type { RunnerGpu } from '../../runtime/gpu-kernels.ts'
 import type { BuildPart } from '../../runtime/external-data.ts'
 import type { FloatType } from '../../protocol/cluster.ts'
@@ -36,6 +36,8 @@ export type HeadCase = {
   readonly seed: number
 }
 export type HeadResult = {
+  /** Whether list and logits of one product are those of a product each, to the bit. */
+  readonly isSameBeside: boolean
   readonly list: ListReference
   /** What the kernel wrote of all logits, and the list of these. */
   readonly own: ListReference
@@ -213,6 +215,9 @@ function padded(bytes: Uint8Array): Uint8Array {
   return whole
 }
 
+const isSameList = (a: Shortlist | undefined, b: Shortlist | undefined): boolean =>
+  a !== undefined && b !== undefined && Object.is(a.logSumExp, b.logSumExp) && `${a.ids}` === `${b.ids}` && `${a.logits}` === `${b.logits}`
+
 type Reference = { readonly logits: readonly number[]; readonly magnitudes: readonly number[] }
 
 async function compare(
@@ -221,18 +226,21 @@ async function compare(
   { rows, k, vocab }: HeadCase,
   referenceOf: (row: number) => Reference,
 ): Promise<HeadResult[]> {
-  const lists = await head.shortlists(hidden, rows)
+  const heads = await head.heads(hidden, rows, false)
+  const both = await head.heads(hidden, rows, true)
   const all = await head.logits(hidden, rows)
   return rows.map((row, i) => {
     const { logits, magnitudes } = referenceOf(row)
     const own = all.slice(i * vocab, (i + 1) * vocab)
-    const list = lists[i]
+    const [list, beside] = [heads[i]?.shortlist, both[i]]
+    const isSameBeside = isSameList(list, beside?.shortlist) && own.every((logit, id) => Object.is(logit, beside?.logits?.[id]))
     const shares = logits.map((logit, id) => {
       const actual = own[id] ?? NaN
       // Equal, both no number, or so far apart.
       return Object.is(actual + 0, logit + 0) || (Number.isNaN(actual) && Number.isNaN(logit)) ? 0 : Math.abs(actual - logit) / (magnitudes[id] || 1)
     })
     return {
+      isSameBeside,
       list: { ids: [...(list?.ids ?? [])], logits: [...(list?.logits ?? [])], logSumExp: list?.logSumExp ?? 0 },
       own: listReference(own, k),
       expected: listReference(logits, k),

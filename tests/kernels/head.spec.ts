@@ -25,8 +25,9 @@ async function run(cases: readonly Partial<HeadCase>[]): Promise<{ readonly one:
 }
 
 /** The list is that of the kernel's own logits to the bit, and they are the reference's. */
-function expectRight(one: HeadCase, { list, own, expected, worst }: HeadResult): void {
+function expectRight(one: HeadCase, { list, own, expected, worst, isSameBeside }: HeadResult): void {
   const label = JSON.stringify(one)
+  expect(isSameBeside, label).toBe(true)
   expect(worst, label).toBeLessThanOrEqual(TOLERANCE)
   expect(list.ids, label).toEqual(own.ids)
   expect(list.ids, label).toHaveLength(Math.min(one.k, one.vocab))
@@ -101,7 +102,8 @@ test('head: among equals the lower id is first; what is no number is in no list,
   const isNumber: boolean[] = []
   for (const { one, results } of await run([...fills, { fill: 'infinite', softcap: 30 }, { fill: 'broken', softcap: 30 }])) {
     const label = JSON.stringify(one)
-    for (const { list, own, expected, worst } of results) {
+    for (const { list, own, expected, worst, isSameBeside } of results) {
+      expect(isSameBeside, label).toBe(true)
       expect(worst, label).toBeLessThanOrEqual(TOLERANCE)
       expect(list.ids, label).toEqual(own.ids)
       expect(list.logits, label).toEqual(own.logits)

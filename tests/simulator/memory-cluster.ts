@@ -35,7 +35,8 @@ export type MemoryCluster = {
   filter: (sent: SentFrame) => boolean
 }
 
-export function createMemoryCluster(): MemoryCluster {
+/** @param later calls back in a task of its own, in the order of calls: browsers have no `setImmediate` */
+export function createMemoryCluster(later: (deliver: () => void) => void = (deliver) => void setImmediate(deliver)): MemoryCluster {
   const members = new Map<PeerId, Member>()
   const watchers = new Set<() => void>()
   let view = EMPTY_VIEW
@@ -62,7 +63,7 @@ export function createMemoryCluster(): MemoryCluster {
     if (kept.length === 0) return Promise.resolve()
     const copy = Uint8Array.from(kept.flatMap((own) => [...own]))
     return new Promise((resolve) => {
-      setImmediate(() => {
+      later(() => {
         for (const listener of target.onFrame) listener(from, copy)
         for (const watcher of watchers) watcher()
         resolve()
