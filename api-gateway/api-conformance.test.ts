@@ -33,7 +33,8 @@ const firstCells = (text: string): readonly string[] =>
     .filter((line) => line.startsWith('| ') && !line.startsWith('|---'))
     .map((line) => plain(line.split(' | ')[0]?.slice(2) ?? ''))
 
-test.skipIf(!existsSync(SPECIFICATION))('every row of the specification (../shared/design/api.md) is in docs/api-conformance.md', () => {
+test('every row of the specification is in docs/api-conformance.md', ({ skip }) => {
+  skip(!existsSync(SPECIFICATION), 'the specification (../shared/design/api.md) is not beside the repository')
   const rows = firstCells(TABLE)
   const text = readFileSync(SPECIFICATION, 'utf8')
   const sections = text.slice(text.indexOf('### 1.1'), text.indexOf('### Error table'))

@@ -1,6 +1,8 @@
 /** A vitest reporter that writes one line of JSON for each test to the file named by RINGLET_TEST_RESULTS. */
 import { writeFileSync } from 'node:fs'
 
+/** A group that is skipped as a whole says why in its name: `… (needs redis-server on the PATH)`. */
+const NEEDS = /\((needs [^)]+)\)/
 const messageOf = (error) => error?.stack ?? error?.message ?? String(error)
 
 function rowOf(file, test) {
@@ -11,7 +13,7 @@ function rowOf(file, test) {
   if (state === 'failed') return { name, state, reason }
   // A test that never ran is not a success: only a deliberate skip counts as one.
   if (state === 'pending') return { name, state: 'failed', reason: 'did not run' }
-  return { name, state: 'skipped', reason: test.result().note ?? 'no reason given' }
+  return { name, state: 'skipped', reason: test.result().note ?? NEEDS.exec(name)?.[1] ?? 'no reason given' }
 }
 
 export default class VitestResults {

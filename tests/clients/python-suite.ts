@@ -25,7 +25,7 @@ async function resultsOf(script: string, url: string): Promise<ReadonlyMap<strin
 
 /** @param checks titles by the names of the script's checks */
 export function pythonSuite(server: () => ClientServer, script: string, checks: Readonly<Record<string, string>>): void {
-  describe.skipIf(python === null)('with python3, venv and pypi.org', () => {
+  describe.skipIf(python === null)('in Python (needs python3 with venv, and pypi.org)', () => {
     let results: ReadonlyMap<string, string | null> = new Map()
     beforeAll(async () => {
       results = await resultsOf(script, server().url)

@@ -4,13 +4,15 @@ import { openHarness, type Harness } from '../harness/browser.ts'
 import type { HeadCase, HeadResult } from './head.page.ts'
 
 let harness: Harness
+let adapter: string | null = null
 
 test.beforeAll(async () => {
   harness = await openHarness({ onConsole: (line) => console.log(line) })
-  const { adapter } = await harness.call<{ adapter: string | null }>('tests/harness/self-check.page.ts', 'describePage')
-  test.skip(adapter === null, 'this browser has no WebGPU adapter')
+  adapter = (await harness.call<{ adapter: string | null }>('tests/harness/self-check.page.ts', 'describePage')).adapter
 })
 test.afterAll(() => harness.close())
+// Each test says why, not only the first.
+test.beforeEach(() => test.skip(adapter === null, 'this browser has no WebGPU adapter'))
 // A software GPU compiles a kernel in a second.
 test.describe.configure({ timeout: 180_000 })
 
