@@ -216,7 +216,7 @@ function padded(bytes: Uint8Array): Uint8Array {
 }
 
 const isSameList = (a: Shortlist | undefined, b: Shortlist | undefined): boolean =>
-  a !== undefined && b !== undefined && Object.is(a.logSumExp, b.logSumExp) && `${a.ids}` === `${b.ids}` && `${a.logits}` === `${b.logits}`
+  a !== undefined && b !== undefined && Object.is(a.logSumExp, b.logSumExp) && a.ids.join() === b.ids.join() && a.logits.join() === b.logits.join()
 
 type Reference = { readonly logits: readonly number[]; readonly magnitudes: readonly number[] }
 
