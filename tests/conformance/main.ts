@@ -107,7 +107,7 @@ function pageOf(lines: readonly Line[], groups: readonly GroupResult[]): string 
   return conformancePage(
     cells,
     groups.map((group) => ({ name: group.id, checks: group.outcome.checks, text: groupStatus(group) })),
-    `${today}, onnxruntime-web ${ORT_VERSION}, Node ${process.versions.node}; webgpu without a GPU is a software adapter. Weights in f32.`,
+    `${today}, onnxruntime-web ${ORT_VERSION}, Node ${process.versions.node}; webgpu without a GPU is a software adapter. Weights in f32; WebGPU heads in fewer bits are held to all their own logits by \`tests/conformance/gpu-ring.spec.ts\`.`,
   )
 }
 
