@@ -42,7 +42,8 @@ function nextRows(random: Random, sequences: readonly Sequence[]): { readonly ta
   const [table, of]: [Row[], Sequence[]] = [[], []]
   for (const sequence of sequences) {
     const { cache, capacity, keys } = sequence
-    const count = Math.min(whole(random, 1, 7), capacity - keys.length)
+    // Where there is room, past a tile of 32 positions, of which values lie and integers have their weights.
+    const count = Math.min(whole(random, 1, Math.max(7, capacity / 2)), capacity - keys.length)
     for (let i = 0; i < count; i++) {
       table.push({ cache, capacity, position: keys.length + i })
       of.push(sequence)
