@@ -43,17 +43,51 @@ function ortFiles(): Plugin {
 /** The pages carry the compiled kernels: whoever builds pages, compiles them first. */
 const kernels: Plugin = { name: 'ringlet:kernels', buildStart: ensureKernels }
 
-/** Gives each page's URL a file of its own, for static servers that know no fallback. */
+/** Puts what is seen before any code runs into the document. */
+export function shell(): Plugin {
+  const file = path.join(ROOT, 'web/shell.html')
+  return {
+    name: 'ringlet:shell',
+    transformIndexHtml: { order: 'pre', handler: async (html) => html.replace('<!-- shell.html -->', await readFile(file, 'utf8')) },
+  }
+}
+
+type Chunk = { readonly type: 'chunk'; readonly fileName: string; readonly facadeModuleId: string | null; readonly imports: readonly string[] }
+type Bundle = Readonly<Record<string, Chunk | { readonly type: 'asset' }>>
+
+/** What a page's own code imports, itself first. */
+function chunksOf(bundle: Bundle, page: string): ReadonlySet<string> {
+  const files = new Set<string>()
+  const take = (chunk: Chunk): void => {
+    if (files.has(chunk.fileName)) return
+    files.add(chunk.fileName)
+    for (const name of chunk.imports) {
+      const imported = bundle[name]
+      if (imported?.type === 'chunk') take(imported)
+    }
+  }
+  for (const chunk of Object.values(bundle)) if (chunk.type === 'chunk' && chunk.facadeModuleId?.endsWith(`/ui/${page}-page.ts`)) take(chunk)
+  return files
+}
+
+/** Gives each page's URL a file of its own, for static servers that know no fallback; it asks for the page's code at once, beside what all share. */
 function pageFiles(): Plugin {
   let outDir = ''
   return {
     name: 'ringlet:page-files',
     apply: 'build',
     configResolved: (config) => void (outDir = path.resolve(config.root, config.build.outDir)),
-    async closeBundle() {
+    async writeBundle(_, bundle: Bundle) {
       const index = path.join(outDir, 'index.html')
       if (!existsSync(index)) return
-      await Promise.all(PAGE_FILES.map((file) => copyFile(index, path.join(outDir, file))))
+      const html = await readFile(index, 'utf8')
+      await Promise.all(
+        PAGE_FILES.map(async (file) => {
+          const missing = [...chunksOf(bundle, path.parse(file).name)].filter((chunk) => !html.includes(chunk))
+          const links = missing.map((chunk) => `    <link rel="modulepreload" crossorigin href="/${chunk}">\n`)
+          await writeFile(path.join(outDir, file), html.replace('  </head>', `${links.join('')}  </head>`))
+        }),
+      )
     },
   }
 }
@@ -84,7 +118,7 @@ export function pagesConfig(root: string, outDir: string): UserConfig {
     root,
     appType: 'spa',
     publicDir: path.join(ROOT, 'web/public'),
-    plugins: [kernels, ortFiles(), pageFiles(), compressedFiles()],
+    plugins: [kernels, ortFiles(), shell(), pageFiles(), compressedFiles()],
     resolve: { conditions: ['onnxruntime-web-use-extern-wasm', 'module', 'browser', 'development|production'] },
     // simple-peer's dependencies expect Node's name of the global object.
     define: { global: 'globalThis' },

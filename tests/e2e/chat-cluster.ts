@@ -55,7 +55,7 @@ export function drive(page: Page, url: string): ChatDriver {
     ask: async (question) => {
       await send(question)
       await page.waitForFunction((asked) => {
-        const state = document.querySelector<RingletApp>('ringlet-app')?.session?.state()
+        const state = document.querySelector<RingletApp>('ringlet-app')?.chat?.session.state()
         const last = state?.chat.messages.at(-1)
         const parent = state?.chat.messages.find(({ id }) => id === last?.parent)
         return last?.finish !== null && parent?.text === asked.trim() && state?.running === null
@@ -69,7 +69,7 @@ export function drive(page: Page, url: string): ChatDriver {
     },
     chat: () =>
       page.evaluate(() => {
-        const session = document.querySelector<RingletApp>('ringlet-app')?.session
+        const session = document.querySelector<RingletApp>('ringlet-app')?.chat?.session
         if (!session) throw new Error('the page has no session')
         return session.state().chat
       }),

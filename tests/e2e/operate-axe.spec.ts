@@ -1,8 +1,7 @@
-/** No state of lending, cluster, keys and first steps breaks a rule of axe, in light and dark, wide and narrow. */
+/** No state of lending, cluster, models, keys and first steps breaks a rule of axe, in light and dark, wide and narrow. */
 import { AxeBuilder } from '@axe-core/playwright'
 import { expect, test } from '@playwright/test'
 import { OPERATE_SCENES, OPERATE_STATES } from '../screenshots/operate-scenes.ts'
-import type { Scene } from '../screenshots/scene.ts'
 import { startPageServer, type PageServer } from './page-server.ts'
 
 let server: PageServer
@@ -11,9 +10,7 @@ test.beforeAll(async () => {
 })
 test.afterAll(() => server.close())
 
-const KEYS: Scene = { name: 'keys', path: '/keys', play: (page) => page.getByText('editor on my laptop').first().waitFor() }
-
-for (const scene of [...OPERATE_SCENES, ...OPERATE_STATES, KEYS])
+for (const scene of [...OPERATE_SCENES, ...OPERATE_STATES])
   test(`axe finds nothing: ${scene.name}`, async ({ page }) => {
     page.on('pageerror', (error) => expect.soft(error.message).toBe(''))
     // Animations would be judged in their middle.

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { build } from 'vite'
 import { FIXTURE_CATALOG } from '../fixtures/ui/catalog.ts'
-import { pagesConfig } from '../../vite.config.ts'
+import { pagesConfig, shell } from '../../vite.config.ts'
 
 const ROOT = path.resolve(import.meta.dirname, '../..')
 const TYPES: Readonly<Record<string, string>> = {
@@ -74,7 +74,7 @@ export async function startPageServer(): Promise<PageServer> {
   const folder = await mkdtemp(path.join(tmpdir(), 'ringlet-pages-'))
   const config = pagesConfig(path.join(ROOT, 'tests/fixtures/ui'), folder)
   // ORT's files are not used here and are large.
-  await build({ ...config, plugins: [], configFile: false, logLevel: 'error' })
+  await build({ ...config, plugins: [shell()], configFile: false, logLevel: 'error' })
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://localhost')
     const answer = API.get(request.method === 'GET' ? pathname : `${request.method} ${pathname}`)

@@ -56,6 +56,12 @@ const SCENES: readonly Scene[] = [
     },
   },
   { name: 'cluster-empty', path: '/cluster?scenario=empty', play: (page) => page.getByText('No ring yet').waitFor() },
+  {
+    name: 'models',
+    path: '/models?scenario=models',
+    play: (page) => page.getByRole('region', { name: 'Kept in this browser' }).getByText('org/other-model').waitFor(),
+  },
+  { name: 'keys', path: '/keys', play: (page) => page.getByText('editor on my laptop').waitFor() },
   { name: 'start', path: '/start?scenario=ready', play: (page) => page.getByRole('img', { name: 'QR code of the join link' }).waitFor() },
 ]
 

@@ -9,6 +9,7 @@ import type { PageEngine } from '../engine/page-engine.ts'
 import type { SentFile } from '../engine/upload-files.ts'
 import { uploadFiles } from '../engine/upload-files.ts'
 import { reportOf, transferKey, type ModelAction } from './model-state.ts'
+import { nextTask } from './next-task.ts'
 import { createTransferSpeeds, type TransferSpeeds } from './transfer-speed.ts'
 
 /** Files on their way to the server. */
@@ -86,6 +87,8 @@ export function createCatalogSession(engine: PageEngine, client: CatalogClient, 
     const current = listing
     try {
       const [cards, uploads] = await Promise.all([client.list(state.quality), client.uploads()])
+      // To read them took a while; to draw them takes another.
+      await nextTask()
       if (current === listing) become({ cards, uploads, error: null })
     } catch (thrown) {
       if (current === listing) become({ error: wire(thrown) })

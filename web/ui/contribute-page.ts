@@ -1,8 +1,9 @@
-import { LitElement, css, html } from 'lit'
+import { LitElement, css, html, type TemplateResult } from 'lit'
 import { toClusterError, toWireError, type WireError } from '../../protocol/errors.ts'
 import type { LendLimits } from '../engine/lend-limits.ts'
 import type { DeviceState, HardwareReport, LendOptions, PageEngine } from '../engine/page-engine.ts'
 import { rememberedName, rememberName } from './device-name.ts'
+import { drawInSteps } from './draw-in-steps.ts'
 import './error-note.ts'
 import './estimate-card.ts'
 import type { EstimateState } from './estimate-card.ts'
@@ -18,6 +19,8 @@ import { redrawOn } from './redraw-on.ts'
 import { buttonStyles, sharedStyles } from './shared-styles.ts'
 import './sight-banner.ts'
 import './work-card.ts'
+
+type Part = TemplateResult | null
 
 /** A person who joins at once need not wait for a trial. */
 const TRIAL_AFTER_MS = 1_200
@@ -50,6 +53,7 @@ export class ContributePage extends LitElement {
   /** Why something that a person asked for did not happen. */
   declare private problem: WireError | null
   private readonly query = parseLendQuery(location.search)
+  private readonly steps = drawInSteps(this, 1)
   private stopWaiting = (): void => undefined
 
   static override styles = [
@@ -165,44 +169,64 @@ export class ContributePage extends LitElement {
     </p>`
   }
 
-  private form(notes: readonly string[]) {
-    return html`<lend-form
+  private form(notes: readonly string[]): readonly Part[] {
+    return [
+      html`<lend-form
         .report=${this.report}
         .choice=${this.choice}
         .notes=${notes}
         @choose=${(event: CustomEvent<LendChoice>) => this.choose(event.detail)}
         @join=${() => void this.attempt(() => this.join())}
-      ></lend-form>
-      ${this.choice ? html`<estimate-card .trial=${this.trial} .share=${this.engine?.limits().share ?? 1} @measure=${() => void this.measure()}></estimate-card>` : null}`
+      ></lend-form>`,
+      this.choice
+        ? html`<estimate-card .trial=${this.trial} .share=${this.engine?.limits().share ?? 1} @measure=${() => void this.measure()}></estimate-card>`
+        : null,
+    ]
   }
 
-  private status(engine: PageEngine, device: DeviceState) {
-    return html`<lend-status
+  private status(engine: PageEngine, device: DeviceState): readonly Part[] {
+    return [
+      html`<lend-status
         .device=${device}
         @pause=${() => engine.pause()}
         @resume=${() => engine.resume()}
         @leave=${(event: CustomEvent<boolean>) => void this.attempt(() => engine.leave(event.detail))}
         @cancel=${() => void this.attempt(() => engine.cancelDownload())}
-      ></lend-status>
-      <work-card .device=${device} .contributed=${engine.contributed()}></work-card>`
+      ></lend-status>`,
+      html`<work-card .device=${device} .contributed=${engine.contributed()}></work-card>`,
+    ]
   }
 
-  private asides(engine: PageEngine, isOut: boolean) {
-    return html`${
-        isOut
-          ? null
-          : html`<life-card
-              .life=${engine.life()}
-              @awake=${(event: CustomEvent<boolean>) => engine.keepAwake(event.detail)}
-              @audible=${(event: CustomEvent<boolean>) => engine.keepAudible(event.detail)}
-            ></life-card>`
-      }
-      <limits-card
+  private asides(engine: PageEngine, isOut: boolean): readonly Part[] {
+    return [
+      isOut
+        ? null
+        : html`<life-card
+            .life=${engine.life()}
+            @awake=${(event: CustomEvent<boolean>) => engine.keepAwake(event.detail)}
+            @audible=${(event: CustomEvent<boolean>) => engine.keepAudible(event.detail)}
+          ></life-card>`,
+      html`<limits-card
         .limits=${engine.limits()}
         .known=${engine.limitsKnown()}
         @limit=${(event: CustomEvent<LendLimits>) => void this.attempt(() => engine.setLimits(event.detail))}
-      ></limits-card>
-      <hardware-card .report=${this.report}></hardware-card><privacy-card></privacy-card>`
+      ></limits-card>`,
+      html`<hardware-card .report=${this.report}></hardware-card>`,
+      html`<privacy-card></privacy-card>`,
+    ]
+  }
+
+  private columns(engine: PageEngine, device: DeviceState, isOut: boolean) {
+    // What stands beside or below the form comes after it: so nothing jumps.
+    if (isOut && this.report === null && this.problem === null) return null
+    const format = this.report ? formatNote(this.report, this.query) : null
+    const notes = [...(format ? [format] : []), ...this.query.problems]
+    const first = isOut ? this.form(notes) : this.status(engine, device)
+    const drawn = this.steps([...first, ...this.asides(engine, isOut)])
+    return html`<div class="columns">
+      <div class="stack">${drawn.slice(0, first.length)}</div>
+      <div class="stack">${drawn.slice(first.length)}</div>
+    </div>`
   }
 
   protected override render() {
@@ -210,8 +234,6 @@ export class ContributePage extends LitElement {
     if (!engine) return null
     const device = engine.device()
     const isOut = device.lending === 'off' || device.lending === 'failed'
-    const format = this.report ? formatNote(this.report, this.query) : null
-    const notes = [...(format ? [format] : []), ...this.query.problems]
     return html`<div class="page">
       <h1>${isOut ? 'Lend this device' : 'This device is in the ring'}</h1>
       <p class="lead">
@@ -225,10 +247,7 @@ export class ContributePage extends LitElement {
       ${isOut && engine.lendsElsewhere() ? this.otherTab() : null}
       <sight-banner .life=${engine.life()} .isLending=${!isOut}></sight-banner>
       <error-note .error=${this.problem ?? (device.lending === 'failed' ? device.error : null)}></error-note>
-      <div class="columns">
-        <div class="stack">${isOut ? this.form(notes) : this.status(engine, device)}</div>
-        <div class="stack">${this.asides(engine, isOut)}</div>
-      </div>
+      ${this.columns(engine, device, isOut)}
     </div>`
   }
 }

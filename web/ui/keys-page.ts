@@ -67,7 +67,13 @@ export class KeysPage extends LitElement {
         overflow-wrap: anywhere;
         user-select: all;
       }
+      error-note,
+      [role='status'] > * {
+        display: block;
+        margin-top: 1.25rem;
+      }
       ul {
+        margin-top: 0.6rem;
         list-style: none;
       }
       li {
@@ -179,9 +185,9 @@ export class KeysPage extends LitElement {
         A key lets a program ask. An invitation lets a device join.
         ${isOpen ? 'There are none: whoever reaches this server may do both. The first key closes it, and opens everything itself.' : null}
       </p>
+      <error-note exact .error=${this.error}></error-note>
+      <div role="status">${this.made ? this.shown(this.made) : null}</div>
       <div class="stack">
-        <error-note exact .error=${this.error}></error-note>
-        <div role="status">${this.made ? this.shown(this.made) : null}</div>
         <div class="columns">
           <key-form
             kind="key"

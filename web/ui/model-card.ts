@@ -20,6 +20,9 @@ const TONES: Record<ModelState['kind'], string> = {
   failed: 'problem',
 }
 
+/** Lists are made anew again and again, mostly of the same: what reads the same is not drawn again. */
+const told = { attribute: false, hasChanged: (next: unknown, before: unknown): boolean => JSON.stringify(next) !== JSON.stringify(before) }
+
 /**
  * One model: what it is, whether it fits, where it stands, what can be done with it.
  *
@@ -30,7 +33,7 @@ const TONES: Record<ModelState['kind'], string> = {
  * @fires remove - it is to be deleted, which has been confirmed
  */
 export class ModelCard extends LitElement {
-  static override properties = { card: { attribute: false }, state: { attribute: false }, failure: { attribute: false }, isAsking: { state: true } }
+  static override properties = { card: told, state: told, failure: told, isAsking: { state: true } }
   declare card: Card | null
   declare state: ModelState | null
   declare failure: WireError | null

@@ -3,7 +3,8 @@ import { repeat } from 'lit/directives/repeat.js'
 import type { ModelCard } from '../../protocol/catalog.ts'
 import type { ModelId } from '../../protocol/ids.ts'
 import type { PageEngine } from '../engine/page-engine.ts'
-import { sendingKey, type CatalogSession, type Sending } from './catalog-session.ts'
+import { sendingKey, type CatalogSession, type CatalogState, type Sending } from './catalog-session.ts'
+import { drawInSteps } from './draw-in-steps.ts'
 import './error-note.ts'
 import './model-add.ts'
 import type { FilesToSend } from './model-add.ts'
@@ -18,6 +19,9 @@ import { redrawOn } from './redraw-on.ts'
 import { sharedStyles } from './shared-styles.ts'
 import './storage-card.ts'
 
+/** They take a processor of a phone some tens of milliseconds. */
+const CARDS_A_STEP = 4
+
 /**
  * Models: what is here and how far, what could be, adding one, and what this browser keeps.
  *
@@ -29,6 +33,9 @@ export class ModelsPage extends LitElement {
   declare engine: PageEngine | null
   declare catalog: CatalogSession | null
   declare private choice: ModelFilterChoice
+
+  private readonly sectionSteps = drawInSteps(this, 1)
+  private readonly cardSteps = drawInSteps(this, CARDS_A_STEP)
 
   static override styles = [
     sharedStyles,
@@ -116,25 +123,18 @@ export class ModelsPage extends LitElement {
     ></model-uploads>`
   }
 
-  /** All at once, so that nothing moves when it comes. */
-  private lists(here: readonly ModelCard[], others: readonly ModelCard[], engine: PageEngine, catalog: CatalogSession) {
-    const { cards, lookup } = catalog.state()
-    return html`${
-        here.length > 0
-          ? html`<section aria-labelledby="here">
-              <h2 id="here">Here</h2>
-              ${this.list(here, engine, catalog)}
-            </section>`
-          : null
-      }
-      <model-add
-        .busy=${lookup.state === 'busy'}
-        .error=${lookup.state === 'failed' ? lookup.error : null}
-        @look-up=${(event: CustomEvent<string>) => void catalog.lookUp(event.detail)}
-        @send=${(event: CustomEvent<FilesToSend>) => void catalog.send(event.detail.model, event.detail.files)}
-      ></model-add>
-      ${this.uploads(catalog)}
-      <section aria-labelledby="catalogue">
+  private add({ lookup }: CatalogState, catalog: CatalogSession) {
+    return html`<model-add
+      .busy=${lookup.state === 'busy'}
+      .error=${lookup.state === 'failed' ? lookup.error : null}
+      @look-up=${(event: CustomEvent<string>) => void catalog.lookUp(event.detail)}
+      @send=${(event: CustomEvent<FilesToSend>) => void catalog.send(event.detail.model, event.detail.files)}
+    ></model-add>`
+  }
+
+  private others(others: readonly ModelCard[], { cards }: CatalogState, engine: PageEngine, catalog: CatalogSession) {
+    const drawn = this.cardSteps(others)
+    return html`<section aria-labelledby="catalogue">
         <h2 id="catalogue">Catalogue</h2>
         <model-filter
           .families=${familiesOf(cards ?? [])}
@@ -143,9 +143,27 @@ export class ModelsPage extends LitElement {
           @choose=${(event: CustomEvent<ModelFilterChoice>) => this.choose(event.detail)}
         ></model-filter>
         ${cards && others.length === 0 ? html`<p class="muted">No model matches. Lend more memory, or change the filter.</p>` : null}
-        ${this.list(others, engine, catalog)}
+        ${this.list(drawn, engine, catalog)}
       </section>
-      <storage-card .store=${engine.stored}></storage-card>`
+      ${drawn.length === others.length ? html`<storage-card .store=${engine.stored}></storage-card>` : null}`
+  }
+
+  /** From the top down, so that nothing moves when it comes. */
+  private lists(here: readonly ModelCard[], others: readonly ModelCard[], engine: PageEngine, catalog: CatalogSession) {
+    const state = catalog.state()
+    const sections = [
+      () =>
+        here.length > 0
+          ? html`<section aria-labelledby="here">
+              <h2 id="here">Here</h2>
+              ${this.list(here, engine, catalog)}
+            </section>`
+          : null,
+      () => this.add(state, catalog),
+      () => this.uploads(catalog),
+      () => this.others(others, state, engine, catalog),
+    ]
+    return this.sectionSteps(sections).map((draw) => draw())
   }
 
   protected override render() {

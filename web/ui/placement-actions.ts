@@ -4,6 +4,7 @@ import type { WireError } from '../../protocol/errors.ts'
 import type { ClusterClient } from '../engine/cluster-client.ts'
 import './error-note.ts'
 import { failureOf } from './failure-of.ts'
+import { formRowStyles } from './form-row-styles.ts'
 import { modelName } from './ring-summary.ts'
 import { buttonStyles, fieldStyles, sharedStyles } from './shared-styles.ts'
 
@@ -32,18 +33,8 @@ export class PlacementActions extends LitElement {
     sharedStyles,
     buttonStyles,
     fieldStyles,
+    formRowStyles,
     css`
-      form {
-        display: flex;
-        flex-wrap: wrap;
-        gap: 0.6rem;
-        align-items: end;
-        margin-top: 1rem;
-      }
-      label {
-        flex: 1 1 9rem;
-        min-width: 0;
-      }
       .few {
         flex: 0 1 6.5rem;
       }

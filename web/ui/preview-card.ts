@@ -5,6 +5,7 @@ import type { ModelId } from '../../protocol/ids.ts'
 import type { Preview } from '../../core/cluster/preview.ts'
 import type { PageEngine } from '../engine/page-engine.ts'
 import './error-note.ts'
+import { formRowStyles } from './form-row-styles.ts'
 import { formatLayers, formatMilliseconds } from './quantities.ts'
 import { modelName } from './ring-summary.ts'
 import { buttonStyles, fieldStyles, sharedStyles } from './shared-styles.ts'
@@ -38,18 +39,8 @@ export class PreviewCard extends LitElement {
     sharedStyles,
     buttonStyles,
     fieldStyles,
+    formRowStyles,
     css`
-      form {
-        display: flex;
-        flex-wrap: wrap;
-        gap: 0.6rem;
-        align-items: end;
-        margin-top: 0.8rem;
-      }
-      label {
-        flex: 1 1 10rem;
-        min-width: 0;
-      }
       .pair {
         display: grid;
         grid-template-columns: repeat(auto-fit, minmax(min(100%, 11rem), 1fr));

@@ -6,9 +6,8 @@ import type { CatalogSession } from './catalog-session.ts'
 import type { TraceClient } from '../engine/trace-client.ts'
 import { appStyles } from './app-styles.ts'
 import './chat/chat-page.ts'
-import type { ChatLibrary } from '../chat/chat-library.ts'
+import type { ChatParts } from './chat/chat-parts.ts'
 import type { ChatSettings } from '../chat/chat-record.ts'
-import type { ChatSession } from '../chat/chat-session.ts'
 import type { ClusterLog } from './cluster-log.ts'
 import type { LinkAges } from './link-ages.ts'
 import { phraseError } from './error-phrase.ts'
@@ -42,8 +41,7 @@ function showKey(key: string): void {
  * lends goes on lending and an answer goes on being written.
  *
  * @property engine - what the pages talk to
- * @property session - the open chat
- * @property library - all chats of this browser
+ * @property chat - what the chat is made over
  * @property catalog - what is known of models
  * @property traces - where the time of requests went
  * @property access - keys and invitations
@@ -54,8 +52,7 @@ function showKey(key: string): void {
 export class RingletApp extends LitElement {
   static override properties = {
     engine: { attribute: false },
-    session: { attribute: false },
-    library: { attribute: false },
+    chat: { attribute: false },
     catalog: { attribute: false },
     traces: { attribute: false },
     access: { attribute: false },
@@ -67,8 +64,7 @@ export class RingletApp extends LitElement {
     failed: { state: true },
   }
   declare engine: PageEngine | null
-  declare session: ChatSession | null
-  declare library: ChatLibrary | null
+  declare chat: ChatParts | null
   declare catalog: CatalogSession | null
   declare traces: TraceClient | null
   declare access: AccessClient | null
@@ -89,8 +85,7 @@ export class RingletApp extends LitElement {
   constructor() {
     super()
     this.engine = null
-    this.session = null
-    this.library = null
+    this.chat = null
     this.catalog = null
     this.traces = null
     this.access = null
@@ -109,7 +104,7 @@ export class RingletApp extends LitElement {
     this.addEventListener('click', this.onClick)
     addEventListener('popstate', this.onHistory)
     this.nameDocument()
-    this.loads.loadAll()
+    void this.loads.loadAll()
   }
 
   override disconnectedCallback(): void {
@@ -169,10 +164,7 @@ export class RingletApp extends LitElement {
     switch (this.page) {
       case 'chat':
         return html`<chat-page
-          .engine=${this.engine}
-          .session=${this.session}
-          .library=${this.library}
-          .catalog=${this.catalog}
+          .parts=${this.chat}
           @keep-settings=${(event: CustomEvent<ChatSettings>) => keepSettings(pageStorage, event.detail)}
         ></chat-page>`
       case 'contribute':
@@ -192,6 +184,11 @@ export class RingletApp extends LitElement {
       case 'keys':
         return html`<keys-page .client=${this.access} @first-key=${(event: CustomEvent<string>) => showKey(event.detail)}></keys-page>`
     }
+  }
+
+  /** What stood in the document until the code was here has done its work. */
+  protected override updated(): void {
+    if (this.failed || this.loads.isHere(this.page)) document.querySelector('.shell')?.remove()
   }
 
   protected override render() {

@@ -28,16 +28,18 @@ export const serverAnswers = (engine: PageEngine): ChatAnswers =>
 export function startApp(engine: PageEngine, answers: ChatAnswers): void {
   const app = document.createElement('ringlet-app')
   app.engine = engine
-  app.library = createChatLibrary(openChatStore(), tabBroadcast())
-  app.session = createChatSession({
+  const library = createChatLibrary(openChatStore(), tabBroadcast())
+  const session = createChatSession({
     answers,
-    library: app.library,
+    library,
     now: () => performance.now(),
     date: () => Date.now(),
     settings: () => keptSettings(pageStorage),
   })
   const call = createServerCall(fetcher, keyOf)
-  app.catalog = createCatalogSession(engine, createCatalogClient(call), () => performance.now())
+  const catalog = createCatalogSession(engine, createCatalogClient(call), () => performance.now())
+  app.catalog = catalog
+  app.chat = { engine, session, library, catalog }
   app.traces = createTraceClient(call)
   app.access = createAccessClient(call)
   app.cluster = createClusterClient(call)

@@ -1,26 +1,24 @@
-import { LitElement, html, nothing, type PropertyValues, type TemplateResult } from 'lit'
+import { LitElement, html, type PropertyValues } from 'lit'
 import { EMPTY_VIEW } from '../../../core/cluster/cluster-view.ts'
 import type { WireError } from '../../../protocol/errors.ts'
 import { isModelId, type ModelId } from '../../../protocol/ids.ts'
 import type { ChatLibrary } from '../../chat/chat-library.ts'
-import type { ChatSettings } from '../../chat/chat-record.ts'
 import type { ChatSession, ChatState } from '../../chat/chat-session.ts'
 import { shownPath } from '../../chat/message-tree.ts'
 import { createRingLosses } from '../../chat/ring-losses.ts'
-import { isMacLike, shortcutOf } from '../../chat/shortcuts.ts'
-import type { Connection, PageEngine } from '../../engine/page-engine.ts'
-import type { CatalogSession } from '../catalog-session.ts'
-import '../confirm-dialog.ts'
+import type { Connection } from '../../engine/page-engine.ts'
 import { redrawOn } from '../redraw-on.ts'
 import type { RingSegment } from '../ring-mark.ts'
 import { readersPhrase, ringSegments, servedModels, summarizeRing } from '../ring-summary.ts'
 import { buttonStyles, floatStyles, sharedStyles } from '../shared-styles.ts'
 import { createChatAddress, type ChatAddress } from './chat-address.ts'
 import './chat-bar.ts'
-import './chat-composer.ts'
-import { carryOut, perform, takeFiles, takePaste, type ChatDesk } from './chat-commands.ts'
-import './chat-history.ts'
-import './chat-notes.ts'
+import { chatBottom } from './chat-bottom.ts'
+import { perform, type ChatDesk } from './chat-commands.ts'
+import { chatDialogs } from './chat-dialogs.ts'
+import { chatList } from './chat-list.ts'
+import { listenToKeys } from './chat-keys.ts'
+import type { ChatParts } from './chat-parts.ts'
 import { createSidebar } from './chat-sidebar.ts'
 import { chatStyles } from './chat-styles.ts'
 import './chat-welcome.ts'
@@ -31,39 +29,27 @@ import { redrawWhile } from './redraw-while.ts'
 import { remembered } from './remembered.ts'
 import './ring-line.ts'
 import { createSentenceFeed } from './sentence-feed.ts'
-import './settings-dialog.ts'
-import './shortcuts-dialog.ts'
 import { createThreadCode } from './thread-code.ts'
 
 /** How often live figures move while an answer runs. */
 const TICK_MS = 250
-const NONE: readonly ModelChoice[] = []
 
 /**
  * The chat: the list of chats, the open one, the input. What a person does is carried out by `chat-commands.ts`.
  *
- * @property engine - what the page knows of the cluster
- * @property session - the open chat, kept outside of this element
- * @property library - all chats
- * @property catalog - what is known of models
+ * @property parts - what it is made over
  * @fires {CustomEvent<ChatSettings>} keep-settings - what new chats begin with
  */
 export class ChatPage extends LitElement implements ChatDesk {
   static override properties = {
-    engine: { attribute: false },
-    session: { attribute: false },
-    library: { attribute: false },
-    catalog: { attribute: false },
+    parts: { attribute: false },
     sidebar: { type: Boolean, reflect: true },
     chosen: { state: true },
     refusals: { state: true },
     status: { state: true },
     fileError: { state: true },
   }
-  declare engine: PageEngine | null
-  declare session: ChatSession | null
-  declare library: ChatLibrary | null
-  declare catalog: CatalogSession | null
+  declare parts: ChatParts | null
   /** The list of chats is shown: beside the conversation, or over it. */
   declare sidebar: boolean
   declare private chosen: ModelId | null
@@ -89,10 +75,7 @@ export class ChatPage extends LitElement implements ChatDesk {
 
   constructor() {
     super()
-    this.engine = null
-    this.session = null
-    this.library = null
-    this.catalog = null
+    this.parts = null
     // A link on another page may name the model to ask.
     const named = new URLSearchParams(location.search).get('model')
     this.chosen = isModelId(named) ? named : null
@@ -100,39 +83,39 @@ export class ChatPage extends LitElement implements ChatDesk {
     this.status = ''
     this.fileError = null
     const redraw = frameRedraw(() => this.requestUpdate())
-    redrawOn(this, () => this.engine?.onChange(redraw) ?? (() => undefined))
-    redrawOn(this, () => this.session?.onChange(redraw) ?? (() => undefined))
-    redrawOn(this, () => this.library?.onChange(redraw) ?? (() => undefined))
-    redrawOn(this, () => this.catalog?.onChange(redraw) ?? (() => undefined))
+    redrawOn(this, () => {
+      const stops = Object.values(this.parts ?? {}).map((part: ChatParts[keyof ChatParts]) => part.onChange(redraw))
+      return () => stops.forEach((stop) => stop())
+    })
+    listenToKeys(
+      this,
+      () => (this.session?.state().running ?? null) !== null,
+      (action) => perform(this, action),
+    )
+  }
+
+  get session(): ChatSession | null {
+    return this.parts?.session ?? null
+  }
+  get library(): ChatLibrary | null {
+    return this.parts?.library ?? null
   }
 
   override connectedCallback(): void {
     super.connectedCallback()
-    addEventListener('keydown', this.onKey)
     addEventListener('popstate', this.onAddress)
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback()
-    removeEventListener('keydown', this.onKey)
     removeEventListener('popstate', this.onAddress)
   }
 
   private readonly onAddress = (): void => this.address?.read()
 
-  private readonly onKey = (event: KeyboardEvent): void => {
-    const action = shortcutOf(event, isMacLike(navigator.userAgent))
-    if (action === null || event.isComposing) return
-    // Esc closes what floats above the page before it means anything else.
-    const floats = event.composedPath().some((target) => target instanceof Element && target.matches('dialog[open], [popover]'))
-    if (action === 'stop' && (floats || !this.session?.state().running)) return
-    event.preventDefault()
-    perform(this, action)
-  }
-
   /** @returns the model that the next question goes to */
   model(): ModelId | null {
-    const models = servedModels(this.engine?.view() ?? EMPTY_VIEW)
+    const models = servedModels(this.parts?.engine.view() ?? EMPTY_VIEW)
     return this.chosen !== null && models.includes(this.chosen) ? this.chosen : (models[0] ?? null)
   }
 
@@ -161,7 +144,8 @@ export class ChatPage extends LitElement implements ChatDesk {
       if (location.hash !== '') this.address.read()
     }
     this.tick((this.session?.state().running ?? null) !== null)
-    if (this.engine) this.losses.look(this.engine.view(), this.model(), this.engine.connection().state === 'online')
+    const { engine } = this.parts ?? {}
+    if (engine) this.losses.look(engine.view(), this.model(), engine.connection().state === 'online')
     this.follower.look()
   }
 
@@ -182,7 +166,7 @@ export class ChatPage extends LitElement implements ChatDesk {
 
   private readonly chooseModel = ({ detail }: CustomEvent<ModelChoice>): void => {
     this.chosen = detail.id
-    if (detail.leads === 'load') void this.catalog?.act(detail.id, 'use')
+    if (detail.leads === 'load') void this.parts?.catalog.act(detail.id, 'use')
   }
 
   /** Messages have grown from nothing: their end is what was asked for. */
@@ -190,18 +174,6 @@ export class ChatPage extends LitElement implements ChatDesk {
     this.requestUpdate()
     await this.updateComplete
     this.follower.follow(true)
-  }
-
-  private history(): TemplateResult | null {
-    const { library, session } = this
-    if (!library || !session) return null
-    return html`<chat-history
-      .heads=${library.heads()}
-      .current=${session.state().chat.id}
-      .running=${session.running()}
-      ?lasting=${library.isLasting()}
-      @history-action=${(event: CustomEvent<Parameters<typeof carryOut>[1]>) => void carryOut(this, event.detail)}
-    ></chat-history>`
   }
 
   private notes(state: ChatState): readonly string[] {
@@ -233,61 +205,36 @@ export class ChatPage extends LitElement implements ChatDesk {
     </div>`
   }
 
-  private bottom(state: ChatState, readers: string | null) {
-    const { session } = this
-    if (!session) return null
-    return html`<div class="bottom">
-      <chat-notes .notes=${this.notes(state)} .error=${state.error} .fileError=${this.fileError} @dismiss=${this.dismiss}></chat-notes>
-      <chat-composer
-        .draft=${state.draft}
-        .files=${state.attachments}
-        .running=${state.running !== null}
-        @draft-change=${(event: CustomEvent<string>) => session.edit(event.detail)}
-        @give-files=${(event: CustomEvent<readonly File[]>) => void takeFiles(this, event.detail)}
-        @paste-text=${(event: CustomEvent<string>) => takePaste(this, event)}
-        @remove-file=${(event: CustomEvent<number>) => session.detach(event.detail)}
-        @send=${() => this.send()}
-        @stop=${() => session.stop()}
-        @recall=${() => this.piece('chat-thread')?.editLastQuestion()}
-      ></chat-composer>
-      <p class="under muted small">${state.chat.messages.length === 0 ? nothing : readers}</p>
-    </div>`
-  }
-
   protected override render() {
-    const { engine, session } = this
-    if (!engine || !session) return null
+    const { parts } = this
+    if (!parts) return null
+    const { engine, session, catalog } = parts
     const [state, connection, view, model] = [session.state(), engine.connection(), engine.view(), this.model()]
     const segments = this.segments(view, model)
     const readers = readersPhrase(view, model, selfOf(connection), connection.state === 'online')
     const last = shownPath(state.chat).at(-1)
-    return html`${this.side.frame(() => this.history())}
+    return html`${this.side.frame(() => chatList(this, parts))}
       <div class="conversation" @message-action=${(event: CustomEvent<Parameters<typeof perform>[1]>) => perform(this, event.detail)}>
         <div class="top">
           <chat-bar
-            .choices=${this.catalog ? this.choices(view, this.catalog.state().cards, this.catalog.speeds) : NONE}
+            .choices=${this.choices(view, catalog.state().cards, catalog.speeds)}
             .model=${model}
             ?temporary=${state.isTemporary}
             ?empty=${state.chat.messages.length === 0}
             ?sidebar=${this.sidebar}
             @bar-action=${(event: CustomEvent<Parameters<typeof perform>[1]>) => perform(this, event.detail)}
             @choose-model=${this.chooseModel}
-            @open-picker=${() => void this.catalog?.refresh()}
+            @open-picker=${() => void catalog.refresh()}
           ></chat-bar>
           <ring-line .summary=${this.summary(connection, view, model)} .segments=${segments} .busy=${state.running !== null}></ring-line>
         </div>
-        ${this.conversation(state, readers, segments)} ${this.bottom(state, readers)}
+        ${this.conversation(state, readers, segments)}
+        ${chatBottom(this, session, { state, notes: this.notes(state), readers, onDismiss: this.dismiss })}
         <div class="visually-hidden" aria-live="polite" data-live>
           ${this.feed(state.running?.text ?? null, last?.role === 'assistant' ? last.text : '')}
         </div>
       </div>
-      <settings-dialog
-        .settings=${state.chat.settings}
-        @configure=${(event: CustomEvent<ChatSettings>) => session.configure(event.detail)}
-        @keep-settings=${(event: CustomEvent<ChatSettings>) => this.dispatchEvent(new CustomEvent('keep-settings', { detail: event.detail }))}
-      ></settings-dialog>
-      <shortcuts-dialog></shortcuts-dialog>
-      <confirm-dialog></confirm-dialog>`
+      ${chatDialogs(session, (settings) => this.dispatchEvent(new CustomEvent('keep-settings', { detail: settings })))}`
   }
 }
 
