@@ -1,6 +1,6 @@
 /** Tries a backend in a thread of its own: memory of ONNX Runtime never shrinks, and ends with the thread. */
 import { parentPort, workerData } from 'node:worker_threads'
-import { loadShard } from '../runtime/load-shard.ts'
+import { loadShard } from '../runtime/engines/load-shard.ts'
 import { measureBackend, type MeasureJob, type TrialMessage } from '../runtime/measure/measure-backend.ts'
 import { openRuntime } from './local-device-runtime.ts'
 

@@ -1,7 +1,7 @@
 /** Measures backends of this machine, and keeps what it found in a file. */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import { loadShard } from '../runtime/load-shard.ts'
+import { loadShard } from '../runtime/engines/load-shard.ts'
 import type { RunMeasurement } from '../runtime/measure/choose-backend.ts'
 import { parseMeasurements, remembering, type Measurements } from '../runtime/measure/known-measurements.ts'
 import { measureBackend } from '../runtime/measure/measure-backend.ts'

@@ -1,6 +1,6 @@
 import type { Capabilities } from '../protocol/cluster.ts'
-import type { BackendRuntime } from '../runtime/load-options.ts'
-import { loadOrt } from '../runtime/ort.ts'
+import type { BackendRuntime } from '../runtime/engines/load-options.ts'
+import { loadOrt } from '../runtime/engines/ort.ts'
 import { loadKernels } from './local-device-kernels.ts'
 
 /** What a backend runs on in Node. @throws {ClusterError} unsupported_backend */

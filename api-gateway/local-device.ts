@@ -1,5 +1,5 @@
 /** The server's own device: the same runner in a worker thread, so that the API answers before any browser joins. */
-import type { DeviceLog } from '../runtime/device.ts'
+import type { DeviceLog } from '../runtime/ring/device.ts'
 import type { Hub } from './hub-access.ts'
 import { spawnWorker } from './spawn-worker.ts'
 

@@ -5,8 +5,8 @@ import { estimateShard, type MemoryEstimate } from '../core/cluster/estimate.ts'
 import { describeModel } from '../core/model/describe-model.ts'
 import { weightFormatSchema, type WeightFormat } from '../protocol/cluster.ts'
 import { sequenceId } from '../protocol/ids.ts'
-import { loadShard } from '../runtime/load-shard.ts'
-import { loadOrt } from '../runtime/ort.ts'
+import { loadShard } from '../runtime/engines/load-shard.ts'
+import { loadOrt } from '../runtime/engines/ort.ts'
 
 export type CpuBackend = 'wasm' | 'simd'
 export type ChildTask = {

@@ -1,9 +1,9 @@
 /** The page: what its link says, its engine, its elements. */
 import './engine/no-eval.ts'
 import { createPageEngine } from './engine/create-page-engine.ts'
-import { rememberedName } from './ui/device-name.ts'
-import { nextTask } from './ui/next-task.ts'
-import { serverAnswers, startApp } from './ui/start-app.ts'
+import { rememberedName } from './ui/lend/device-name.ts'
+import { nextTask } from './ui/parts/next-task.ts'
+import { serverAnswers, startApp } from './ui/app/start-app.ts'
 
 const query = new URLSearchParams(location.search)
 const role = location.pathname.startsWith('/contribute') ? 'device' : 'client'

@@ -2,8 +2,8 @@ import { io, type Socket } from 'socket.io-client'
 import type { SignalState } from '../../core/cluster/signal-client.ts'
 import type { WireError } from '../../protocol/errors.ts'
 import type { Hello, PeerToServer, ServerToPeer } from '../../protocol/signaling.ts'
-import { createPeerHost, type PeerHost } from '../../runtime/peer-host.ts'
-import type { EngineToHost, HostToEngine, Port } from '../../runtime/peer-port.ts'
+import { createPeerHost, type PeerHost } from '../../runtime/ports/peer-host.ts'
+import type { EngineToHost, HostToEngine, Port } from '../../runtime/ports/peer-port.ts'
 import { systemClock } from '../../runtime/system-clock.ts'
 
 export type NodePeerHostOptions = {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { loadOrt } from '../../runtime/ort.ts'
-import { fromCheckpoint, openGraph, spanFeeds } from '../../runtime/open-graph.ts'
+import { loadOrt } from '../../runtime/engines/ort.ts'
+import { fromCheckpoint, openGraph, spanFeeds } from '../../runtime/engines/open-graph.ts'
 import type { AttentionSpec, WeightRef } from '../arch/layer-builder.ts'
 import { memorySource } from '../model/memory-source.ts'
 import { readTensorIndex } from '../model/safetensors.ts'

@@ -2,7 +2,7 @@
 import type { ModelDescription } from '../../core/model/model-description.ts'
 import type { Capabilities, LayerSpeed, WeightFormat } from '../../protocol/cluster.ts'
 import { toClusterError } from '../../protocol/errors.ts'
-import type { BackendRuntime } from '../load-options.ts'
+import type { BackendRuntime } from '../engines/load-options.ts'
 import { timeLayer } from './layer-time.ts'
 import { selfTest, type OpenKnownShard } from './self-test.ts'
 

@@ -1,7 +1,7 @@
 /** Keeps what a device offers current: of each model that is wished for, what a layer takes on it. */
 import type { ModelDescription } from '../../core/model/model-description.ts'
 import type { Capabilities, LayerSpeed, Wish } from '../../protocol/cluster.ts'
-import type { PortNetwork } from '../port-network.ts'
+import type { PortNetwork } from '../ports/port-network.ts'
 import { jobFor, speedsOf, WISH_DEADLINE_MS, type RunMeasurement } from './choose-backend.ts'
 
 /** Lines of `layerSpeeds`: the newest stay. */

@@ -5,7 +5,7 @@ import { tensorBytes, type PlannedTensor, type WeightPlan } from '../../core/gra
 import { f32ToF16Array } from '../../core/quant/float16.ts'
 import { asFloat32, asUint16, bytesOf } from '../../core/quant/stored.ts'
 import { heldBytesOf, isInteger, isNibbles, scalesAt, type Held, type HeldWeight } from '../../core/simd/held-matrix.ts'
-import type { BuildPart } from '../external-data.ts'
+import type { BuildPart } from '../engines/external-data.ts'
 import type { FillWeights } from '../simd/open-simd.ts'
 
 /** Values before they repeat: a prime, so that no two rows of a matrix are alike. */

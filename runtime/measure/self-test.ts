@@ -3,7 +3,7 @@ import { describeModel } from '../../core/model/describe-model.ts'
 import type { WeightFormat } from '../../protocol/cluster.ts'
 import { ClusterError } from '../../protocol/errors.ts'
 import { sequenceId } from '../../protocol/ids.ts'
-import type { BackendRuntime, LoadShardOptions } from '../load-options.ts'
+import type { BackendRuntime, LoadShardOptions } from '../engines/load-options.ts'
 import type { ShardRunner } from '../shard-runner.ts'
 import KNOWN_LOGITS from './known-logits.json' with { type: 'json' }
 import { KNOWN_PROMPT, knownSource } from './known-model.ts'

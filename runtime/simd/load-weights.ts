@@ -5,7 +5,7 @@ import { columnsOf, locationsOf, rowsOf } from '../../core/graph/weight-source.t
 import type { TensorIndex, TensorLocation } from '../../core/model/safetensors.ts'
 import { heldBytesOf, type HeldWeight } from '../../core/simd/held-matrix.ts'
 import { ClusterError } from '../../protocol/errors.ts'
-import { notHeld, readParts, type WeightReading } from '../external-data.ts'
+import { notHeld, readParts, type WeightReading } from '../engines/external-data.ts'
 import { weightPutter, type PlacedWeight, type ShardRoom } from './put-weights.ts'
 
 /** Stored bytes that are decoded at once. */

@@ -1,7 +1,7 @@
 /** Shards of one model behind each other in one process: what a ring does, without the ring. */
 import { sequenceId, type SequenceId } from '../../protocol/ids.ts'
-import type { LoadShardOptions } from '../../runtime/load-options.ts'
-import { loadShard } from '../../runtime/load-shard.ts'
+import type { LoadShardOptions } from '../../runtime/engines/load-options.ts'
+import { loadShard } from '../../runtime/engines/load-shard.ts'
 import type { HandoffType, ShardInput, ShardOutput, ShardRunner, ShardWant } from '../../runtime/shard-runner.ts'
 
 /** All that loading needs beside the range. */

@@ -11,11 +11,11 @@ import { describeModel } from '../../core/model/describe-model.ts'
 import type { ModelDescription } from '../../core/model/model-description.ts'
 import type { ModelSource } from '../../core/model/model-source.ts'
 import { ClusterError } from '../../protocol/errors.ts'
-import { loadShard } from '../../runtime/load-shard.ts'
-import { fromCheckpoint, openShardGraphs } from '../../runtime/open-graph.ts'
-import { loadOrt, type Ort } from '../../runtime/ort.ts'
+import { loadShard } from '../../runtime/engines/load-shard.ts'
+import { fromCheckpoint, openShardGraphs } from '../../runtime/engines/open-graph.ts'
+import { loadOrt, type Ort } from '../../runtime/engines/ort.ts'
 import type { SimdKernels } from '../../runtime/simd/simd-kernels.ts'
-import { wasmEngine } from '../../runtime/wasm-engine.ts'
+import { wasmEngine } from '../../runtime/engines/wasm-engine.ts'
 
 const folder = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 const casesIn = (root: string): readonly string[] =>

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 import { folderSource } from '../../api-gateway/folder-source.ts'
 import { loadKernels } from '../../api-gateway/local-device-kernels.ts'
 import { describeModel } from '../../core/model/describe-model.ts'
-import { loadOrt } from '../../runtime/ort.ts'
+import { loadOrt } from '../../runtime/engines/ort.ts'
 import { runCase } from './run-case.ts'
 
 const folder = (path: string): string => fileURLToPath(new URL(path, import.meta.url))

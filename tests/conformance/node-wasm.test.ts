@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { folderSource } from '../../api-gateway/folder-source.ts'
 import { describeModel } from '../../core/model/describe-model.ts'
-import { loadOrt } from '../../runtime/ort.ts'
+import { loadOrt } from '../../runtime/engines/ort.ts'
 import { runEmber } from './ember.ts'
 import { runCase, type CaseOptions } from './run-case.ts'
 

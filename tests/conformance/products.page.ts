@@ -9,9 +9,9 @@ import { f32ToF16Bits } from '../../core/quant/float16.ts'
 import { BLOCK_LAYOUTS, isBlockType, type BlockType } from '../../core/quant/gguf-blocks.ts'
 import { bytesOf, decodeStored, type StoredType } from '../../core/quant/stored.ts'
 import type { WeightFormat } from '../../protocol/cluster.ts'
-import { loadOrt } from '../../runtime/ort.ts'
-import { fromCheckpoint, openGraph } from '../../runtime/open-graph.ts'
-import { webgpuSessionOptions } from '../../runtime/webgpu-engine.ts'
+import { loadOrt } from '../../runtime/engines/ort.ts'
+import { fromCheckpoint, openGraph } from '../../runtime/engines/open-graph.ts'
+import { webgpuSessionOptions } from '../../runtime/engines/webgpu-engine.ts'
 import { openRunnerGpu } from '../harness/gpu.page.ts'
 
 export type ProductReport = {

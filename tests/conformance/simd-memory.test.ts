@@ -6,7 +6,7 @@ import { folderSource } from '../../api-gateway/folder-source.ts'
 import { loadKernels } from '../../api-gateway/local-device-kernels.ts'
 import { describeModel } from '../../core/model/describe-model.ts'
 import { sequenceId } from '../../protocol/ids.ts'
-import { loadShard } from '../../runtime/load-shard.ts'
+import { loadShard } from '../../runtime/engines/load-shard.ts'
 import type { SimdKernels } from '../../runtime/simd/simd-kernels.ts'
 import type { ShardRunner } from '../../runtime/shard-runner.ts'
 

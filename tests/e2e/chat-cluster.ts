@@ -2,7 +2,7 @@
 import { expect, test as base, type Locator, type Page } from '@playwright/test'
 import type { Chat, ChatSettings } from '../../web/chat/chat-record.ts'
 import { DEFAULT_SETTINGS } from '../../web/chat/chat-record.ts'
-import type { RingletApp } from '../../web/ui/ringlet-app.ts'
+import type { RingletApp } from '../../web/ui/app/ringlet-app.ts'
 import { SAMPLES, startLiveCluster, type LiveCluster } from './live-cluster.ts'
 
 export type ChatDriver = {

@@ -1,6 +1,6 @@
 /** experience.md C17 and C19 with foreign devices: two tabs hold the model; one is lost in mid-answer, then the server. */
 import { expect, test, type Page } from '@playwright/test'
-import type { RingletApp } from '../../web/ui/ringlet-app.ts'
+import type { RingletApp } from '../../web/ui/app/ringlet-app.ts'
 import { drive, LONG_WINDED, sample } from './chat-cluster.ts'
 import { clusterOf, startLiveCluster, type LiveCluster } from './live-cluster.ts'
 

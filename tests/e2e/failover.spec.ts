@@ -1,7 +1,7 @@
 /** A lost tab is a pause: answers of real tabs go on with the same text. So do they without their servers. */
 import { expect, test, type Browser, type Page } from '@playwright/test'
 import OpenAI from 'openai'
-import type { RingletApp } from '../../web/ui/ringlet-app.ts'
+import type { RingletApp } from '../../web/ui/app/ringlet-app.ts'
 import { chat, clusterOf, EMBER, SAMPLES, startLiveCluster, type LiveCluster } from './live-cluster.ts'
 
 const STORY = [{ role: 'user' as const, content: 'Tell me a story.' }]

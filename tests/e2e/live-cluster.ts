@@ -10,7 +10,7 @@ import { startServer, type RunningServer } from '../../api-gateway/serve.ts'
 import { placementState } from '../../core/cluster/cluster-view.ts'
 import type { LinkPath, LinkReport, Placement } from '../../protocol/cluster.ts'
 import { modelId } from '../../protocol/ids.ts'
-import type { RingletApp } from '../../web/ui/ringlet-app.ts'
+import type { RingletApp } from '../../web/ui/app/ringlet-app.ts'
 
 const ROOT = path.resolve(import.meta.dirname, '../..')
 export const EMBER = modelId('ember')

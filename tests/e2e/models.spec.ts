@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import path from 'node:path'
 import { expect as baseExpect, test, type Locator, type Page } from '@playwright/test'
-import type { RingletApp } from '../../web/ui/ringlet-app.ts'
+import type { RingletApp } from '../../web/ui/app/ringlet-app.ts'
 import { startHub, type StandInHub } from '../harness/hub.ts'
 import { SAMPLES, startLiveCluster, type LiveCluster } from './live-cluster.ts'
 

@@ -1,6 +1,6 @@
 /** A page that lends, and what its browser does to it: hidden, frozen, reloaded, its GPU lost, its memory short. */
 import { expect, test, type Browser, type Page } from '@playwright/test'
-import type { RingletApp } from '../../web/ui/ringlet-app.ts'
+import type { RingletApp } from '../../web/ui/app/ringlet-app.ts'
 import { chat, clusterOf, SAMPLES, startLiveCluster, type LiveCluster } from './live-cluster.ts'
 
 type Lending = Parameters<NonNullable<RingletApp['engine']>['lend']>[0]

@@ -1,7 +1,7 @@
 /** A device with what the adapter has, for page modules. */
 import { deviceFeatures } from '../../web/engine/gpu-features.ts'
 import { compileKernels } from '../../web/engine/gpu-kernels.ts'
-import type { RunnerGpu } from '../../runtime/gpu-kernels.ts'
+import type { RunnerGpu } from '../../runtime/engines/gpu-kernels.ts'
 
 /** @throws {Error} when there is no adapter: the caller's test is skipped or fails, never passes */
 export async function openDevice(features = deviceFeatures): Promise<GPUDevice> {

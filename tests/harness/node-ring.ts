@@ -3,8 +3,8 @@ import { folderSource } from '../../api-gateway/folder-source.ts'
 import { loadKernels } from '../../api-gateway/local-device-kernels.ts'
 import { loadXgrammar } from '../../api-gateway/local-device-xgrammar.ts'
 import type { Backend, WeightFormat } from '../../protocol/cluster.ts'
-import type { BackendRuntime } from '../../runtime/load-options.ts'
-import { loadOrt } from '../../runtime/ort.ts'
+import type { BackendRuntime } from '../../runtime/engines/load-options.ts'
+import { loadOrt } from '../../runtime/engines/ort.ts'
 import { openMemoryRing, RING_MODEL, type MemoryRing } from './memory-ring.ts'
 
 export const NODE_MODEL = RING_MODEL

@@ -7,8 +7,8 @@ import { readTensors } from '../../core/model/read-tensors.ts'
 import { decodeStored } from '../../core/quant/stored.ts'
 import { sequenceId } from '../../protocol/ids.ts'
 import type { Pooling } from '../../protocol/ring.ts'
-import { loadShard } from '../../runtime/load-shard.ts'
-import { loadOrt } from '../../runtime/ort.ts'
+import { loadShard } from '../../runtime/engines/load-shard.ts'
+import { loadOrt } from '../../runtime/engines/ort.ts'
 import { NODE_MODEL, openNodeRing } from '../harness/node-ring.ts'
 
 const EMBER = path.join(import.meta.dirname, '../../models/ember')

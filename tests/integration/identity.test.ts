@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { helloText, negotiationText } from '../../protocol/identity.ts'
 import { peerId, type PeerId } from '../../protocol/ids.ts'
 import type { Hello, Negotiation } from '../../protocol/signaling.ts'
-import { createVouchedNegotiation, type Vouching } from '../../runtime/vouched-negotiation.ts'
+import { createVouchedNegotiation, type Vouching } from '../../runtime/ports/vouched-negotiation.ts'
 import { idOfKey, makeKey, openVouching } from '../../web/engine/identity-key.ts'
 import { createTestPeer, helloOf, isOnline, startSignalServer, type SignalFixture } from '../conformance/signal-fixture.ts'
 

@@ -3,8 +3,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { createNodePeerHost } from '../../api-gateway/transport/node-peer-host.ts'
 import { IDLE_STATUS } from '../../protocol/cluster.ts'
 import { peerId } from '../../protocol/ids.ts'
-import type { PeerHost } from '../../runtime/peer-host.ts'
-import type { EngineToHost, HostToEngine } from '../../runtime/peer-port.ts'
+import type { PeerHost } from '../../runtime/ports/peer-host.ts'
+import type { EngineToHost, HostToEngine } from '../../runtime/ports/peer-port.ts'
 import { helloOf, startSignalServer, type SignalFixture } from '../conformance/signal-fixture.ts'
 
 type Engine = {

@@ -6,7 +6,7 @@ import type { Capabilities, Wish } from '../../protocol/cluster.ts'
 import { ClusterError } from '../../protocol/errors.ts'
 import { modelId, peerId } from '../../protocol/ids.ts'
 import { GREEDY } from '../../protocol/ring.ts'
-import { createRingNode, type RingNode } from '../../runtime/ring-node.ts'
+import { createRingNode, type RingNode } from '../../runtime/ring/ring-node.ts'
 import { createMemoryCluster, type MemoryCluster } from '../simulator/memory-cluster.ts'
 import { toyAnswer, toyShards, toySizing, type ToyShards } from '../simulator/toy-model.ts'
 

@@ -5,7 +5,7 @@ import { placementState, type ClusterView } from '../../core/cluster/cluster-vie
 import type { ShardReport, Wish, WishState } from '../../protocol/cluster.ts'
 import { modelId } from '../../protocol/ids.ts'
 import { GREEDY } from '../../protocol/ring.ts'
-import { createRingNode, type RingNode } from '../../runtime/ring-node.ts'
+import { createRingNode, type RingNode } from '../../runtime/ring/ring-node.ts'
 import { createMemoryCluster, type MemoryCluster } from '../simulator/memory-cluster.ts'
 import { toyAnswer, toyShards, toySizing, type ToyShards } from '../simulator/toy-model.ts'
 

@@ -1,7 +1,7 @@
 /** Each kernel over uneven inputs beside its reference, inside a page with a GPU. */
 import { packF16Reference } from '../../shaders/pack-f16.ref.ts'
 import { bindingBytes, packF16Kernel } from '../../shaders/index.ts'
-import { createGpuMemory } from '../../runtime/gpu-memory.ts'
+import { createGpuMemory } from '../../runtime/engines/gpu-memory.ts'
 import { openRunnerGpu } from '../harness/gpu.page.ts'
 import { noise } from './noise.ts'
 

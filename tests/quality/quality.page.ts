@@ -2,7 +2,7 @@
 import { describeModel } from '../../core/model/describe-model.ts'
 import { httpSource } from '../../core/model/http-source.ts'
 import type { WeightFormat } from '../../protocol/cluster.ts'
-import { loadOrt } from '../../runtime/ort.ts'
+import { loadOrt } from '../../runtime/engines/ort.ts'
 import { systemClock } from '../../runtime/system-clock.ts'
 import { openRunnerGpu } from '../harness/gpu.page.ts'
 import { divergenceOf, type Divergence } from './divergence.ts'

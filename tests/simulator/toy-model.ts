@@ -8,7 +8,7 @@ import type { HeadOutput } from '../../core/text/head-output.ts'
 import { ClusterError, toClusterError } from '../../protocol/errors.ts'
 import type { SequenceId } from '../../protocol/ids.ts'
 import type { Pooling } from '../../protocol/ring.ts'
-import type { ShardFetcher, ShardLoader } from '../../runtime/shard-store.ts'
+import type { ShardFetcher, ShardLoader } from '../../runtime/ring/shard-store.ts'
 import type { ShardOutput, ShardRun, ShardRunner } from '../../runtime/shard-runner.ts'
 
 export const TOY_VOCAB = 251

@@ -3,7 +3,7 @@ import type { Capabilities } from '../../protocol/cluster.ts'
 import type { WireError } from '../../protocol/errors.ts'
 import { differenceOf, NOTHING_GIVEN, type Contribution } from './contribution.ts'
 import type { Hold } from './lend-limits.ts'
-import type { FileProgress } from '../../runtime/file-progress.ts'
+import type { FileProgress } from '../../runtime/ring/file-progress.ts'
 import type { EngineToPage } from './engine-messages.ts'
 import type { DeviceState } from './page-engine.ts'
 

@@ -1,5 +1,5 @@
 /** The kernels of shaders/ compiled on the device that the runner shares with ONNX Runtime. */
-import type { HeadKernels, HeadShape, RunnerKernels } from '../../runtime/gpu-kernels.ts'
+import type { HeadKernels, HeadShape, RunnerKernels } from '../../runtime/engines/gpu-kernels.ts'
 import { headMergeKernel, headNormKernel, headProductKernel, SHORTLIST_SIZE, type HeadForm, type HeadRows } from '../../shaders/head.ts'
 import headListSource from '../../shaders/head-list.wgsl?raw'
 import headMergeSource from '../../shaders/head-merge.wgsl?raw'

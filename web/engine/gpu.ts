@@ -1,6 +1,6 @@
 /** The worker's one GPU device, shared by ONNX Runtime and our kernels, opened anew after a loss. */
 import { ClusterError } from '../../protocol/errors.ts'
-import type { RunnerGpu } from '../../runtime/gpu-kernels.ts'
+import type { RunnerGpu } from '../../runtime/engines/gpu-kernels.ts'
 import { deviceFeatures } from './gpu-features.ts'
 import { compileKernels } from './gpu-kernels.ts'
 import { log } from './log.ts'

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import { keyIdOf } from '../../protocol/identity.ts'
 import { peerId, type PeerId } from '../../protocol/ids.ts'
-import type { Vouching } from '../../runtime/vouched-negotiation.ts'
+import type { Vouching } from '../../runtime/ports/vouched-negotiation.ts'
 
 const CURVE = { name: 'ECDSA', namedCurve: 'P-256' } as const
 const SIGNING = { name: 'ECDSA', hash: 'SHA-256' } as const

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { helloText } from '../../protocol/identity.ts'
 import { isPeerId, peerId, type PeerId } from '../../protocol/ids.ts'
 import type { Hello } from '../../protocol/signaling.ts'
-import type { Vouching } from '../../runtime/vouched-negotiation.ts'
+import type { Vouching } from '../../runtime/ports/vouched-negotiation.ts'
 import { idOfKey, keptKeySchema, makeKey, openVouching } from './identity-key.ts'
 
 export type Identity = {

@@ -1,8 +1,8 @@
 /** Lets a paused device finish: until what runs on it has ended or moved on, or its person does not want to wait. */
 import type { Clock } from '../../core/link/clock.ts'
 import type { Network } from '../../core/cluster/network.ts'
-import type { Device } from '../../runtime/device.ts'
-import { isHandedOver } from '../../runtime/hand-over.ts'
+import type { Device } from '../../runtime/ring/device.ts'
+import { isHandedOver } from '../../runtime/ring/hand-over.ts'
 
 /** An answer that takes longer goes on elsewhere from what its client has: waiting on would keep a person from closing the lid. */
 const LONGEST_MS = 60_000

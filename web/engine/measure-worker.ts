@@ -1,5 +1,5 @@
 /** Tries one backend in a worker of its own: what hangs can be ended, and what it took is given back. */
-import { loadShard } from '../../runtime/load-shard.ts'
+import { loadShard } from '../../runtime/engines/load-shard.ts'
 import { measureBackend, type MeasureJob, type TrialMessage } from '../../runtime/measure/measure-backend.ts'
 import { openRuntime } from './open-shard.ts'
 

@@ -1,9 +1,9 @@
 /** Opens shards in a browser: the right onnxruntime bundle, and one GPU device for ORT and our kernels. */
 import type { Capabilities } from '../../protocol/cluster.ts'
-import type { OpenShard } from '../../runtime/device.ts'
-import type { BackendRuntime } from '../../runtime/load-options.ts'
-import { loadShard } from '../../runtime/load-shard.ts'
-import { loadOrt } from '../../runtime/ort.ts'
+import type { OpenShard } from '../../runtime/ring/device.ts'
+import type { BackendRuntime } from '../../runtime/engines/load-options.ts'
+import { loadShard } from '../../runtime/engines/load-shard.ts'
+import { loadOrt } from '../../runtime/engines/ort.ts'
 import { openGpu } from './gpu.ts'
 import { openKernels } from './simd-kernels.ts'
 

@@ -1,6 +1,6 @@
 /** Counts in the worker what flows through this device, and tells the page each second while anything does. */
-import type { PortNetwork } from '../../runtime/port-network.ts'
-import type { Work } from '../../runtime/work-meter.ts'
+import type { PortNetwork } from '../../runtime/ports/port-network.ts'
+import type { Work } from '../../runtime/stage/work-meter.ts'
 import { NOTHING_GIVEN, sumOf, type Contribution } from './contribution.ts'
 
 const TELL_MS = 1_000

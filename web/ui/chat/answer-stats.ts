@@ -1,8 +1,8 @@
 import { LitElement, css, html } from 'lit'
 import type { AnswerStats } from '../../chat/chat-record.ts'
 import type { RunningAnswer } from '../../chat/running-answer.ts'
-import { countOf, formatMilliseconds, formatSeconds, formatTokenRate } from '../quantities.ts'
-import { sharedStyles } from '../shared-styles.ts'
+import { countOf, formatMilliseconds, formatSeconds, formatTokenRate } from '../parts/quantities.ts'
+import { sharedStyles } from '../parts/shared-styles.ts'
 
 /** What an answer waits for before its first token, in words. */
 export function waitPhrase({ queue, prompt, pause }: Pick<RunningAnswer, 'queue' | 'prompt' | 'pause'>): string {

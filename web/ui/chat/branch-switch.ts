@@ -1,6 +1,6 @@
 import { LitElement, css, html } from 'lit'
-import { icon } from '../icons.ts'
-import { buttonStyles, sharedStyles } from '../shared-styles.ts'
+import { icon } from '../parts/icons.ts'
+import { buttonStyles, sharedStyles } from '../parts/shared-styles.ts'
 import { act } from './message-action.ts'
 
 /** The messages that stand in for each other at one place, and which of them is shown. */

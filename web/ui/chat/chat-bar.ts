@@ -1,9 +1,9 @@
 import { LitElement, css, html } from 'lit'
 import type { ModelId } from '../../../protocol/ids.ts'
-import { icon } from '../icons.ts'
-import '../menu-button.ts'
-import type { MenuItem } from '../menu-button.ts'
-import { buttonStyles, sharedStyles } from '../shared-styles.ts'
+import { icon } from '../parts/icons.ts'
+import '../parts/menu-button.ts'
+import type { MenuItem } from '../parts/menu-button.ts'
+import { buttonStyles, sharedStyles } from '../parts/shared-styles.ts'
 import type { ModelChoice } from './model-choices.ts'
 import './model-picker.ts'
 

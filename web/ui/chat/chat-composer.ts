@@ -1,7 +1,7 @@
 import { LitElement, html } from 'lit'
 import type { Attachment } from '../../chat/chat-record.ts'
-import { icon } from '../icons.ts'
-import { buttonStyles, sharedStyles } from '../shared-styles.ts'
+import { icon } from '../parts/icons.ts'
+import { buttonStyles, sharedStyles } from '../parts/shared-styles.ts'
 import { composerStyles } from './composer-styles.ts'
 import './file-chips.ts'
 

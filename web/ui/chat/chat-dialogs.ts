@@ -2,7 +2,7 @@
 import { html, type TemplateResult } from 'lit'
 import type { ChatSettings } from '../../chat/chat-record.ts'
 import type { ChatSession } from '../../chat/chat-session.ts'
-import '../confirm-dialog.ts'
+import '../parts/confirm-dialog.ts'
 import './settings-dialog.ts'
 import './shortcuts-dialog.ts'
 

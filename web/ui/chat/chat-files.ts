@@ -4,8 +4,8 @@ import { chatsFromJson, chatsToJson } from '../../chat/chat-json.ts'
 import type { ChatLibrary } from '../../chat/chat-library.ts'
 import { chatsFromMarkdown, chatsToMarkdown } from '../../chat/chat-markdown.ts'
 import { titleOf, type Chat } from '../../chat/chat-record.ts'
-import { countOf } from '../quantities.ts'
-import { fileNameOf, saveFile } from '../save-file.ts'
+import { countOf } from '../parts/quantities.ts'
+import { fileNameOf, saveFile } from '../parts/save-file.ts'
 
 /** Longest file that is read, in characters. */
 const MAX_FILE = 500_000_000

@@ -1,10 +1,10 @@
 import { LitElement, css, html } from 'lit'
 import { repeat } from 'lit/directives/repeat.js'
 import { ageGroup, searchChats, type ChatHead, type Found } from '../../chat/chat-search.ts'
-import { icon } from '../icons.ts'
-import '../menu-button.ts'
-import type { MenuItem } from '../menu-button.ts'
-import { buttonStyles, fieldStyles, sharedStyles } from '../shared-styles.ts'
+import { icon } from '../parts/icons.ts'
+import '../parts/menu-button.ts'
+import type { MenuItem } from '../parts/menu-button.ts'
+import { buttonStyles, fieldStyles, sharedStyles } from '../parts/shared-styles.ts'
 import './history-row.ts'
 
 const ACTIONS: readonly MenuItem[] = [

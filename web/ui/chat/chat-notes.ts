@@ -1,8 +1,8 @@
 import { LitElement, css, html } from 'lit'
 import type { WireError } from '../../../protocol/errors.ts'
-import '../error-note.ts'
-import { icon } from '../icons.ts'
-import { buttonStyles, sharedStyles } from '../shared-styles.ts'
+import '../parts/error-note.ts'
+import { icon } from '../parts/icons.ts'
+import { buttonStyles, sharedStyles } from '../parts/shared-styles.ts'
 
 /**
  * What a person should know just above the input, and why something did not happen.

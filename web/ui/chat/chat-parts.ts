@@ -1,7 +1,7 @@
 import type { ChatLibrary } from '../../chat/chat-library.ts'
 import type { ChatSession } from '../../chat/chat-session.ts'
 import type { PageEngine } from '../../engine/page-engine.ts'
-import type { CatalogSession } from '../catalog-session.ts'
+import type { CatalogSession } from '../models/catalog-session.ts'
 
 /** What the chat is made over, kept outside of its elements. */
 export type ChatParts = {

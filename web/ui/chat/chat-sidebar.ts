@@ -1,6 +1,6 @@
 /** The list of chats: beside the conversation where there is room, else a drawer over it. Whether it is shown is remembered where there is room. */
 import { html, type ReactiveControllerHost, type TemplateResult } from 'lit'
-import { pageStorage, remember } from '../page-storage.ts'
+import { pageStorage, remember } from '../parts/page-storage.ts'
 
 const WIDE = '(min-width: 60rem)'
 const SIDEBAR_KEY = 'ringlet.sidebar'

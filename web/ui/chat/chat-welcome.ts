@@ -1,7 +1,7 @@
 import { LitElement, css, html } from 'lit'
-import '../ring-mark.ts'
-import type { RingSegment } from '../ring-mark.ts'
-import { buttonStyles, sharedStyles } from '../shared-styles.ts'
+import '../parts/ring-mark.ts'
+import type { RingSegment } from '../parts/ring-mark.ts'
+import { buttonStyles, sharedStyles } from '../parts/shared-styles.ts'
 
 const SUGGESTIONS = ['Who are you?', 'How does the ring work?', 'Why is the sky blue?', 'Tell me a short story about a fox.']
 

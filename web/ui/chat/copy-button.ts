@@ -1,7 +1,7 @@
 import { LitElement, html } from 'lit'
-import { copyText } from '../copy-text.ts'
-import { icon } from '../icons.ts'
-import { buttonStyles, sharedStyles } from '../shared-styles.ts'
+import { copyText } from '../parts/copy-text.ts'
+import { icon } from '../parts/icons.ts'
+import { buttonStyles, sharedStyles } from '../parts/shared-styles.ts'
 
 const COPIED_MS = 1600
 

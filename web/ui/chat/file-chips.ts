@@ -1,8 +1,8 @@
 import { LitElement, css, html } from 'lit'
 import type { Attachment } from '../../chat/chat-record.ts'
-import { icon } from '../icons.ts'
-import { formatBytes } from '../quantities.ts'
-import { buttonStyles, sharedStyles } from '../shared-styles.ts'
+import { icon } from '../parts/icons.ts'
+import { formatBytes } from '../parts/quantities.ts'
+import { buttonStyles, sharedStyles } from '../parts/shared-styles.ts'
 
 /**
  * Files that go with a question. Each opens to its text.

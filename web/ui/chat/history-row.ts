@@ -1,8 +1,8 @@
 import { LitElement, css, html } from 'lit'
 import type { Found } from '../../chat/chat-search.ts'
-import '../menu-button.ts'
-import type { MenuItem } from '../menu-button.ts'
-import { buttonStyles, fieldStyles, sharedStyles } from '../shared-styles.ts'
+import '../parts/menu-button.ts'
+import type { MenuItem } from '../parts/menu-button.ts'
+import { buttonStyles, fieldStyles, sharedStyles } from '../parts/shared-styles.ts'
 
 const ACTIONS: readonly MenuItem[] = [
   { id: 'rename', label: 'Rename', icon: 'write' },

@@ -1,9 +1,9 @@
 import { LitElement, html, type PropertyValues } from 'lit'
-import { copyText } from '../copy-text.ts'
+import { copyText } from '../parts/copy-text.ts'
 import { markdownBlocks } from './markdown-html.ts'
 import { markdownStyles } from './markdown-styles.ts'
 import { safeFragment } from './safe-fragment.ts'
-import { buttonStyles, sharedStyles } from '../shared-styles.ts'
+import { buttonStyles, sharedStyles } from '../parts/shared-styles.ts'
 import { settleMarkdown } from './streaming-markdown.ts'
 
 const COPIED_MS = 1600

@@ -1,6 +1,6 @@
 import { LitElement, css, html } from 'lit'
 import { isMacLike } from '../../chat/shortcuts.ts'
-import { buttonStyles, fieldStyles, sharedStyles } from '../shared-styles.ts'
+import { buttonStyles, fieldStyles, sharedStyles } from '../parts/shared-styles.ts'
 
 /**
  * Changes a text. Ctrl or Cmd with Enter saves, Esc leaves it as it was.

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { FIXTURE_CATALOG } from '../../../tests/fixtures/ui/catalog.ts'
 import { SCENARIOS } from '../../../tests/fixtures/ui/scenarios.ts'
 import { catalogSchema } from '../../../protocol/catalog.ts'
-import { createTransferSpeeds } from '../transfer-speed.ts'
+import { createTransferSpeeds } from '../parts/transfer-speed.ts'
 import { modelChoices } from './model-choices.ts'
 
 const CARDS = catalogSchema.parse(FIXTURE_CATALOG).data

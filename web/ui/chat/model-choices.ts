@@ -2,10 +2,10 @@
 import type { ClusterView } from '../../../core/cluster/cluster-view.ts'
 import type { ModelCard } from '../../../protocol/catalog.ts'
 import type { ModelId } from '../../../protocol/ids.ts'
-import { modelState } from '../model-state.ts'
-import { countOf, formatBytes } from '../quantities.ts'
-import { modelName, servedModels } from '../ring-summary.ts'
-import type { TransferSpeeds } from '../transfer-speed.ts'
+import { modelState } from '../models/model-state.ts'
+import { countOf, formatBytes } from '../parts/quantities.ts'
+import { modelName, servedModels } from '../parts/ring-summary.ts'
+import type { TransferSpeeds } from '../parts/transfer-speed.ts'
 
 export type ModelChoice = {
   readonly id: ModelId

@@ -1,7 +1,7 @@
 import { LitElement, css, html } from 'lit'
 import type { ModelId } from '../../../protocol/ids.ts'
-import { icon } from '../icons.ts'
-import { buttonStyles, floatStyles, sharedStyles } from '../shared-styles.ts'
+import { icon } from '../parts/icons.ts'
+import { buttonStyles, floatStyles, sharedStyles } from '../parts/shared-styles.ts'
 import type { ModelChoice } from './model-choices.ts'
 
 /**

@@ -1,8 +1,8 @@
 import { LitElement, css, html } from 'lit'
-import type { RingSummary } from '../ring-summary.ts'
-import '../ring-mark.ts'
-import type { RingSegment } from '../ring-mark.ts'
-import { sharedStyles } from '../shared-styles.ts'
+import type { RingSummary } from '../parts/ring-summary.ts'
+import '../parts/ring-mark.ts'
+import type { RingSegment } from '../parts/ring-mark.ts'
+import { sharedStyles } from '../parts/shared-styles.ts'
 
 /**
  * Which model answers, over how many devices, and whether it does.

@@ -1,6 +1,6 @@
 import { LitElement, css, html } from 'lit'
 import { DEFAULT_SETTINGS, settingsSchema, type ChatSettings } from '../../chat/chat-record.ts'
-import { buttonStyles, fieldStyles, floatStyles, sharedStyles } from '../shared-styles.ts'
+import { buttonStyles, fieldStyles, floatStyles, sharedStyles } from '../parts/shared-styles.ts'
 
 type NumberField = {
   readonly name: 'temperature' | 'topP' | 'topK' | 'minP' | 'repetitionPenalty' | 'presencePenalty' | 'frequencyPenalty' | 'seed' | 'maxTokens'

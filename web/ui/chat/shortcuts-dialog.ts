@@ -1,6 +1,6 @@
 import { LitElement, css, html } from 'lit'
 import { FIELD_KEYS, isMacLike, keysOf, SHORTCUTS } from '../../chat/shortcuts.ts'
-import { buttonStyles, floatStyles, sharedStyles } from '../shared-styles.ts'
+import { buttonStyles, floatStyles, sharedStyles } from '../parts/shared-styles.ts'
 
 /** Lists what the keyboard can do. `show` opens it. */
 export class ShortcutsDialog extends LitElement {

@@ -1,6 +1,6 @@
 import { LitElement, css, html } from 'lit'
 import type { TokenChance } from '../../chat/chat-record.ts'
-import { buttonStyles, floatStyles, sharedStyles } from '../shared-styles.ts'
+import { buttonStyles, floatStyles, sharedStyles } from '../parts/shared-styles.ts'
 
 /** Percent, with more digits the rarer. */
 function percent(logprob: number): string {

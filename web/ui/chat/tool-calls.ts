@@ -1,6 +1,6 @@
 import { LitElement, css, html } from 'lit'
 import type { ToolCall } from '../../chat/chat-record.ts'
-import { buttonStyles, fieldStyles, sharedStyles } from '../shared-styles.ts'
+import { buttonStyles, fieldStyles, sharedStyles } from '../parts/shared-styles.ts'
 
 /** Arguments with line ends and spaces, where they are JSON already. */
 function laidOut(text: string): string {

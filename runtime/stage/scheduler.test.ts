@@ -1,0 +1,242 @@
+import { expect, test } from 'vitest'
+import { sequenceId } from '../../protocol/ids.ts'
+import { createManualClock } from '../../core/link/manual-clock.ts'
+import { eventTurn } from './event-turn.ts'
+import { createScheduler, type LaneOptions, type WorkKind } from './scheduler.ts'
+
+const id = (n: number) => sequenceId(n.toString(16).padStart(16, '0'))
+const PASS_MS = 10
+
+/** A scheduler in manual time whose first task waits at a gate, so that the rest of the line can be set up before anything runs. */
+async function gated(options: Partial<LaneOptions<string>> = {}) {
+  const clock = createManualClock()
+  const scheduler = createScheduler({ ...clock, turn: () => Promise.resolve() })
+  const passes: (readonly string[])[] = []
+  let open: () => void = () => undefined
+  const gate = new Promise<void>((resolve) => (open = resolve))
+  scheduler.enqueue(id(0), () => gate)
+  await Promise.resolve()
+  const makeLane = () =>
+    scheduler.lane<string>({
+      run: async (names) => {
+        passes.push(names)
+        clock.advance(PASS_MS)
+      },
+      batch: (waiting) => waiting,
+      passMs: () => PASS_MS,
+      stages: 1,
+      ...options,
+    })
+  const lane = makeLane()
+  const add = (sequence: number, kind: WorkKind, name: string, own = lane): void => own.enqueue(id(sequence), kind, kind === 'decode' ? 1 : 8, name)
+  /** Lets everything run, and time pass where chunks wait for their share. */
+  const finish = async (): Promise<void> => {
+    const idle = scheduler.idle()
+    while (scheduler.waiting() > 0) {
+      await new Promise(setImmediate)
+      clock.advance(PASS_MS)
+    }
+    await idle
+  }
+  return { scheduler, clock, passes, add, makeLane, open, finish }
+}
+
+test('steps that wait for the same shard run as one pass, first come first served', async () => {
+  const { finish, passes, add, open } = await gated()
+  for (let i = 1; i <= 3; i++) add(i, 'decode', `d${i}`)
+  expect(passes).toEqual([])
+  open()
+  await finish()
+  expect(passes).toEqual([['d1', 'd2', 'd3']])
+})
+
+test('no more steps go together than the shard takes, and the rest goes next', async () => {
+  const { finish, passes, add, open } = await gated({ batch: () => 2 })
+  for (let i = 1; i <= 5; i++) add(i, 'decode', `d${i}`)
+  open()
+  await finish()
+  expect(passes).toEqual([['d1', 'd2'], ['d3', 'd4'], ['d5']])
+})
+
+test('steps of two shards never share a pass, and take turns as they came', async () => {
+  const { finish, passes, add, makeLane, open } = await gated()
+  const other = makeLane()
+  add(1, 'decode', 'a1')
+  add(2, 'decode', 'b1', other)
+  add(3, 'decode', 'a2')
+  open()
+  await finish()
+  expect(passes).toEqual([['a1', 'a2'], ['b1']])
+})
+
+test('two steps of one sequence run behind each other', async () => {
+  const { finish, passes, add, open } = await gated()
+  add(1, 'decode', 'first')
+  add(1, 'decode', 'second')
+  add(2, 'decode', 'other')
+  open()
+  await finish()
+  expect(passes).toEqual([['first', 'other'], ['second']])
+})
+
+test('a chunk shares a pass with steps, then waits until its share of the time is earned again; without steps chunks follow each other', async () => {
+  const { finish, clock, passes, add, open } = await gated({ passMs: () => PASS_MS / 2 })
+  add(9, 'prefill', 'p0')
+  add(9, 'prefill', 'p1')
+  for (let i = 1; i <= 3; i++) add(i, 'decode', `d${i}`)
+  open()
+  for (let lap = 2; lap <= 5; lap++) {
+    await new Promise(setImmediate)
+    add(1, 'decode', `lap ${lap}`)
+  }
+  await new Promise(setImmediate)
+  expect(passes).toEqual([['d1', 'd2', 'd3', 'p0'], ['lap 2'], ['lap 3'], ['p1'], ['lap 4'], ['lap 5']])
+  // Nobody decodes any more.
+  clock.advance(10_000)
+  for (let i = 2; i < 5; i++) add(9, 'prefill', `p${i}`)
+  await finish()
+  expect(passes.slice(6)).toEqual([['p2'], ['p3'], ['p4']])
+})
+
+test('of three prompts beside one stream a chunk goes with every other pass, and then the next', async () => {
+  const { finish, passes, add, open } = await gated({ passMs: () => PASS_MS / 2 })
+  for (const prompt of [7, 8, 9]) for (let i = 0; i < 2; i++) add(prompt, 'prefill', `p${prompt}${i}`)
+  add(1, 'decode', 'lap 1')
+  open()
+  for (let lap = 2; lap <= 4; lap++) {
+    await new Promise(setImmediate)
+    add(1, 'decode', `lap ${lap}`)
+  }
+  await finish()
+  expect(passes.slice(0, 6)).toEqual([['lap 1', 'p70'], ['lap 2'], ['p71'], ['lap 3'], ['p80'], ['lap 4']])
+})
+
+test('a chunk that must wait for its share runs by itself once steps leave time for it', async () => {
+  const { finish, clock, passes, add, open } = await gated({ passMs: () => 0 })
+  add(1, 'decode', 'd1')
+  add(9, 'prefill', 'p0')
+  add(9, 'prefill', 'p1')
+  open()
+  await new Promise(setImmediate)
+  expect(passes).toEqual([['d1', 'p0']])
+  clock.advance(1_000)
+  await finish()
+  expect(passes).toEqual([['d1', 'p0'], ['p1']])
+})
+
+test('chunks of several prompts share a pass when no stream waits for steps', async () => {
+  const { finish, passes, add, open } = await gated()
+  add(1, 'prefill', 'a0')
+  add(2, 'prefill', 'b0')
+  add(1, 'prefill', 'a1')
+  open()
+  await finish()
+  expect(passes).toEqual([['a0', 'b0'], ['a1']])
+})
+
+test('the last chunk of one token does not overtake the chunks before it', async () => {
+  const { finish, passes, add, open } = await gated()
+  add(1, 'prefill', 'chunk 0')
+  add(1, 'decode', 'chunk 1')
+  add(2, 'decode', 'other')
+  open()
+  await finish()
+  expect(passes.flat().indexOf('chunk 0')).toBeLessThan(passes.flat().indexOf('chunk 1'))
+})
+
+test('a chunk does not overtake a waiting step of its own sequence', async () => {
+  const { finish, passes, add, open } = await gated()
+  add(1, 'decode', 'step')
+  add(1, 'prefill', 'chunk')
+  for (let i = 2; i <= 5; i++) add(i, 'decode', `other ${i}`)
+  open()
+  await finish()
+  expect(passes.flat().indexOf('step')).toBeLessThan(passes.flat().indexOf('chunk'))
+})
+
+test('dropped work never runs', async () => {
+  const { scheduler, finish, passes, add, open } = await gated()
+  add(1, 'decode', 'kept')
+  add(2, 'prefill', 'dropped')
+  scheduler.drop(id(2))
+  expect(scheduler.waiting()).toBe(1)
+  open()
+  await finish()
+  expect(passes).toEqual([['kept']])
+})
+
+test('a line that refills itself without ever waiting lets events through', async () => {
+  const timer = (delayMs: number, callback: () => void) => {
+    const handle = setTimeout(callback, delayMs)
+    return () => clearTimeout(handle)
+  }
+  const scheduler = createScheduler({ now: () => performance.now(), turn: eventTurn, timer })
+  let cancelled = false
+  setImmediate(() => (cancelled = true))
+  // Bounded, so that a failure is not a hang: 10 seconds of steps of a millisecond.
+  const endsAt = performance.now() + 10_000
+  const step = async (): Promise<void> => {
+    const until = performance.now() + 1
+    while (performance.now() < until);
+    if (!cancelled && performance.now() < endsAt) scheduler.enqueue(id(1), step)
+  }
+  scheduler.enqueue(id(1), step)
+  await scheduler.idle()
+  expect(cancelled).toBe(true)
+})
+
+test('frames that came while the thread computed, and that it has not been told of, go with the first of them; a lone stream waits for no others', async () => {
+  const clock = createManualClock()
+  const mailbox: (() => void)[] = []
+  let turns = 0
+  const turn = async (): Promise<void> => {
+    turns += 1
+    for (const deliver of mailbox.splice(0)) deliver()
+  }
+  const scheduler = createScheduler({ ...clock, turn })
+  const passes: (readonly string[])[] = []
+  const run = async (names: readonly string[]): Promise<void> => void passes.push(names)
+  const lane = scheduler.lane<string>({ run, batch: (waiting) => waiting, passMs: () => 0, stages: 2 })
+  const step = (sequence: number, lap: number) => (): void => lane.enqueue(id(sequence), 'decode', 1, `${sequence}.${lap}`)
+  step(1, 1)()
+  await scheduler.idle()
+  step(1, 2)()
+  await scheduler.idle()
+  expect(turns).toBe(0)
+  // The second stream comes: from now on the thread asks before each pass.
+  mailbox.push(step(3, 1))
+  step(2, 1)()
+  await scheduler.idle()
+  mailbox.push(step(1, 3), step(3, 2))
+  step(2, 2)()
+  await scheduler.idle()
+  expect(passes).toEqual([['1.1'], ['1.2'], ['2.1', '3.1'], ['2.2', '1.3', '3.2']])
+})
+
+test('with half of its time a device rests after each pass as long as the pass took', async () => {
+  const clock = createManualClock()
+  const scheduler = createScheduler({ ...clock, turn: () => Promise.resolve(), share: () => 0.5 })
+  const begunAt: number[] = []
+  const lane = scheduler.lane<string>({
+    run: async () => {
+      begunAt.push(clock.now())
+      clock.advance(PASS_MS)
+    },
+    batch: () => 1,
+    passMs: () => PASS_MS,
+    stages: 1,
+  })
+  for (let i = 1; i <= 3; i++) lane.enqueue(id(i), 'decode', 1, `d${i}`)
+  const idle = scheduler.idle()
+  let steps = 0
+  void idle.then(() => (steps = Infinity))
+  while (steps < 100) {
+    await new Promise(setImmediate)
+    clock.advance(1)
+    steps += 1
+  }
+  await idle
+  const [first = 0, second = 0, third = 0] = begunAt
+  expect(second - first).toBeGreaterThanOrEqual(2 * PASS_MS)
+  expect(third - second).toBeGreaterThanOrEqual(2 * PASS_MS)
+})

@@ -1,0 +1,226 @@
+import type { SequenceId } from '../../protocol/ids.ts'
+import { createPrefillAllowance } from './prefill-allowance.ts'
+
+export type WorkKind = 'decode' | 'prefill'
+
+/**
+ * One device computes one pass at a time: work of all sequences waits in one line, first come first served. Steps that wait for the
+ * same shard run as one pass. Chunks of prompts have what `PrefillAllowance` leaves them while others decode, alone or in the pass of
+ * steps, so that neither starves.
+ */
+export type Scheduler = {
+  /** Where the passes of one shard wait. */
+  readonly lane: <Item>(options: LaneOptions<Item>) => Lane<Item>
+  /** A task that runs alone, in its turn among the steps. It handles its own errors: the promise must not reject. */
+  readonly enqueue: (sequence: SequenceId, task: () => Promise<void>) => void
+  /** Forgets the waiting work of a sequence. Work that already runs is not interrupted. */
+  readonly drop: (sequence: SequenceId) => void
+  readonly waiting: () => number
+  /** Milliseconds that the running pass takes by now; null while none runs. */
+  readonly stepMs: () => number | null
+  /** Whether streams decode here that a chunk would keep waiting. */
+  readonly isDecoding: () => boolean
+  /** Resolves once nothing waits and nothing runs. */
+  readonly idle: () => Promise<void>
+}
+
+export type LaneOptions<Item> = {
+  /** One pass over items of different sequences. It handles their errors: the promise must not reject. */
+  readonly run: (items: readonly Item[]) => Promise<void>
+  /** Of so many steps that wait, how many go together. */
+  readonly batch: (waiting: number) => number
+  /** Milliseconds that a pass over so many rows is expected to take; null when unknown. */
+  readonly passMs: (rows: number) => number | null
+  /** Shards of the ring: a step waits for chunks at each of them. */
+  readonly stages: number
+}
+
+export type Lane<Item> = {
+  /**
+   * Adds an item of so many rows to the line. Work of one sequence runs in the order it was added, so a step behind chunks of its own
+   * sequence waits with them, and one before goes with them.
+   */
+  readonly enqueue: (sequence: SequenceId, kind: WorkKind, rows: number, item: Item) => void
+}
+
+export type SchedulerOptions = {
+  /** Monotonic milliseconds. */
+  readonly now: () => number
+  /** Resolves in a task of its own, behind the events that wait. */
+  readonly turn: () => Promise<void>
+  readonly timer: (delayMs: number, callback: () => void) => () => void
+  /** Part of the time that passes may take, above 0 and at most 1: after each the device rests for the remainder. Default: all of it. */
+  readonly share?: () => number
+}
+
+type Line = { readonly run: (entries: readonly Entry[]) => Promise<void> } & Pick<LaneOptions<never>, 'batch' | 'passMs' | 'stages'>
+type Entry = { readonly sequence: SequenceId; readonly rows: number; readonly line: Line }
+type Pass = { readonly steps: readonly Entry[]; readonly chunks: readonly Entry[] }
+
+/**
+ * WASM steps are promises that are already fulfilled: a line that refills itself, as in a ring of one, would never let the
+ * thread hear of a new stream or of a cancel. So events get their turn after this many milliseconds.
+ */
+const EVENTS_EVERY_MS = 4
+/** Rows of prompts that go together: beyond, kernels gain nothing. */
+const PASS_ROWS = 128
+/** Steps come again after a lap: so many times their usual distance, between these bounds, are streams taken to decode after the last. */
+const DECODING_FOR = { times: 4, leastMs: 40, mostMs: 2_000 }
+
+export function createScheduler({ now, turn: eventTurn, timer, share = () => 1 }: SchedulerOptions): Scheduler {
+  let decode: Entry[] = []
+  let prefill: Entry[] = []
+  let running = false
+  let isWoken = false
+  let stopTimer = (): void => undefined
+  const allowance = createPrefillAllowance(now)
+  let stepAt: number | null = null
+  const lastStep = { at: Number.NEGATIVE_INFINITY, distanceMs: 0 }
+  const idleWaiters: (() => void)[] = []
+
+  const decodingForMs = (): number => {
+    const { times, leastMs, mostMs } = DECODING_FOR
+    return lastStep.at + Math.min(mostMs, Math.max(leastMs, times * lastStep.distanceMs)) - now()
+  }
+  /** Sequences whose last pass was a step. */
+  const decoders = new Set<SequenceId>()
+  const isDecoding = (): boolean => decode.length > 0 || (decoders.size > 0 && decodingForMs() > 0)
+
+  /** The first of `entries` and those behind it of the same line, one a sequence, as long as `fits` says so. */
+  const gather = (entries: readonly Entry[], fits: (count: number, rows: number) => boolean): readonly Entry[] => {
+    const gathered: Entry[] = []
+    const seen = new Set<SequenceId>()
+    let rows = 0
+    for (const entry of entries) {
+      const isNext =
+        entry.line === entries[0]?.line && !seen.has(entry.sequence) && (gathered.length === 0 || fits(gathered.length, rows + entry.rows))
+      seen.add(entry.sequence)
+      if (!isNext) continue
+      gathered.push(entry)
+      rows += entry.rows
+    }
+    return gathered
+  }
+  const gatherSteps = (): readonly Entry[] => {
+    const line = decode[0]?.line
+    if (!line) return []
+    const most = line.batch(new Set(decode.filter((entry) => entry.line === line).map((entry) => entry.sequence)).size)
+    return gather(decode, (count) => count < most)
+  }
+
+  /** What the next pass is made of; nothing when chunks must wait for their share. */
+  const take = (): Pass => {
+    allowance.setCrowd(new Set(prefill.map(({ sequence }) => sequence)).size, decoders.size)
+    const chunksMayGo = prefill.length > 0 && (!isDecoding() || allowance.isEarned())
+    const chunkLine = chunksMayGo ? prefill[0]?.line : undefined
+    // A chunk of another shard cannot join the steps: it goes first, since its share is there.
+    const steps = chunkLine && decode[0] && decode[0].line !== chunkLine ? [] : gatherSteps()
+    const chunks = chunkLine ? gather(prefill, (_, rows) => !isDecoding() && rows <= PASS_ROWS) : []
+    decode = decode.filter((entry) => !steps.includes(entry))
+    prefill = prefill.filter((entry) => !chunks.includes(entry))
+    return { steps, chunks }
+  }
+
+  const runPass = async ({ steps, chunks }: Pass): Promise<void> => {
+    const entries = [...steps, ...chunks]
+    const [first] = entries
+    if (!first) return
+    const hasSteps = steps.some(({ rows }) => rows > 0)
+    const keepsWaiting = hasSteps || isDecoding()
+    const startedAt = now()
+    allowance.setIdle(false)
+    stepAt = startedAt
+    await first.line.run(entries)
+    stepAt = null
+    allowance.setIdle(true)
+    const ms = now() - startedAt
+    if (hasSteps) {
+      lastStep.distanceMs += 0.2 * (Math.min(startedAt - lastStep.at, DECODING_FOR.mostMs) - lastStep.distanceMs)
+      lastStep.at = now()
+      for (const { sequence } of steps) decoders.add(sequence)
+    }
+    if (chunks.length === 0 || !keepsWaiting) return
+    const rows = steps.reduce((sum, step) => sum + step.rows, 0)
+    const added = rows > 0 ? Math.max(0, ms - (first.line.passMs(rows) ?? 0)) : ms
+    allowance.spend(added * first.line.stages)
+  }
+
+  /** Whether others than who waits in line may have sent something, which the thread has not come to while it computed. */
+  const isShared = (): boolean => new Set([...decoders, ...[...decode, ...prefill].map(({ sequence }) => sequence)]).size > 1
+
+  const pump = async (): Promise<void> => {
+    running = true
+    stopTimer()
+    // One event at a time: without their turn the first frame would run by itself, and all others of a batch behind it, each by itself.
+    if (isShared()) await eventTurn()
+    let heardAt = now()
+    for (let pass = take(); pass.steps.length + pass.chunks.length > 0; pass = take()) {
+      const begunAt = now()
+      await runPass(pass)
+      const restMs = (now() - begunAt) * (1 / Math.min(1, share()) - 1)
+      if (restMs > 0) await new Promise<void>((resolve) => timer(restMs, resolve))
+      if (decode.length + prefill.length === 0 || now() - heardAt < EVENTS_EVERY_MS) continue
+      await eventTurn()
+      heardAt = now()
+    }
+    running = false
+    if (prefill.length > 0) stopTimer = timer(Math.max(1, Math.min(allowance.waitMs(), decodingForMs())), wake)
+    tellIdle()
+  }
+
+  /** Behind what is handled now: frames of one message wait in line before any of them runs. */
+  const wake = (): void => {
+    if (running || isWoken) return
+    isWoken = true
+    queueMicrotask(() => {
+      isWoken = false
+      if (!running) void pump()
+    })
+  }
+
+  const tellIdle = (): void => {
+    if (running || decode.length + prefill.length > 0) return
+    for (const resolve of idleWaiters.splice(0)) resolve()
+  }
+
+  const add = (entry: Entry, kind: WorkKind): void => {
+    const isOwn = ({ sequence }: Entry): boolean => sequence === entry.sequence
+    if (kind === 'prefill') {
+      // Its own steps that still wait go with it: a replay may end in single tokens with more behind them.
+      prefill.push(...decode.filter(isOwn))
+      decode = decode.filter((own) => !isOwn(own))
+      decoders.delete(entry.sequence)
+    }
+    ;(kind === 'prefill' || prefill.some(isOwn) ? prefill : decode).push(entry)
+    wake()
+  }
+
+  return {
+    lane: <Item>({ run, batch, passMs, stages }: LaneOptions<Item>): Lane<Item> => {
+      const items = new WeakMap<Entry, Item>()
+      const itemOf = (entry: Entry): readonly Item[] => {
+        const item = items.get(entry)
+        return item === undefined ? [] : [item]
+      }
+      const line: Line = { run: (entries) => run(entries.flatMap(itemOf)), batch, passMs, stages }
+      return {
+        enqueue: (sequence, kind, rows, item) => {
+          const entry = { sequence, rows, line }
+          items.set(entry, item)
+          add(entry, kind)
+        },
+      }
+    },
+    enqueue: (sequence, task) => add({ sequence, rows: 0, line: { run: task, batch: () => 1, passMs: () => 0, stages: 1 } }, 'decode'),
+    drop: (sequence) => {
+      decode = decode.filter((entry) => entry.sequence !== sequence)
+      prefill = prefill.filter((entry) => entry.sequence !== sequence)
+      decoders.delete(sequence)
+      tellIdle()
+    },
+    waiting: () => decode.length + prefill.length,
+    stepMs: () => (stepAt === null ? null : now() - stepAt),
+    isDecoding,
+    idle: () => (running || decode.length + prefill.length > 0 ? new Promise((resolve) => idleWaiters.push(resolve)) : Promise.resolve()),
+  }
+}
