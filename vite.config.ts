@@ -55,8 +55,11 @@ export function shell(): Plugin {
 type Chunk = { readonly type: 'chunk'; readonly fileName: string; readonly facadeModuleId: string | null; readonly imports: readonly string[] }
 type Bundle = Readonly<Record<string, Chunk | { readonly type: 'asset' }>>
 
-/** What a page's own code imports, itself first. */
-function chunksOf(bundle: Bundle, page: string): ReadonlySet<string> {
+/** What every page starts with, part by part: web/main.ts. */
+const STARTED = ['/engine/create-page-engine.ts', '/ui/app/start-app.ts']
+
+/** Files of a module that is imported when it is asked for, with all that it imports. */
+function chunksOf(bundle: Bundle, module: string): ReadonlySet<string> {
   const files = new Set<string>()
   const take = (chunk: Chunk): void => {
     if (files.has(chunk.fileName)) return
@@ -66,11 +69,11 @@ function chunksOf(bundle: Bundle, page: string): ReadonlySet<string> {
       if (imported?.type === 'chunk') take(imported)
     }
   }
-  for (const chunk of Object.values(bundle)) if (chunk.type === 'chunk' && chunk.facadeModuleId?.endsWith(`/ui/${page}-page.ts`)) take(chunk)
+  for (const chunk of Object.values(bundle)) if (chunk.type === 'chunk' && chunk.facadeModuleId?.endsWith(module)) take(chunk)
   return files
 }
 
-/** Gives each page's URL a file of its own, for static servers that know no fallback; it asks for the page's code at once, beside what all share. */
+/** Gives each page's URL a file of its own, for static servers that know no fallback; it asks for all code that the page starts with at once. */
 function pageFiles(): Plugin {
   let outDir = ''
   return {
@@ -82,8 +85,9 @@ function pageFiles(): Plugin {
       if (!existsSync(index)) return
       const html = await readFile(index, 'utf8')
       await Promise.all(
-        PAGE_FILES.map(async (file) => {
-          const missing = [...chunksOf(bundle, path.parse(file).name)].filter((chunk) => !html.includes(chunk))
+        ['index.html', ...PAGE_FILES].map(async (file) => {
+          const wanted = [...STARTED, `/${path.parse(file).name}-page.ts`].flatMap((module) => [...chunksOf(bundle, module)])
+          const missing = [...new Set(wanted)].filter((chunk) => !html.includes(chunk))
           const links = missing.map((chunk) => `    <link rel="modulepreload" crossorigin href="/${chunk}">\n`)
           await writeFile(path.join(outDir, file), html.replace('  </head>', `${links.join('')}  </head>`))
         }),

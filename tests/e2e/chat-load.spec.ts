@@ -1,4 +1,4 @@
-/** What the chat costs before it is used: bytes of its first load, and whether it moves while it comes. */
+/** What pages cost before they are used: bytes of the chat's first load, whether it moves while it comes, and when others ask for their code. */
 import { gzipSync } from 'node:zlib'
 import { expect } from '@playwright/test'
 import { sample, test } from './chat-cluster.ts'
@@ -26,6 +26,13 @@ test('the first load of the chat is at most 250 kB gzip before the engine, and b
   expect(total).toBeLessThanOrEqual(MOST_BYTES)
   expect(total).toBeGreaterThan(50_000)
 })
+
+for (const name of ['contribute', 'cluster', 'models', 'keys', 'start']) {
+  test(`/${name}: the document asks for the page's own code at once, beside what all pages share`, async ({ cluster, request }) => {
+    const html = await (await request.get(`${cluster.server.url}/${name}`)).text()
+    expect(html).toMatch(new RegExp(`<link rel="modulepreload"[^>]*href="/assets/${name}-page-[^"]+\\.js"`))
+  })
+}
 
 test('nothing jumps while the chat loads and answers: layout shift stays below 0.02', async ({ chat }) => {
   await chat.page.addInitScript(() => {

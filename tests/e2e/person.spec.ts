@@ -46,7 +46,8 @@ for (const { width, height } of [
     await page.goto(`${cluster.server.url}/`)
     const sample = SAMPLES[1]
     await ask(page, sample?.messages[0]?.content ?? '')
-    await expect(page.getByText(sample?.text ?? 'nothing')).toBeVisible({ timeout: 30_000 })
+    // Also said to screen readers, elsewhere.
+    await expect(page.getByRole('log').getByText(sample?.text ?? 'nothing')).toBeVisible({ timeout: 30_000 })
     await expect(page.getByText(/tok\/s/).first()).toBeVisible()
     await page.screenshot({ path: `test-results/person-chat-${width}.png`, fullPage: true })
 
