@@ -34,11 +34,24 @@ const reportSchema = z.object({
 type Report = z.infer<typeof reportSchema>
 type Screen = (typeof SCREENS)[number]
 
+/** Now and then the browser's trace lacks its beginning, and Lighthouse asks to be run again. */
+const RUN_AGAIN = 'NO_NAVSTART'
+const MOST_TRIES = 3
+
+async function run(argv: readonly string[], tries = 1): Promise<string> {
+  try {
+    return (await promisify(execFile)('npx', argv, { maxBuffer: MOST_BYTES, env: { ...process.env, CHROME_PATH: chromiumPath() } })).stdout
+  } catch (error) {
+    if (tries < MOST_TRIES && String(error).includes(RUN_AGAIN)) return run(argv, tries + 1)
+    throw error
+  }
+}
+
 /** @throws {Error} when Lighthouse cannot be fetched or run, or looked at another page than it was given */
 async function look(url: string, screen: Screen): Promise<Report> {
   const flags = ['--quiet', '--output=json', '--only-categories=performance,accessibility', '--chrome-flags=--headless=new --no-sandbox']
   const argv = ['--yes', LIGHTHOUSE, url, ...flags, ...(screen === 'desktop' ? ['--preset=desktop'] : [])]
-  const { stdout } = await promisify(execFile)('npx', argv, { maxBuffer: MOST_BYTES, env: { ...process.env, CHROME_PATH: chromiumPath() } })
+  const stdout = await run(argv)
   const report = reportSchema.parse(JSON.parse(stdout))
   if (report.runtimeError) throw new Error(`Lighthouse could not look at ${url}: ${report.runtimeError.message}`)
   if (new URL(report.finalDisplayedUrl).pathname !== new URL(url).pathname)
