@@ -88,7 +88,7 @@ function pageFiles(): Plugin {
         ['index.html', ...PAGE_FILES].map(async (file) => {
           const wanted = [...STARTED, `/${path.parse(file).name}-page.ts`].flatMap((module) => [...chunksOf(bundle, module)])
           const missing = [...new Set(wanted)].filter((chunk) => !html.includes(chunk))
-          const links = missing.map((chunk) => `    <link rel="modulepreload" crossorigin href="/${chunk}">\n`)
+          const links = missing.map((chunk) => `    <link rel="modulepreload" fetchpriority="low" crossorigin href="/${chunk}">\n`)
           await writeFile(path.join(outDir, file), html.replace('  </head>', `${links.join('')}  </head>`))
         }),
       )
