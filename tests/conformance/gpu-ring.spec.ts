@@ -11,7 +11,7 @@ const { samples } = JSON.parse(readFileSync(SAMPLES, 'utf8')) as {
   samples: readonly { readonly prompt_ids: readonly number[] }[]
 }
 const PROMPTS = samples.map(({ prompt_ids }) => prompt_ids)
-const MAX_TOKENS = 6
+const MAX_TOKENS = 4
 
 let harness: Harness
 let found = { adapter: null as string | null, f16: false }
