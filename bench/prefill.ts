@@ -11,7 +11,7 @@ const STREAMS = 4
 const PROMPT_TOKENS = 1000
 const CONTEXT_TOKENS = 1536
 /** Enough that all of them still decode when the prompt is done: it has a fifth of the time. */
-const answerTokens = (model: BenchModel): number => Math.min(10 * model.answerTokens, CONTEXT_TOKENS - 64)
+const answerTokens = (model: BenchModel): number => Math.min(26 * model.answerTokens, CONTEXT_TOKENS - 64)
 /** Tokens of the first stream behind which the prompt begins. */
 const BEGINS_AT = 48
 

@@ -124,6 +124,21 @@ test('a chunk that must wait for its share runs by itself once steps leave time 
   expect(passes).toEqual([['d1', 'p0'], ['p1']])
 })
 
+test('streams whose steps come close together are taken to decode for some laps of theirs, however little lies between their steps', async () => {
+  const { scheduler, clock, add, open, finish } = await gated({ batch: () => 1 })
+  open()
+  const LAP_MS = 200
+  for (let lap = 0; lap < 20; lap++) {
+    for (let stream = 1; stream <= 4; stream++) add(stream, 'decode', `${stream}.${lap}`)
+    await finish()
+    clock.advance(LAP_MS)
+  }
+  clock.advance(LAP_MS)
+  expect(scheduler.isDecoding()).toBe(true)
+  clock.advance(4 * LAP_MS)
+  expect(scheduler.isDecoding()).toBe(false)
+})
+
 test('chunks of several prompts share a pass when no stream waits for steps', async () => {
   const { finish, passes, add, open } = await gated()
   add(1, 'prefill', 'a0')

@@ -64,7 +64,10 @@ type Pass = { readonly steps: readonly Entry[]; readonly chunks: readonly Entry[
 const EVENTS_EVERY_MS = 4
 /** Rows of prompts that go together: beyond, kernels gain nothing. */
 const PASS_ROWS = 128
-/** Steps come again after a lap: so many times their usual distance, between these bounds, are streams taken to decode after the last. */
+/**
+ * A stream's step comes again after a lap: so many times what that usually takes, between these bounds, are streams taken to decode after the last one.
+ * Steps of different streams follow each other at once: by their distance a lap that a chunk keeps waiting looked like the end of all streams.
+ */
 const DECODING_FOR = { times: 4, leastMs: 40, mostMs: 2_000 }
 
 export function createScheduler({ now, turn: eventTurn, timer, share = () => 1 }: SchedulerOptions): Scheduler {
@@ -75,15 +78,21 @@ export function createScheduler({ now, turn: eventTurn, timer, share = () => 1 }
   let stopTimer = (): void => undefined
   const allowance = createPrefillAllowance(now)
   let stepAt: number | null = null
-  const lastStep = { at: Number.NEGATIVE_INFINITY, distanceMs: 0 }
+  const lastStep = { at: Number.NEGATIVE_INFINITY, lapMs: 0 }
   const idleWaiters: (() => void)[] = []
 
   const decodingForMs = (): number => {
     const { times, leastMs, mostMs } = DECODING_FOR
-    return lastStep.at + Math.min(mostMs, Math.max(leastMs, times * lastStep.distanceMs)) - now()
+    return lastStep.at + Math.min(mostMs, Math.max(leastMs, times * lastStep.lapMs)) - now()
   }
-  /** Sequences whose last pass was a step. */
-  const decoders = new Set<SequenceId>()
+  /** Sequences whose last pass was a step, and when it ended. */
+  const decoders = new Map<SequenceId, number>()
+  const noteStep = (sequence: SequenceId, startedAt: number): void => {
+    const before = decoders.get(sequence)
+    if (before !== undefined) lastStep.lapMs += 0.2 * (Math.min(startedAt - before, DECODING_FOR.mostMs) - lastStep.lapMs)
+    lastStep.at = now()
+    decoders.set(sequence, lastStep.at)
+  }
   const isDecoding = (): boolean => decode.length > 0 || (decoders.size > 0 && decodingForMs() > 0)
 
   /** The first of `entries` and those behind it of the same line, one a sequence, as long as `fits` says so. */
@@ -135,9 +144,7 @@ export function createScheduler({ now, turn: eventTurn, timer, share = () => 1 }
     allowance.setIdle(true)
     const ms = now() - startedAt
     if (hasSteps) {
-      lastStep.distanceMs += 0.2 * (Math.min(startedAt - lastStep.at, DECODING_FOR.mostMs) - lastStep.distanceMs)
-      lastStep.at = now()
-      for (const { sequence } of steps) decoders.add(sequence)
+      for (const { sequence } of steps) noteStep(sequence, startedAt)
     }
     if (chunks.length === 0 || !keepsWaiting) return
     const rows = steps.reduce((sum, step) => sum + step.rows, 0)
@@ -146,7 +153,7 @@ export function createScheduler({ now, turn: eventTurn, timer, share = () => 1 }
   }
 
   /** Whether others than who waits in line may have sent something, which the thread has not come to while it computed. */
-  const isShared = (): boolean => new Set([...decoders, ...[...decode, ...prefill].map(({ sequence }) => sequence)]).size > 1
+  const isShared = (): boolean => new Set([...decoders.keys(), ...[...decode, ...prefill].map(({ sequence }) => sequence)]).size > 1
 
   const pump = async (): Promise<void> => {
     running = true
