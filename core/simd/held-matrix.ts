@@ -36,7 +36,8 @@ export type HeldWeight<Form extends Held = Held> = {
 /** Kernels load vectors: whatever follows begins at a multiple of this. */
 const ALIGNMENT = 16
 export const aligned = (bytes: number): number => ALIGNMENT * Math.ceil(bytes / ALIGNMENT)
-const unitsOf = (columns: number): number => Math.ceil(columns / code.FLOAT_UNIT)
+/** Columns of a row of a float matrix, with those that fill its last unit. */
+export const paddedColumns = (columns: number): number => code.FLOAT_UNIT * Math.ceil(columns / code.FLOAT_UNIT)
 const blocksOf = (columns: number): number => Math.ceil(columns / code.BLOCK)
 
 /** Bytes of a row's elements; integers are padded to whole blocks, floats of matrices to whole units. */
@@ -45,10 +46,10 @@ export function rowBytes(held: Held, columns: number): number {
     case 'vector':
       return columns * 4
     case 'f32':
-      return unitsOf(columns) * code.FLOAT_UNIT * 4
+      return paddedColumns(columns) * 4
     case 'f16':
     case 'bf16':
-      return unitsOf(columns) * code.FLOAT_UNIT * 2
+      return paddedColumns(columns) * 2
     case 'int8-rows':
     case 'int8-blocks':
     case 'int8-blocks16':

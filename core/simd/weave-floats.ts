@@ -2,15 +2,14 @@
  * How matrices of floats lie: columns in stretches of at most FLOAT_COLUMNS, all alike but for the last; a stretch has all rows, in pairs, and a pair's
  * rows take turns by 16 bytes: four columns of f32, or eight of 16 bits, of which word j has column j below and column j + 4 above.
  */
-import { FLOAT_COLUMNS, FLOAT_UNIT } from '../../kernels/opcodes.ts'
-import { elementBytes, placedRows, rowBytes, type FloatForm, type HeldWeight } from './held-matrix.ts'
+import { FLOAT_COLUMNS } from '../../kernels/opcodes.ts'
+import { elementBytes, paddedColumns, placedRows, rowBytes, type FloatForm, type HeldWeight } from './held-matrix.ts'
 
 /** Words that a row has before it is the other one's turn. */
 const TURN = 4
 const PAIR = 2
 
-const padded = (columns: number): number => FLOAT_UNIT * Math.ceil(columns / FLOAT_UNIT)
-const stretchColumns = (columns: number): number => padded(Math.ceil(columns / Math.ceil(columns / FLOAT_COLUMNS)))
+const stretchColumns = (columns: number): number => paddedColumns(Math.ceil(columns / Math.ceil(columns / FLOAT_COLUMNS)))
 
 type Stretch = {
   /** Columns of the row that lie here. */
@@ -30,7 +29,7 @@ function* stretchesOf({ held, sources, rows, columns }: HeldWeight<FloatForm>, r
   for (let from = 0; from < columns; from += step) {
     const to = Math.min(from + step, columns)
     const first = (matrix * elementBytes(held, matrixRows, columns)) / 4 + placed * from * words
-    yield { from, to, at: first + (own - (own % PAIR)) * padded(to - from) * words + (own % PAIR) * TURN }
+    yield { from, to, at: first + (own - (own % PAIR)) * paddedColumns(to - from) * words + (own % PAIR) * TURN }
   }
 }
 

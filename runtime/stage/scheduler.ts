@@ -143,9 +143,7 @@ export function createScheduler({ now, turn: eventTurn, timer, share = () => 1 }
     stepAt = null
     allowance.setIdle(true)
     const ms = now() - startedAt
-    if (hasSteps) {
-      for (const { sequence } of steps) noteStep(sequence, startedAt)
-    }
+    if (hasSteps) for (const { sequence } of steps) noteStep(sequence, startedAt)
     if (chunks.length === 0 || !keepsWaiting) return
     const rows = steps.reduce((sum, step) => sum + step.rows, 0)
     const added = rows > 0 ? Math.max(0, ms - (first.line.passMs(rows) ?? 0)) : ms

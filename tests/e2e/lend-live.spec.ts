@@ -37,12 +37,7 @@ test.afterAll(async () => {
 type Engine = NonNullable<RingletApp['engine']>
 async function engineOf<T>(page: Page, read: (engine: Engine) => T): Promise<T> {
   // The document is there before its app.
-  await page.waitForFunction(() => Boolean(document.querySelector('ringlet-app')?.engine))
-  const engine = await page.evaluateHandle(() => {
-    const found = document.querySelector<RingletApp>('ringlet-app')?.engine
-    if (!found) throw new Error('the page has no engine')
-    return found
-  })
+  const engine = await page.waitForFunction(() => document.querySelector<RingletApp>('ringlet-app')?.engine)
   return engine.evaluate(read as (engine: unknown) => T)
 }
 

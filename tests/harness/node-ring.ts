@@ -5,10 +5,7 @@ import { loadXgrammar } from '../../api-gateway/local-device-xgrammar.ts'
 import type { Backend, WeightFormat } from '../../protocol/cluster.ts'
 import type { BackendRuntime } from '../../runtime/engines/load-options.ts'
 import { loadOrt } from '../../runtime/engines/ort.ts'
-import { openMemoryRing, RING_MODEL, type MemoryRing } from './memory-ring.ts'
-
-export const NODE_MODEL = RING_MODEL
-export type NodeRing = MemoryRing
+import { openMemoryRing, type MemoryRing } from './memory-ring.ts'
 
 const runtimeOf = async (backend: Backend): Promise<BackendRuntime> =>
   backend === 'simd' ? { backend, simd: await loadKernels() } : { backend, ort: await loadOrt({ backend: 'wasm', numThreads: 1 }) }
@@ -23,7 +20,7 @@ export async function openNodeRing(
   weightFormat: WeightFormat,
   size = 2,
   spare: Backend | null = null,
-): Promise<NodeRing> {
+): Promise<MemoryRing> {
   const devices: BackendRuntime[] = []
   for (let i = 0; i < size; i++) devices.push(await runtimeOf(backend))
   const openSource = () => folderSource(folder)

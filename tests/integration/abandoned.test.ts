@@ -6,18 +6,19 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { z } from 'zod'
 import { createModelCatalog } from '../../api-gateway/model-catalog.ts'
 import { eventually, startGateway, type TestGateway } from '../harness/gateway.ts'
-import { NODE_MODEL, openNodeRing, type NodeRing } from '../harness/node-ring.ts'
+import { RING_MODEL, type MemoryRing } from '../harness/memory-ring.ts'
+import { openNodeRing } from '../harness/node-ring.ts'
 import { writeSpeakingModel } from '../harness/speaking-model.ts'
 
 const CHAT = '/v1/chat/completions'
 const root = mkdtempSync(path.join(tmpdir(), 'ringlet-abandoned-'))
-const LONG = { model: NODE_MODEL, messages: [{ role: 'user', content: 'Once' }], max_tokens: 10_000, stream: true }
-let ring: NodeRing
+const LONG = { model: RING_MODEL, messages: [{ role: 'user', content: 'Once' }], max_tokens: 10_000, stream: true }
+let ring: MemoryRing
 let gateway: TestGateway
 beforeAll(async () => {
   const template = "{{ messages[0]['content'] }}"
-  writeSpeakingModel(path.join(root, NODE_MODEL), { template, pieces: ['on ', 'and '], isEndless: true, contextLength: 8192 })
-  ring = await openNodeRing(path.join(root, NODE_MODEL), 'simd', 'f32')
+  writeSpeakingModel(path.join(root, RING_MODEL), { template, pieces: ['on ', 'and '], isEndless: true, contextLength: 8192 })
+  ring = await openNodeRing(path.join(root, RING_MODEL), 'simd', 'f32')
   gateway = await startGateway({}, { backend: { ...ring.client, view: ring.cluster.view }, models: createModelCatalog({ folders: [root] }) })
 }, 60_000)
 afterAll(async () => {

@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { expect, test } from 'vitest'
 import { GREEDY, type Sampling } from '../../protocol/ring.ts'
-import { NODE_MODEL, openNodeRing, type NodeRing } from '../harness/node-ring.ts'
+import { RING_MODEL, type MemoryRing } from '../harness/memory-ring.ts'
+import { openNodeRing } from '../harness/node-ring.ts'
 
 const EMBER = path.join(import.meta.dirname, '../../models/ember')
 const { samples } = JSON.parse(readFileSync(path.join(EMBER, 'samples.json'), 'utf8')) as {
@@ -21,10 +22,10 @@ const SAMPLINGS: readonly Sampling[] = [
   { ...GREEDY, temperature: 0.7, topP: 0.9, seed: '11' },
 ]
 
-async function ask({ client }: NodeRing, promptIds: readonly number[], sampling: Sampling, drafts: boolean): Promise<readonly number[]> {
+async function ask({ client }: MemoryRing, promptIds: readonly number[], sampling: Sampling, drafts: boolean): Promise<readonly number[]> {
   const { signal } = new AbortController()
   const ids: number[] = []
-  for await (const event of client.complete({ model: NODE_MODEL, promptIds, sampling, stopIds: [2], maxTokens: TOKENS, drafts, signal }))
+  for await (const event of client.complete({ model: RING_MODEL, promptIds, sampling, stopIds: [2], maxTokens: TOKENS, drafts, signal }))
     if (event.type === 'token') ids.push(event.tokenId)
   return ids
 }

@@ -9,7 +9,8 @@ import { sequenceId } from '../../protocol/ids.ts'
 import type { Pooling } from '../../protocol/ring.ts'
 import { loadShard } from '../../runtime/engines/load-shard.ts'
 import { loadOrt } from '../../runtime/engines/ort.ts'
-import { NODE_MODEL, openNodeRing } from '../harness/node-ring.ts'
+import { RING_MODEL } from '../harness/memory-ring.ts'
+import { openNodeRing } from '../harness/node-ring.ts'
 
 const EMBER = path.join(import.meta.dirname, '../../models/ember')
 const PROMPTS = [[1, 300], Array.from({ length: 150 }, (_, i) => 5 + ((i * 37) % 900))] as const
@@ -53,7 +54,7 @@ describe.each([1, 2])('a ring of %d', (devices) => {
     for (const promptIds of PROMPTS) {
       const wanted = await reference(promptIds)
       for (const pooling of POOLINGS) {
-        const vector = await ring.client.embed({ model: NODE_MODEL, promptIds, pooling, signal })
+        const vector = await ring.client.embed({ model: RING_MODEL, promptIds, pooling, signal })
         expect(vector.length).toBe(wanted[pooling].length)
         expect(Math.max(...wanted[pooling].map(Math.abs))).toBeGreaterThan(0.1)
         expect(worst(vector, wanted[pooling]), `${pooling} of ${promptIds.length}`).toBeLessThan(2e-4)

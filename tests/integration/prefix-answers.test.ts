@@ -4,7 +4,8 @@ import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { CompletionRequest } from '../../core/client/ring-client.ts'
 import { GREEDY } from '../../protocol/ring.ts'
-import { NODE_MODEL, openNodeRing, type NodeRing } from '../harness/node-ring.ts'
+import { RING_MODEL, type MemoryRing } from '../harness/memory-ring.ts'
+import { openNodeRing } from '../harness/node-ring.ts'
 
 const EMBER = path.join(import.meta.dirname, '../../models/ember')
 /** All of a sequence rotates otherwise once it is longer than 32 tokens. */
@@ -16,11 +17,16 @@ type Sample = { readonly prompt_ids: readonly number[] }
 const samples = (JSON.parse(readFileSync(path.join(EMBER, 'samples.json'), 'utf8')) as { samples: readonly Sample[] }).samples
 const said = (from: number, count: number): readonly number[] => samples.slice(from, from + count).flatMap(({ prompt_ids }) => prompt_ids)
 
-async function ask({ client }: NodeRing, promptIds: readonly number[], cacheScope: string | null, sampling: CompletionRequest['sampling'] = GREEDY) {
+async function ask(
+  { client }: MemoryRing,
+  promptIds: readonly number[],
+  cacheScope: string | null,
+  sampling: CompletionRequest['sampling'] = GREEDY,
+) {
   const { signal } = new AbortController()
   const ids: number[] = []
   let cached = 0
-  for await (const event of client.complete({ model: NODE_MODEL, promptIds, sampling, stopIds: [], maxTokens: TOKENS, cacheScope, signal })) {
+  for await (const event of client.complete({ model: RING_MODEL, promptIds, sampling, stopIds: [], maxTokens: TOKENS, cacheScope, signal })) {
     if (event.type !== 'token') continue
     if (event.index === 0) cached = event.cached
     ids.push(event.tokenId)

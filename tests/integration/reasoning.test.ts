@@ -12,7 +12,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { z } from 'zod'
 import { createModelCatalog } from '../../api-gateway/model-catalog.ts'
 import { startGateway, type TestGateway } from '../harness/gateway.ts'
-import { NODE_MODEL, openNodeRing, type NodeRing } from '../harness/node-ring.ts'
+import { RING_MODEL, type MemoryRing } from '../harness/memory-ring.ts'
+import { openNodeRing } from '../harness/node-ring.ts'
 import { writeSpeakingModel } from '../harness/speaking-model.ts'
 
 const THOUGHT = ['Let me', ' see.', ' 👩‍🚀']
@@ -21,9 +22,9 @@ const ANSWER = ['Yes', ', of', ' course.']
 const TEMPLATE =
   "{% for message in messages %}{{ message.role + ': ' + message.content + '\n' }}{% endfor %}assistant:{% if enable_thinking is false %}<think>\n\n</think>\n\n{% endif %}"
 const messages = [{ role: 'user' as const, content: 'Is it so?' }]
-const model = NODE_MODEL
+const model = RING_MODEL
 const root = mkdtempSync(path.join(tmpdir(), 'ringlet-thinker-'))
-let ring: NodeRing
+let ring: MemoryRing
 let gateway: TestGateway
 beforeAll(async () => {
   writeSpeakingModel(path.join(root, model), { template: TEMPLATE, pieces: ['<think>', '\n', ...THOUGHT, '</think>', '\n\n', ...ANSWER] })

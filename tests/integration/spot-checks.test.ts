@@ -5,7 +5,8 @@ import { expect, test } from 'vitest'
 import { toleranceOf } from '../../core/cluster/spot-check.ts'
 import type { Backend, WeightFormat } from '../../protocol/cluster.ts'
 import { GREEDY } from '../../protocol/ring.ts'
-import { NODE_MODEL, openNodeRing } from '../harness/node-ring.ts'
+import { RING_MODEL } from '../harness/memory-ring.ts'
+import { openNodeRing } from '../harness/node-ring.ts'
 
 const EMBER = path.join(import.meta.dirname, '../../models/ember')
 type Sample = { readonly prompt_ids: readonly number[] }
@@ -26,7 +27,7 @@ test.each(CASES)(
   async (backend, witness, format) => {
     await using ring = await openNodeRing(EMBER, backend, format, 2, witness)
     const ask = async (promptIds: readonly number[]): Promise<void> => {
-      const request = { model: NODE_MODEL, promptIds, sampling: GREEDY, stopIds: [], maxTokens: 60, signal: new AbortController().signal }
+      const request = { model: RING_MODEL, promptIds, sampling: GREEDY, stopIds: [], maxTokens: 60, signal: new AbortController().signal }
       for await (const event of ring.client.complete(request)) void event
     }
     const checks = () => [...ring.cluster.view().peers.values()].flatMap(({ status }) => status.checks ?? [])

@@ -72,12 +72,14 @@ async function writeOnce(folder: FileSystemDirectoryHandle, name: string, bytes:
 
 /** A request that was not answered is made once more; what is not kept then either is fetched again when it is wanted next. */
 async function writeFile(folder: FileSystemDirectoryHandle, name: string, bytes: Uint8Array, answerMs: number): Promise<Kept> {
-  const write = (): Promise<Kept> => writeOnce(folder, name, bytes, answerMs)
-  const unlessSilent = (otherwise: () => Promise<Kept> | Kept) => (error: unknown) => {
-    if (isNamed(error, NO_ANSWER)) return otherwise()
-    throw error
+  for (let isLast = false; ; isLast = true) {
+    try {
+      return await writeOnce(folder, name, bytes, answerMs)
+    } catch (error) {
+      if (!isNamed(error, NO_ANSWER)) throw error
+      if (isLast) return 'busy'
+    }
   }
-  return write().catch(unlessSilent(() => write().catch(unlessSilent(() => 'busy'))))
 }
 
 /**
