@@ -16,8 +16,8 @@ const PLAYWRIGHT = [
 /** What runs in browsers and across processes is run once more when it fails, and named: docs/decisions/0020. Unit tests are not. */
 const SUITES = [
   { name: 'unit tests', args: [...VITEST, '--exclude', 'tests/**'] },
-  // One file at a time: each opens a browser, and two on two cores make each other miss deadlines.
-  { name: 'tests of whole programs and browsers', args: [...VITEST, '--dir', 'tests', '--no-file-parallelism', '--retry=1'] },
+  // Two files at a time: some wait for their programs, and more would make these miss their deadlines.
+  { name: 'tests of whole programs', args: [...VITEST, '--dir', 'tests', '--maxWorkers=2', '--retry=1'] },
   { name: 'tests through the pages', args: PLAYWRIGHT },
 ]
 

@@ -1,6 +1,6 @@
 /** Builds the pages over the played cluster and serves them as the gateway does: own origin, isolation headers, strict CSP. */
-import { createReadStream, existsSync, statSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { createReadStream, existsSync, rmSync, statSync } from 'node:fs'
+import { mkdtemp } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -69,12 +69,22 @@ const API = new Map<string, unknown>([
 
 export type PageServer = { readonly url: string; readonly close: () => Promise<void> }
 
-export async function startPageServer(): Promise<PageServer> {
+let built: Promise<string> | null = null
+/** All files of tests that one process runs share one build. */
+const builtPages = (): Promise<string> => (built ??= buildPages())
+
+async function buildPages(): Promise<string> {
   // Not below test-results, which every run of Playwright empties when it starts.
   const folder = await mkdtemp(path.join(tmpdir(), 'ringlet-pages-'))
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
   const config = pagesConfig(path.join(ROOT, 'tests/fixtures/ui'), folder)
   // ORT's files are not used here and are large.
   await build({ ...config, plugins: [shell()], configFile: false, logLevel: 'error' })
+  return folder
+}
+
+export async function startPageServer(): Promise<PageServer> {
+  const folder = await builtPages()
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? '/', 'http://localhost')
     const answer = API.get(request.method === 'GET' ? pathname : `${request.method} ${pathname}`)
@@ -94,7 +104,6 @@ export async function startPageServer(): Promise<PageServer> {
   const close = async (): Promise<void> => {
     server.closeAllConnections()
     await new Promise<void>((resolve) => server.close(() => resolve()))
-    await rm(folder, { recursive: true, force: true })
   }
   return { url: `http://127.0.0.1:${address.port}`, close }
 }
