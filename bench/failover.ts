@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Page } from 'playwright-core'
 import { shardState, type ClusterView } from '../core/cluster/cluster-view.ts'
 import type { ModelId } from '../protocol/ids.ts'
-import type { RingletApp } from '../web/ui/app/ringlet-app.ts'
+import { peerOf } from '../tests/harness/page-app.ts'
 import { awaitView, openBenchCluster, wishFor, type BenchCluster } from './cluster.ts'
 import { BENCH_MODELS_DIR, type BenchModel } from './models.ts'
 import { median, type BenchReport, type Table } from './report.ts'
@@ -39,12 +39,6 @@ type Trial = {
   readonly gapMs: number
   readonly isEqual: boolean
 }
-
-const peerOf = (page: Page): Promise<string> =>
-  page.evaluate(() => {
-    const connection = document.querySelector<RingletApp>('ringlet-app')?.engine?.connection()
-    return connection?.state === 'online' ? connection.self : ''
-  })
 
 async function openTab(cluster: BenchCluster, url: string): Promise<Page> {
   const context = await cluster.devices.browser.newContext()

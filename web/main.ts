@@ -1,13 +1,17 @@
-/** The page: what its link says, its engine, its elements. */
+/** The page: what its link says, its engine, its elements. The code of each runs in a task of its own, so that the page paints and takes input in between. */
 import './engine/no-eval.ts'
-import { createPageEngine } from './engine/create-page-engine.ts'
-import { rememberedName } from './ui/lend/device-name.ts'
 import { nextTask } from './ui/parts/next-task.ts'
-import { serverAnswers, startApp } from './ui/app/start-app.ts'
 
+// What is in the document already is painted first. Schemas are made by what is imported from here on: a bundle runs what it shares with others before its own first line.
+await nextTask()
+const { createPageEngine } = await import('./engine/create-page-engine.ts')
+const { rememberedName } = await import('./ui/lend/device-name.ts')
+await nextTask()
 const query = new URLSearchParams(location.search)
 const role = location.pathname.startsWith('/contribute') ? 'device' : 'client'
 const name = query.get('name') ?? (role === 'device' ? rememberedName(localStorage, navigator.userAgent) : 'Chat')
 const engine = createPageEngine({ role, name, token: query.get('token') })
-// What is in the document already is painted first.
-void nextTask().then(() => startApp(engine, serverAnswers(engine)))
+await nextTask()
+const { serverAnswers, startApp } = await import('./ui/app/start-app.ts')
+await nextTask()
+startApp(engine, serverAnswers(engine))

@@ -3,6 +3,7 @@ import { expect, test as base, type Locator, type Page } from '@playwright/test'
 import type { Chat, ChatSettings } from '../../web/chat/chat-record.ts'
 import { DEFAULT_SETTINGS } from '../../web/chat/chat-record.ts'
 import type { RingletApp } from '../../web/ui/app/ringlet-app.ts'
+import { appOf } from '../harness/page-app.ts'
 import { SAMPLES, startLiveCluster, type LiveCluster } from './live-cluster.ts'
 
 export type ChatDriver = {
@@ -68,10 +69,9 @@ export function drive(page: Page, url: string): ChatDriver {
       await expect(answers.last().locator('markdown-text')).not.toHaveText('')
     },
     chat: () =>
-      page.evaluate(() => {
-        const session = document.querySelector<RingletApp>('ringlet-app')?.chat?.session
-        if (!session) throw new Error('the page has no session')
-        return session.state().chat
+      appOf(page).evaluate(({ chat }: RingletApp) => {
+        if (!chat) throw new Error('the app has no chat')
+        return chat.session.state().chat
       }),
     asked: () => bodies,
   }

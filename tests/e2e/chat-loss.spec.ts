@@ -1,15 +1,10 @@
 /** experience.md C17 and C19 with foreign devices: two tabs hold the model; one is lost in mid-answer, then the server. */
-import { expect, test, type Page } from '@playwright/test'
-import type { RingletApp } from '../../web/ui/app/ringlet-app.ts'
+import { expect, test } from '@playwright/test'
+import { peerOf } from '../harness/page-app.ts'
 import { drive, LONG_WINDED, sample } from './chat-cluster.ts'
 import { clusterOf, startLiveCluster, type LiveCluster } from './live-cluster.ts'
 
 const STORY = 'Write a short story.'
-const peerOf = (tab: Page) =>
-  tab.evaluate(() => {
-    const connection = document.querySelector<RingletApp>('ringlet-app')?.engine?.connection()
-    return connection?.state === 'online' ? connection.self : null
-  })
 
 let cluster: LiveCluster
 test.beforeAll(async () => {

@@ -1,7 +1,9 @@
 /** A lost tab is a pause: answers of real tabs go on with the same text. So do they without their servers. */
 import { expect, test, type Browser, type Page } from '@playwright/test'
 import OpenAI from 'openai'
+import type { ChatMessage } from '../../web/engine/page-engine.ts'
 import type { RingletApp } from '../../web/ui/app/ringlet-app.ts'
+import { appOf, engineOf, peerOf } from '../harness/page-app.ts'
 import { chat, clusterOf, EMBER, SAMPLES, startLiveCluster, type LiveCluster } from './live-cluster.ts'
 
 const STORY = [{ role: 'user' as const, content: 'Tell me a story.' }]
@@ -10,12 +12,6 @@ const TOKENS = 400
 const LONG = { temperature: 0, max_tokens: TOKENS, logit_bias: { '0': -100, '2': -100 } }
 
 test.describe.configure({ mode: 'serial', timeout: 240_000 })
-
-const peerOf = (page: Page): Promise<string> =>
-  page.evaluate(() => {
-    const connection = document.querySelector<RingletApp>('ringlet-app')?.engine?.connection()
-    return connection?.state === 'online' ? connection.self : ''
-  })
 
 /** The process of a page ends at once: it says goodbye to nobody. */
 async function crash(page: Page): Promise<void> {
@@ -96,11 +92,10 @@ test('14: both servers end in mid-answer: the chat tab gets its answer, and the 
     await asker.goto(url)
     const question = SAMPLES[1]
     if (!question) throw new Error('no sample')
-    await expect.poll(() => asker.evaluate(() => document.querySelector<RingletApp>('ringlet-app')?.engine?.view().placements.size ?? 0)).toBe(1)
+    await expect.poll(() => engineOf(asker, (engine) => engine.view().placements.size)).toBe(1)
     const ask = (): Promise<string> =>
-      asker.evaluate(
-        async ([model, messages]) => {
-          const engine = document.querySelector<RingletApp>('ringlet-app')?.engine
+      appOf(asker).evaluate(
+        async ({ engine }: RingletApp, [model, messages]) => {
           if (!engine) throw new Error('the page has no engine')
           let text = ''
           const request = { model, messages, sampling: { temperature: 0 }, maxTokens: null, signal: new AbortController().signal }
@@ -110,7 +105,7 @@ test('14: both servers end in mid-answer: the chat tab gets its answer, and the 
           }
           return text
         },
-        [EMBER, question.messages as Parameters<NonNullable<RingletApp['engine']>['ask']>[0]['messages']] as const,
+        [EMBER, question.messages as readonly ChatMessage[]] as const,
       )
     expect(await ask()).toBe(question.text)
     await asker.evaluate(() => Reflect.set(window, 'seen', ''))

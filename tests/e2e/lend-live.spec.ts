@@ -5,8 +5,8 @@ import { expect as baseExpect, test, type Browser, type BrowserContext, type Pag
 import { encode } from 'uqr'
 import { modelId } from '../../protocol/ids.ts'
 import { formatBytes } from '../../web/ui/parts/quantities.ts'
-import type { RingletApp } from '../../web/ui/app/ringlet-app.ts'
 import { startHub, type HubRequest, type StandInHub } from '../harness/hub.ts'
+import { engineOf } from '../harness/page-app.ts'
 import { chat, SAMPLES, startLiveCluster, type LiveCluster } from './live-cluster.ts'
 
 const expect = baseExpect.configure({ timeout: 30_000 })
@@ -33,13 +33,6 @@ test.afterAll(async () => {
   await cluster.close()
   await hub[Symbol.asyncDispose]()
 })
-
-type Engine = NonNullable<RingletApp['engine']>
-async function engineOf<T>(page: Page, read: (engine: Engine) => T): Promise<T> {
-  // The document is there before its app.
-  const engine = await page.waitForFunction(() => document.querySelector<RingletApp>('ringlet-app')?.engine)
-  return engine.evaluate(read as (engine: unknown) => T)
-}
 
 async function open(where: Browser | BrowserContext, query: Readonly<Record<string, string>> = {}): Promise<Page> {
   const page = await where.newPage()
@@ -238,10 +231,7 @@ test('L4: a reload goes on with what has come; a cancelled download frees its st
   const page = await open(own, { auto: '1', name: 'Loading' })
   await cluster.placed(1)
   const kept = (): Promise<number> =>
-    page.evaluate(async () => {
-      const models = (await document.querySelector<RingletApp>('ringlet-app')?.engine?.stored.list()) ?? []
-      return models.find(({ address }) => address.includes('org/held'))?.bytes ?? 0
-    })
+    engineOf(page, async ({ stored }) => (await stored.list()).find(({ address }) => address.includes('org/held'))?.bytes ?? 0)
   const isHeld = ({ file, range }: HubRequest): boolean => file.endsWith('.safetensors') && range !== null && range.end > 5 * MIB
   // The weights stop in their middle; what only describes them comes.
   hub.fault = (request) => (isHeld(request) ? { type: 'held', afterBytes: 0 } : null)

@@ -2,6 +2,7 @@
 import { expect, test, type Page } from '@playwright/test'
 import type { ErrorCode } from '../../protocol/errors.ts'
 import type { DeviceState } from '../../web/engine/page-engine.ts'
+import { engineOf } from '../harness/page-app.ts'
 import { startPageServer, type PageServer } from './page-server.ts'
 
 let server: PageServer
@@ -150,8 +151,7 @@ test('L15: each failure of a device is a sentence with the next step', async ({ 
   await open(page)
   await join(page)
   await steps(page, 2)
-  const device = await page.evaluate(() => document.querySelector('ringlet-app')?.engine?.device())
-  const [shard] = device?.shards ?? []
+  const [shard] = await engineOf(page, (engine) => engine.device().shards)
   if (!shard) throw new Error('nothing loads')
   for (const [fault, code, message, words] of TROUBLES) {
     await become(page, { shards: [{ ...shard, state: 'failed', phase: 'failed', error: { code, message } }] })

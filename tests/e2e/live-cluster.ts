@@ -10,7 +10,7 @@ import { startServer, type RunningServer } from '../../api-gateway/serve.ts'
 import { placementState } from '../../core/cluster/cluster-view.ts'
 import type { LinkPath, LinkReport, Placement } from '../../protocol/cluster.ts'
 import { modelId } from '../../protocol/ids.ts'
-import type { RingletApp } from '../../web/ui/app/ringlet-app.ts'
+import { engineOf } from '../harness/page-app.ts'
 
 const ROOT = path.resolve(import.meta.dirname, '../..')
 export const EMBER = modelId('ember')
@@ -139,7 +139,7 @@ export const clusterOf = async (url: string): Promise<ClusterJson> => (await (aw
 
 /** Sequences whose KV cache each tab holds, as its own engine counts them now. */
 export async function sequencesIn(pages: readonly Page[]): Promise<readonly number[]> {
-  return Promise.all(pages.map((page) => page.evaluate(() => document.querySelector<RingletApp>('ringlet-app')?.engine?.device().sequences ?? -1)))
+  return Promise.all(pages.map((page) => engineOf(page, (engine) => engine.device().sequences)))
 }
 
 /** The ranges of layers cover every layer once, in order; every hop goes by `path`. A relay is taken when no direct path formed in 5 s. */

@@ -2,8 +2,8 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import path from 'node:path'
 import { expect as baseExpect, test, type Locator, type Page } from '@playwright/test'
-import type { RingletApp } from '../../web/ui/app/ringlet-app.ts'
 import { startHub, type StandInHub } from '../harness/hub.ts'
+import { engineOf } from '../harness/page-app.ts'
 import { SAMPLES, startLiveCluster, type LiveCluster } from './live-cluster.ts'
 
 /** What is waited for takes as long as the machine does. */
@@ -46,8 +46,7 @@ const lookUp = async (reference: string): Promise<void> => {
 const phases = (model: string): readonly string[] =>
   [...cluster.server.view().peers.values()].flatMap((peer) => peer.status.shards.filter((shard) => shard.model === model).map(({ phase }) => phase))
 /** Addresses of models that the tabs keep. */
-const keptIn = (tab: Page): Promise<readonly string[]> =>
-  tab.evaluate(async () => ((await document.querySelector<RingletApp>('ringlet-app')?.engine?.stored.list()) ?? []).map(({ address }) => address))
+const keptIn = (tab: Page): Promise<readonly string[]> => engineOf(tab, async ({ stored }) => (await stored.list()).map(({ address }) => address))
 const askedBytes = (): number => hub.requests.reduce((sum, { method, range }) => sum + (method === 'GET' && range ? range.end - range.start : 0), 0)
 
 async function expectAnswer(model: string): Promise<void> {

@@ -1,9 +1,10 @@
 /** A page that lends, and what its browser does to it: hidden, frozen, reloaded, its GPU lost, its memory short. */
 import { expect, test, type Browser, type Page } from '@playwright/test'
+import type { LendOptions } from '../../web/engine/page-engine.ts'
 import type { RingletApp } from '../../web/ui/app/ringlet-app.ts'
+import { appOf, engineOf, peerOf } from '../harness/page-app.ts'
 import { chat, clusterOf, SAMPLES, startLiveCluster, type LiveCluster } from './live-cluster.ts'
 
-type Lending = Parameters<NonNullable<RingletApp['engine']>['lend']>[0]
 const MIB = 2 ** 20
 const QUESTION = SAMPLES.toSorted((a, b) => a.generated_ids.length - b.generated_ids.length)[0]
 
@@ -18,18 +19,10 @@ async function withCluster(args: readonly string[], work: (cluster: LiveCluster)
   }
 }
 
-const peerOf = (page: Page): Promise<string> =>
-  page.evaluate(() => {
-    const connection = document.querySelector<RingletApp>('ringlet-app')?.engine?.connection()
-    return connection?.state === 'online' ? connection.self : ''
-  })
-const deviceOf = (page: Page) => page.evaluate(() => document.querySelector<RingletApp>('ringlet-app')?.engine?.device())
+const deviceOf = (page: Page) => engineOf(page, (engine) => engine.device())
 const peerIn = async (url: string, id: string) => (await clusterOf(url)).peers.find((peer) => peer.id === id)
-const lend = (page: Page, options: Lending): Promise<void> =>
-  page.evaluate(
-    (wanted) => document.querySelector<RingletApp>('ringlet-app')?.engine?.lend(wanted) ?? Promise.reject(new Error('no engine')),
-    options,
-  )
+const lend = (page: Page, options: LendOptions): Promise<void> =>
+  appOf(page).evaluate((app: RingletApp, wanted) => app.engine?.lend(wanted) ?? Promise.reject(new Error('no engine')), options)
 
 /** A page that does not lend yet, with `script` run in its engine. */
 async function openWith(browser: Browser, url: string, script: () => void): Promise<Page> {
@@ -131,8 +124,8 @@ test('12: a second tab of the browser offers to take over; the button moves the 
     await expect(button).toBeVisible()
     const read = cluster.modelBytes.length
     await button.click()
-    await expect.poll(async () => (await deviceOf(second))?.lending).toBe('on')
-    await expect.poll(async () => (await deviceOf(first))?.lending).toBe('off')
+    await expect.poll(async () => (await deviceOf(second)).lending).toBe('on')
+    await expect.poll(async () => (await deviceOf(first)).lending).toBe('off')
     await expect(button).toBeHidden()
     const id = await peerOf(second)
     await expect.poll(async () => (await clusterOf(url)).placements[0]?.shards.map(({ peerId }) => peerId)).toEqual([id])
@@ -165,13 +158,13 @@ test('15: a lost GPU is opened once more from what the browser keeps; lost again
           const device: unknown = Reflect.get(globalThis, 'openedDevice')
           if (device instanceof GPUDevice) device.destroy()
         })
-    const backend = async (): Promise<string | undefined> => (await deviceOf(page))?.capabilities?.backend
+    const backend = async (): Promise<string | undefined> => (await deviceOf(page)).capabilities?.backend
     await lend(page, { name: 'GPU', backend: 'webgpu', weightFormat: 'f32', memoryBytes: 512 * MIB, threads: 1 })
     await cluster.placed(1)
     await expectAnswer(url)
     const read = cluster.modelBytes.length
     await destroy()
-    await expect.poll(async () => (await deviceOf(page))?.notice).toMatch(/opened again/)
+    await expect.poll(async () => (await deviceOf(page)).notice).toMatch(/opened again/)
     // The notice comes as the engine is opened, and the old ring still counts as placed: what the device can do is known only after.
     await expect.poll(backend).toBe('webgpu')
     await cluster.placed(1)
@@ -180,7 +173,7 @@ test('15: a lost GPU is opened once more from what the browser keeps; lost again
     await expect.poll(backend).toBe('simd')
     await cluster.placed(1)
     await expectAnswer(url)
-    expect((await deviceOf(page))?.notice).toMatch(/processor/)
+    expect((await deviceOf(page)).notice).toMatch(/processor/)
     expect(cluster.modelBytes.slice(read).filter(({ file }) => file.endsWith('.safetensors'))).toEqual([])
     await page.context().close()
   })
@@ -201,11 +194,11 @@ test('16: a device that runs out of memory while it loads offers less, and other
     })
     await lend(page, { name: 'Short', backend: 'simd', weightFormat: 'f32', memoryBytes: 512 * MIB, threads: 1 })
     await cluster.openDevice(browser, { backend: 'simd', weights: 'f32' })
-    await expect.poll(async () => (await deviceOf(page))?.notice, { timeout: 30_000 }).toMatch(/offers/)
+    await expect.poll(async () => (await deviceOf(page)).notice, { timeout: 30_000 }).toMatch(/offers/)
     await expect.poll(async () => (await clusterOf(url)).placements[0]?.state, { timeout: 30_000 }).toBe('ready')
     await expectAnswer(url)
     const device = await deviceOf(page)
-    expect(device?.capabilities?.memoryBytes).toBeLessThan(512 * MIB)
+    expect(device.capabilities?.memoryBytes).toBeLessThan(512 * MIB)
     await expect(page.getByText(/now offers/)).toBeVisible()
     await page.context().close()
   })
