@@ -1,5 +1,6 @@
 /** A device: the ring node with real models behind it. Platform-free: files, time and onnxruntime come as parameters. */
 import type { Capabilities, WeightFormat, Wish } from '../../protocol/cluster.ts'
+import type { ModelId } from '../../protocol/ids.ts'
 import type { Clock } from '../../core/link/clock.ts'
 import type { TensorError } from '../../core/graph/fidelity.ts'
 import { holdingOf } from '../../core/cluster/format-choice.ts'
@@ -52,8 +53,8 @@ export type DeviceOptions = {
   readonly loadXgrammar: () => Promise<Xgrammar>
   /** Why the device offers less than it was created with, or nothing any more. */
   readonly onOffer?: (sentence: string) => void
-  /** How far each file of the shard that is being loaded or fetched is. */
-  readonly onFiles?: (files: readonly FileProgress[]) => void
+  /** How far each file of a shard that is being loaded or fetched is; several may be at once. */
+  readonly onFiles?: (model: ModelId, files: readonly FileProgress[]) => void
   /** What was computed, as it is done. */
   readonly onWork?: (done: Work) => void
   /** Part of the time that the device may compute, above 0 and at most 1; default: all of it. */
@@ -119,8 +120,8 @@ export function createDevice(options: DeviceOptions): Device {
     },
   })
   const { measure, log, onFiles, onWork, share } = options
-  const watched = (source: ModelSource, model: ModelDescription, range: LayerRange): ModelSource =>
-    onFiles ? watchFiles(source, filesOf(model, range), onFiles) : source
+  const watched = (id: ModelId, source: ModelSource, model: ModelDescription, range: LayerRange): ModelSource =>
+    onFiles ? watchFiles(source, filesOf(model, range), (files) => onFiles(id, files)) : source
   const stopMeasuring = measure
     ? measureWishes({ network: { ...network, setCapabilities: offer.describe }, capabilities, modelOf, run: measure, log })
     : () => undefined
@@ -130,7 +131,7 @@ export function createDevice(options: DeviceOptions): Device {
       const { contextLength } = placement
       const onTensorErrors = (tensors: readonly TensorError[]): void => log('how tensors are held', { model: placement.model, tensors }, 'detail')
       const wanted = { startLayer, endLayer, weightFormat, contextLength, capabilities }
-      const opened = watched(source, model, shard)
+      const opened = watched(placement.model, source, model, shard)
       const runner = await options.openShard({ source: opened, model, ...wanted, onProgress, onTensorErrors, signal })
       const { worstTensors = [], classes } = runner.quantization
       log('layers are loaded', { model: placement.model, heldBytes: runner.heldBytes, held: classes, worstTensors })
@@ -147,7 +148,9 @@ export function createDevice(options: DeviceOptions): Device {
     ...(share ? { share } : {}),
     log: options.log,
     fetch: ({ placement, shard, onProgress, signal }) =>
-      withModel(placement.source, (source, model) => fetchShard({ source: watched(source, model, shard), model, range: shard, onProgress, signal })),
+      withModel(placement.source, (source, model) =>
+        fetchShard({ source: watched(placement.model, source, model, shard), model, range: shard, onProgress, signal }),
+      ),
     load: offer.watch(load, async ({ placement, shard }) =>
       modelSizing(await modelOf(placement.source), placement.contextLength).shardBytes(shard, holdingOf(capabilities, shard.weightFormat)),
     ),

@@ -157,7 +157,7 @@ export function createPageEngine(options: PageEngineOptions): PageEngine {
       case 'left':
         return questions.handle(message)
       case 'files':
-        tracker.files(message.files)
+        tracker.files(message.model, message.files)
         changed()
         return
       case 'work':

@@ -1,6 +1,7 @@
 /** Follows what the engine reports of the device and adds what only time shows: download speed and time left. */
-import type { Capabilities } from '../../protocol/cluster.ts'
+import type { Capabilities, ShardReport } from '../../protocol/cluster.ts'
 import type { WireError } from '../../protocol/errors.ts'
+import type { ModelId } from '../../protocol/ids.ts'
 import { differenceOf, NOTHING_GIVEN, type Contribution } from './contribution.ts'
 import type { Hold } from './lend-limits.ts'
 import type { FileProgress } from '../../runtime/ring/file-progress.ts'
@@ -35,7 +36,7 @@ export type DeviceTracker = {
   readonly lends: (capabilities: Capabilities) => void
   readonly failed: (error: WireError) => void
   readonly notice: (sentence: string) => void
-  readonly files: (files: readonly FileProgress[]) => void
+  readonly files: (model: ModelId, files: readonly FileProgress[]) => void
   readonly holds: (holds: readonly Hold[]) => void
   /** @returns what came since the last call */
   readonly work: (given: Contribution) => Contribution
@@ -47,6 +48,10 @@ export function createDeviceTracker(now: () => number): DeviceTracker {
   let state = DEVICE_OFF
   let samples: readonly Sample[] = []
   let workedAt = now()
+  /** Of each model lately loaded: several may be at once, and one of them is shown. */
+  const filesOf = new Map<ModelId, readonly FileProgress[]>()
+  const downloading = (shards: readonly ShardReport[]): ShardReport | undefined => shards.find((shard) => shard.phase === 'downloading')
+  const shownFiles = (shard: ShardReport | undefined): readonly FileProgress[] => (shard && filesOf.get(shard.model)) ?? []
 
   function speedOf(loadedBytes: number): number | null {
     const atMs = now()
@@ -60,6 +65,7 @@ export function createDeviceTracker(now: () => number): DeviceTracker {
   return {
     state: () => state,
     starting: () => {
+      filesOf.clear()
       state = { ...DEVICE_OFF, lending: 'starting', work: state.work, holds: state.holds }
     },
     lends: (capabilities) => {
@@ -71,8 +77,9 @@ export function createDeviceTracker(now: () => number): DeviceTracker {
     notice: (sentence) => {
       state = { ...state, notice: sentence }
     },
-    files: (files) => {
-      state = { ...state, files }
+    files: (model, files) => {
+      filesOf.set(model, files)
+      state = { ...state, files: shownFiles(downloading(state.shards)) }
     },
     holds: (holds) => {
       state = { ...state, holds }
@@ -94,12 +101,13 @@ export function createDeviceTracker(now: () => number): DeviceTracker {
       return added
     },
     report: (message) => {
-      const loading = message.shards.find((shard) => shard.phase === 'downloading')
+      const loading = downloading(message.shards)
       const bytesPerSecond = loading ? speedOf(loading.loadedBytes) : null
       const left = loading ? loading.totalBytes - loading.loadedBytes : 0
       const etaSeconds = bytesPerSecond && left > 0 ? left / bytesPerSecond : null
       const { type: _, ...facts } = message
-      state = { ...state, ...facts, bytesPerSecond, etaSeconds, capabilities: message.lending === 'off' ? null : state.capabilities }
+      const capabilities = message.lending === 'off' ? null : state.capabilities
+      state = { ...state, ...facts, files: shownFiles(loading), bytesPerSecond, etaSeconds, capabilities }
     },
   }
 }

@@ -47,8 +47,8 @@ export type EngineToPage =
     }
   /** What the device offers, once that is decided and whenever it changes. */
   | { readonly type: 'lends'; readonly capabilities: Capabilities }
-  /** Files of the shard that is being loaded. */
-  | { readonly type: 'files'; readonly files: readonly FileProgress[] }
+  /** Files of a shard that is being loaded; several may be at once. */
+  | { readonly type: 'files'; readonly model: ModelId; readonly files: readonly FileProgress[] }
   /** What went through the device since the engine began. */
   | { readonly type: 'work'; readonly given: Contribution }
   | { readonly type: 'estimate'; readonly ticket: number; readonly estimate: ShareEstimate }

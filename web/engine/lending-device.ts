@@ -106,7 +106,7 @@ export function createLendingDevice({ network, openSource, clock, tell }: Lendin
       openShard: openShardInBrowser,
       loadXgrammar,
       onOffer,
-      onFiles: (files) => tell({ type: 'files', files }),
+      onFiles: (model, files) => tell({ type: 'files', model, files }),
       onWork: counter.onWork,
       share: () => share,
       measure,

@@ -65,7 +65,7 @@ export type DeviceState = {
   /** Estimated seconds until loading is done; null when unknown or nothing loads. */
   readonly etaSeconds: number | null
   readonly bytesPerSecond: number | null
-  /** Of the shard that is being loaded. */
+  /** Of the shard that is being downloaded, the first where several are. */
   readonly files: readonly FileProgress[]
   readonly work: WorkFigures
   /** Limits for which it holds back now. */
