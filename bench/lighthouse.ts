@@ -11,12 +11,13 @@ import { BENCH_MODELS_DIR } from './models.ts'
 import { median, type BenchReport, type Table } from './report.ts'
 
 const LIGHTHOUSE = 'lighthouse@13.5.0'
-const PAGES = ['chat', 'contribute', 'cluster', 'models', 'start'] as const
+export const LIGHTHOUSE_PAGES = ['chat', 'contribute', 'cluster', 'models', 'start'] as const
+export type LighthousePage = (typeof LIGHTHOUSE_PAGES)[number]
 const SCREENS = ['mobile', 'desktop'] as const
 /** A report holds pictures of the page. */
 const MOST_BYTES = 64 * 2 ** 20
 
-export type LighthouseOptions = { readonly rounds: number; readonly say: (line: string) => void }
+export type LighthouseOptions = { readonly pages: readonly LighthousePage[]; readonly rounds: number; readonly say: (line: string) => void }
 
 const category = z.object({ score: z.number() })
 const audit = z.object({ numericValue: z.number() })
@@ -74,12 +75,12 @@ function rowOf(page: string, screen: Screen, reports: readonly Report[]): readon
   ]
 }
 
-export async function benchLighthouse({ rounds, say }: LighthouseOptions): Promise<BenchReport> {
+export async function benchLighthouse({ pages, rounds, say }: LighthouseOptions): Promise<BenchReport> {
   const server = await openBenchServer(BENCH_MODELS_DIR)
   try {
     const measurements: { readonly page: string; readonly screen: Screen; readonly report: Report }[] = []
     for (let round = 0; round < rounds; round++) {
-      for (const page of PAGES) {
+      for (const page of pages) {
         for (const screen of SCREENS) {
           const report = await look(`${server.url}/${page === 'chat' ? '' : page}`, screen)
           const { performance, accessibility } = report.categories
@@ -93,7 +94,7 @@ export async function benchLighthouse({ rounds, say }: LighthouseOptions): Promi
     const table: Table = {
       title: `Lighthouse, median of ${rounds}`,
       columns: ['page', 'screen', 'performance', 'accessibility', 'first paint, ms', 'largest paint, ms', 'blocked, ms', 'shift'],
-      rows: PAGES.flatMap((page) => SCREENS.map((screen) => rowOf(page, screen, reportsOf(page, screen)))),
+      rows: pages.flatMap((page) => SCREENS.map((screen) => rowOf(page, screen, reportsOf(page, screen)))),
     }
     return { browser: LIGHTHOUSE, tables: [table], measurements }
   } finally {

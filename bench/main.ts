@@ -11,7 +11,7 @@ import { benchHead } from './head.ts'
 import { benchKernels } from './kernels.ts'
 import { benchHops } from './hops.ts'
 import { benchJoin } from './join.ts'
-import { benchLighthouse } from './lighthouse.ts'
+import { benchLighthouse, LIGHTHOUSE_PAGES } from './lighthouse.ts'
 import { benchLoad } from './load.ts'
 import { benchLookup } from './lookup.ts'
 import { BENCH_MODELS, SINGLE_MODELS, type BenchModel } from './models.ts'
@@ -35,6 +35,7 @@ const OPTIONS = {
   from: { type: 'string', default: '0' },
   spares: { type: 'string', default: 'both' },
   places: { type: 'string', default: FAILOVER_PLACES.join(',') },
+  pages: { type: 'string', default: LIGHTHOUSE_PAGES.join(',') },
   minutes: { type: 'string', default: '30' },
   tabs: { type: 'string', default: '1,2,3' },
   streams: { type: 'string', default: '1,4' },
@@ -94,7 +95,8 @@ const USAGE = `npm run bench -- NAME [options]
   --cuts N         connections cut at random bytes of the second load; default 10
   --seed N         of those bytes, or of the moments and prompts of failover; default 1
   --spares WHICH   of failover: rings with a spare, without, or both; default both
-  --places LIST    of failover: ${FAILOVER_PLACES.join(', ')}; default: all`
+  --places LIST    of failover: ${FAILOVER_PLACES.join(', ')}; default: all
+  --pages LIST     of lighthouse: ${LIGHTHOUSE_PAGES.join(', ')}; default: all`
 
 class UsageError extends Error {}
 
@@ -198,7 +200,12 @@ const BENCHES: Readonly<Record<string, (values: Values) => Promise<BenchReport>>
       say,
     }),
   chat: (values) => benchChat({ rounds: wholeNumber('rounds', values.rounds, 1000), say }),
-  lighthouse: (values) => benchLighthouse({ rounds: wholeNumber('rounds', values.rounds, 1000), say }),
+  lighthouse: (values) =>
+    benchLighthouse({
+      pages: values.pages.split(',').map((name) => choice('pages', name, LIGHTHOUSE_PAGES)),
+      rounds: wholeNumber('rounds', values.rounds, 1000),
+      say,
+    }),
   load: (values) =>
     benchLoad({
       mebibytes: wholeNumber('mb', values.mb, 2000),
