@@ -40,8 +40,13 @@ export class SettingsDialog extends LitElement {
     fieldStyles,
     floatStyles,
     css`
+      /* What is focused is not scrolled below the actions, which stay in sight where a screen is low. */
+      dialog {
+        scroll-padding-bottom: 8rem;
+      }
       form {
-        display: grid;
+        display: flex;
+        flex-direction: column;
         gap: var(--space-4);
       }
       .numbers {
@@ -64,10 +69,16 @@ export class SettingsDialog extends LitElement {
         gap: var(--space-2);
       }
       .actions {
+        position: sticky;
+        /* Down to the dialog's edge, below its padding. */
+        bottom: calc(-1 * var(--space-5));
         display: flex;
         flex-wrap: wrap;
         justify-content: flex-end;
         gap: var(--space-2);
+        margin: calc(-1 * var(--space-2)) calc(-1 * var(--space-5)) calc(-1 * var(--space-5));
+        padding: var(--space-3) var(--space-5) var(--space-5);
+        background: var(--raised);
       }
       summary {
         cursor: pointer;

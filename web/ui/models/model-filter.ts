@@ -32,14 +32,21 @@ export class ModelFilter extends LitElement {
       .fields {
         display: grid;
         grid-template-columns: repeat(auto-fit, minmax(min(100%, 11rem), 1fr));
-        align-items: end;
         gap: 0.9rem;
       }
+      /* Beside the fields, below the line of their names. */
       label.check {
         display: flex;
         align-items: center;
         gap: 0.5rem;
+        align-self: start;
         min-height: 2.6rem;
+        margin-top: 1.5rem;
+      }
+      @media (max-width: 30rem) {
+        label.check {
+          margin-top: 0;
+        }
       }
       input[type='checkbox'] {
         width: 1.1rem;
@@ -93,10 +100,10 @@ export class ModelFilter extends LitElement {
               (quality) => html`<option value=${quality} ?selected=${quality === choice.quality}>${QUALITY_WORDS[quality].label}</option>`,
             )}
           </select>
+          <p id="hint" class="muted small">${QUALITY_WORDS[choice.quality].hint}</p>
         </div>
         <label class="check"><input name="fits" type="checkbox" .checked=${choice.onlyFitting} /> Only what fits here</label>
       </div>
-      <p id="hint" class="muted small">${QUALITY_WORDS[choice.quality].hint}</p>
       <p class="visually-hidden" role="status">${this.shown} models shown</p>
     </div>`
   }

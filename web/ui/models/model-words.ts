@@ -16,8 +16,8 @@ export function formatCount(count: number): string {
   return `${value >= 100 ? Math.round(value) : Number(value.toFixed(1))} ${unit}`
 }
 
-/** Tokens in the units of their publishers, which are powers of two: `8 k`, `128 k`. */
-export const formatTokens = (tokens: number): string => (tokens >= 1024 ? `${Math.round(tokens / 1024)} k` : String(tokens))
+/** Tokens in the units of their publishers, which are powers of two: `8 k`, `128 k`, in one piece. */
+export const formatTokens = (tokens: number): string => (tokens >= 1024 ? `${Math.round(tokens / 1024)}\u00a0k` : String(tokens))
 
 /** One line: size, bytes on the wire, context. What nobody has read yet is said to be about so much. */
 export function factsLine({ facts, isVerified }: Pick<ModelCard, 'facts' | 'isVerified'>): string {

@@ -36,7 +36,7 @@ export class StorageCard extends LitElement {
         gap: 0.1rem 0.75rem;
       }
       .name {
-        flex: 1 1 12rem;
+        flex: 1 1 6rem;
         overflow-wrap: anywhere;
       }
       p {
