@@ -60,7 +60,7 @@ async function expectAnswer(model: string): Promise<void> {
   await page.getByRole('link', { name: 'Models' }).click()
 }
 
-test('a model by its address: progress by device, stop that stops the bytes, resume from what is there, an answer, delete', async () => {
+test('O10: a model by its address: progress by device, stop that stops the bytes, resume from what is there, an answer, delete', async () => {
   await lookUp(`${hub.endpoint}/org/tiny/tree/main`)
   await expect(card('org/tiny')).toContainText('3.9 M parameters')
   await expect(card('org/tiny')).toContainText('Fits over 2 devices here')
