@@ -15,9 +15,24 @@ const SYSTEM_BROWSERS = [
 ]
 const browser = process.env['CHROMIUM_PATH'] ?? SYSTEM_BROWSERS.find((path) => existsSync(path))
 
+/** Files that need pages and no ring: their tests are independent of each other, and have no deadlines that a busy machine would miss. */
+const PAGES = [
+  ...['chat-axe', 'chat-played', 'cluster-pages', 'docs', 'keys', 'lend-pages', 'markdown', 'operate-axe', 'pages-*', 'shell'].map(
+    (name) => `**/e2e/${name}.spec.ts`,
+  ),
+  '**/conformance/{browser,text}.spec.ts',
+  '**/kernels/*.spec.ts',
+  '**/storage/*.spec.ts',
+]
+
 export default defineConfig({
   testDir: 'tests',
   testMatch: '**/*.spec.ts',
+  // `npm test` gives pages two workers; a ring has the machine to itself.
+  projects: [
+    { name: 'pages', testMatch: PAGES, fullyParallel: true },
+    { name: 'rings', testIgnore: PAGES },
+  ],
   outputDir: 'test-results',
   workers: 1,
   fullyParallel: false,

@@ -18,7 +18,8 @@ const SUITES = [
   { name: 'unit tests', args: [...VITEST, '--exclude', 'tests/**'] },
   // Two files at a time: some wait for their programs, and more would make these miss their deadlines.
   { name: 'tests of whole programs', args: [...VITEST, '--dir', 'tests', '--maxWorkers=2', '--retry=1'] },
-  { name: 'tests through the pages', args: PLAYWRIGHT },
+  { name: 'tests of the pages', args: [...PLAYWRIGHT, '--project=pages', '--workers=2'] },
+  { name: 'tests of rings of pages', args: [...PLAYWRIGHT, '--project=rings'] },
 ]
 
 /** A step of the preparation as a row: its failure is a result like any other, and the suites after it still say what they can. */

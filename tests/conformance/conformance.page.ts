@@ -31,11 +31,11 @@ async function environment({ url, backend, wasmPaths }: PageCase): Promise<CaseO
 
 export async function conformance({
   leastPartBytes,
-  mostShards,
+  splits,
   ...options
-}: PageCase & Pick<CaseOptions, 'leastPartBytes' | 'mostShards'>): Promise<PageCaseResult> {
+}: PageCase & Pick<CaseOptions, 'leastPartBytes' | 'splits'>): Promise<PageCaseResult> {
   try {
-    const choices = { ...(leastPartBytes === undefined ? {} : { leastPartBytes }), ...(mostShards === undefined ? {} : { mostShards }) }
+    const choices = { ...(leastPartBytes === undefined ? {} : { leastPartBytes }), ...(splits === undefined ? {} : { splits }) }
     return { report: await runCase({ ...(await environment(options)), ...choices }) }
   } catch (thrown) {
     return {

@@ -10,8 +10,8 @@ export type Check = { readonly name: string; readonly maxError: number; readonly
 export type Observation = { readonly name: string; readonly value: string }
 export type CaseReport = { readonly checks: readonly Check[]; readonly observations: readonly Observation[] }
 export type CaseOptions = Omit<ChainOptions, 'model' | 'contextLength' | 'weightFormat'> & {
-  /** Most shards a model is split into; 3 when absent. */
-  readonly mostShards?: 1 | 2 | 3
+  /** Which ways to split the model are tried: every one into two and three parts when absent, or one into two and one into three, or none. */
+  readonly splits?: 'every' | 'one-each' | 'none'
 }
 
 const CHUNK_TOKENS = 7
@@ -152,10 +152,17 @@ async function threeShardChecks(pool: ShardPool, golden: Golden, cuts: readonly 
 type Splits = { readonly two: readonly number[]; readonly three: readonly (readonly [number, number])[] }
 
 /** First layers of the later shards, of every way to split. */
-function splitsOf(numLayers: number, mostShards: number): Splits {
+function splitsOf(numLayers: number, which: 'every' | 'one-each' | 'none'): Splits {
   const cuts = Array.from({ length: numLayers - 1 }, (_, i) => i + 1)
   const pairs = cuts.flatMap((first) => cuts.filter((second) => second > first).map((second) => [first, second] as const))
-  return { two: mostShards > 1 ? cuts : [], three: mostShards > 2 ? pairs : [] }
+  switch (which) {
+    case 'every':
+      return { two: cuts, three: pairs }
+    case 'one-each':
+      return { two: cuts.slice(0, 1), three: pairs.slice(-1) }
+    case 'none':
+      return { two: [], three: [] }
+  }
 }
 
 async function runChecks(pool: ShardPool, golden: Golden, splits: Splits): Promise<CaseReport> {
@@ -173,13 +180,13 @@ async function runChecks(pool: ShardPool, golden: Golden, splits: Splits): Promi
 }
 
 /** @throws {ClusterError} unsupported_model, unsupported_backend: the case is refused, not failed */
-export async function runCase({ mostShards = 3, ...options }: CaseOptions): Promise<CaseReport> {
+export async function runCase({ splits = 'every', ...options }: CaseOptions): Promise<CaseReport> {
   const model = await describeModel(options.source)
   const golden = await readGolden(options.source)
   const contextLength = golden.ids('input_ids').length + golden.ids('greedy_ids').length
   const pool = shardPool({ ...options, model, contextLength, weightFormat: 'f32' })
   try {
-    return await runChecks(pool, golden, splitsOf(model.config.numLayers, mostShards))
+    return await runChecks(pool, golden, splitsOf(model.config.numLayers, splits))
   } finally {
     await pool.dispose()
   }

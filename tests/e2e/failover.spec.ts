@@ -52,7 +52,7 @@ test.describe('three tabs and a spare', () => {
   ] as const) {
     test(`1: the tab of the ${position} ${how} in mid-answer: the stream goes on with the same text`, async ({ browser }) => {
       const { url } = cluster.server
-      await expect.poll(() => hasWarmSpare(url), { timeout: 60_000, message: 'a ring of three with a warm spare' }).toBe(true)
+      await expect.poll(() => hasWarmSpare(url), { timeout: 60_000, intervals: [100], message: 'a ring of three with a warm spare' }).toBe(true)
       const owner = (await clusterOf(url)).placements[0]?.shards[index]?.peerId
       const ids = await Promise.all(tabs.map(peerOf))
       const victim = tabs[ids.findIndex((id) => id === owner)]
@@ -85,7 +85,7 @@ test('14: both servers end in mid-answer: the chat tab gets its answer, and the 
   try {
     for (let i = 0; i < 4; i++) tabs.push(await cluster.openDevice(browser))
     await cluster.placed(3)
-    await expect.poll(() => hasWarmSpare(url), { timeout: 60_000 }).toBe(true)
+    await expect.poll(() => hasWarmSpare(url), { timeout: 60_000, intervals: [100] }).toBe(true)
     const middle = (await clusterOf(url)).placements[0]?.shards[1]?.peerId
     const ids = await Promise.all(tabs.map(peerOf))
     const asker = await browser.newPage()

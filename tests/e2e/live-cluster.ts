@@ -17,6 +17,7 @@ export const EMBER = modelId('ember')
 
 export type Sample = {
   readonly messages: readonly { readonly role: string; readonly content: string }[]
+  readonly prompt_ids: readonly number[]
   readonly generated_ids: readonly number[]
   readonly text: string
 }
@@ -50,7 +51,7 @@ export async function startLiveCluster(args: readonly string[] = [], env: Readon
       const placement = server.view().placements.get(EMBER)
       return placement && placement.shards.length === devices && placementState(server.view(), placement) === 'ready' ? placement : null
     }
-    await expect.poll(() => serving() !== null, { timeout: 60_000, message: `a ring of ${devices} serves` }).toBe(true)
+    await expect.poll(() => serving() !== null, { timeout: 60_000, intervals: [100], message: `a ring of ${devices} serves` }).toBe(true)
     const placement = serving()
     if (!placement) throw new Error('the ring fell apart again')
     return placement
@@ -145,7 +146,9 @@ export async function sequencesIn(pages: readonly Page[]): Promise<readonly numb
 /** The ranges of layers cover every layer once, in order; every hop goes by `path`. A relay is taken when no direct path formed in 5 s. */
 export async function expectRing(url: string, path: LinkPath, numLayers = 8): Promise<void> {
   const paths = async (): Promise<readonly (LinkPath | null)[]> => (await clusterOf(url)).placements[0]?.shards.map((shard) => shard.path) ?? []
-  await expect.poll(async () => (await paths()).every((hop) => hop === path), { timeout: 20_000, message: `every hop goes by ${path}` }).toBe(true)
+  await expect
+    .poll(async () => (await paths()).every((hop) => hop === path), { timeout: 20_000, intervals: [100], message: `every hop goes by ${path}` })
+    .toBe(true)
   const shards = (await clusterOf(url)).placements[0]?.shards ?? []
   const layers = shards.flatMap((shard) => Array.from({ length: shard.endLayer - shard.startLayer }, (_, i) => shard.startLayer + i))
   expect(layers).toEqual(Array.from({ length: numLayers }, (_, i) => i))

@@ -61,11 +61,14 @@ export function chromiumPath(): string {
   return found
 }
 
+/** Two servers that convert packages into one folder at once would break each other's files. */
+const cacheFolder = (): string => `.cache/harness-${process.env['TEST_PARALLEL_INDEX'] ?? 0}`
+
 const startServer = (mounts: Readonly<Record<string, string>>): Promise<ViteDevServer> =>
   createServer({
     configFile: false,
     root: REPOSITORY,
-    cacheDir: fileURLToPath(new URL('../../.cache/harness', import.meta.url)),
+    cacheDir: fileURLToPath(new URL(`../../${cacheFolder()}`, import.meta.url)),
     logLevel: 'error',
     appType: 'mpa',
     optimizeDeps: { noDiscovery: true, include: [...CONVERTED_PACKAGES], exclude: ['onnxruntime-web'] },

@@ -1,6 +1,7 @@
 /** The WebGPU head against its reference: formats, shapes, lists of every length, ties, and what is no number. */
 import { expect, test } from '@playwright/test'
 import { openHarness, type Harness } from '../harness/browser.ts'
+import { SWEEP } from '../harness/sweep.ts'
 import type { HeadCase, HeadResult } from './head.page.ts'
 
 let harness: Harness
@@ -72,7 +73,9 @@ test('head: weights in f16, int8 and int4, in blocks of 16 and 32, scales and hi
     { held: 'int8', columns: 45 },
     { held: 'int4', columns: 45, floatType: 'f16', vocab: 301, rows: [3] },
   ]
-  for (const { one, results } of await run([...forms.flatMap((form) => shapes.map((shape) => ({ ...form, ...shape }))), ...odd])) {
+  // Each form in two shapes and each shape in four forms, or each in each.
+  const cases = forms.flatMap((form, i) => shapes.filter((_, j) => SWEEP || i % 3 !== j).map((shape) => ({ ...form, ...shape })))
+  for (const { one, results } of await run([...cases, ...odd])) {
     expect(results).toHaveLength(one.rows.length)
     for (const result of results) expectRight(one, result)
   }

@@ -40,6 +40,7 @@ export class MarkdownText extends LitElement {
     while (same < blocks.length && blocks[same] === this.drawn[same]) same++
     while (section.children.length > same) section.lastElementChild?.remove()
     for (const block of blocks.slice(same)) section.append(this.drawBlock(block))
+    for (const place of section.querySelectorAll<HTMLElement>('[data-math]:not([data-drawn])')) void drawMath(place)
     this.drawn = blocks
     for (const table of section.querySelectorAll('table')) reachable(table)
     if (!this.streaming) void colourCode(section)
@@ -57,15 +58,17 @@ export class MarkdownText extends LitElement {
       pre.tabIndex = 0
       frame.append(codeBar(pre), pre)
     }
-    for (const place of holder.querySelectorAll<HTMLElement>('[data-math]')) void drawMath(place)
     return holder
   }
 }
 
-/** Until the code for it is here, and where it is no TeX, the source stands there. */
+let math: typeof import('./math-fragment.ts') | null = null
+
+/** Until the code for it is here, and where it is no TeX, the source stands there. Once it is here, no frame shows the source. */
 async function drawMath(place: HTMLElement): Promise<void> {
-  const { mathFragment } = await import('./math-fragment.ts')
-  const drawn = mathFragment(place.textContent ?? '', place.dataset['math'] === 'block')
+  place.dataset['drawn'] = ''
+  math ??= await import('./math-fragment.ts')
+  const drawn = math.mathFragment(place.textContent ?? '', place.dataset['math'] === 'block')
   if (!drawn) return
   place.replaceChildren(drawn)
   reachable(place)
