@@ -8,10 +8,11 @@ import { startServer } from '../api-gateway/serve.ts'
 import { joinAsGateway, type GatewayPeer } from '../api-gateway/transport/gateway-peer.ts'
 import { placementState, type ClusterView } from '../core/cluster/cluster-view.ts'
 import type { Network } from '../core/cluster/network.ts'
-import type { Backend, Placement, WeightFormat, Wish } from '../protocol/cluster.ts'
+import type { Backend, Placement, Strategy, WeightFormat, Wish } from '../protocol/cluster.ts'
 import { modelId, type ModelId } from '../protocol/ids.ts'
 import { launchDevices, type HeadlessDevices } from '../scripts/headless-devices.ts'
 import type { BenchModel } from './models.ts'
+import { promptOf, runStreams } from './stream.ts'
 
 /** Loading the largest bench model on one tab of a busy machine takes tens of seconds, on a software GPU minutes. */
 const READY_TIMEOUT_MS = 600_000
@@ -81,11 +82,18 @@ export function readyPlacement(view: ClusterView, model: ModelId, tabs: number):
 
 type Count = Pick<Wish, 'minDevices' | 'maxDevices'>
 
-function wish(network: Network, model: ModelId, source: string, count: Count, contextLength = CONTEXT_TOKENS): void {
+function wish(
+  network: Network,
+  model: ModelId,
+  source: string,
+  count: Count,
+  contextLength = CONTEXT_TOKENS,
+  strategy: Strategy = 'memory-weighted',
+): void {
   network.wish({
     model,
     source,
-    strategy: 'memory-weighted',
+    strategy,
     quality: 'balanced',
     ...count,
     contextLength,
@@ -100,10 +108,24 @@ export function wishFor(network: Network, { name }: BenchModel, as: string, coun
   return modelId(as)
 }
 
-/** Resolves when `tabs` devices serve what lies at `source`. */
-export async function wishRing(network: Network, model: ModelId, source: string, tabs: number, contextTokens?: number): Promise<BenchRing> {
-  wish(network, model, source, { minDevices: tabs, maxDevices: tabs }, contextTokens)
-  const placement = await awaitView(network, `a ring of ${tabs} for ${model}`, (view) => readyPlacement(view, model, tabs))
+/** Tokens of the answers by which devices come to know what their layers take. */
+const WARM_TOKENS = 48
+
+/** Resolves when `tabs` devices serve what lies at `source`, placed by `strategy`. */
+export async function wishRing(
+  network: Network,
+  model: ModelId,
+  source: string,
+  tabs: number,
+  contextTokens?: number,
+  strategy: Strategy = 'memory-weighted',
+): Promise<BenchRing> {
+  const before = network.view().placements.get(model)?.epoch ?? -1
+  wish(network, model, source, { minDevices: tabs, maxDevices: tabs }, contextTokens, strategy)
+  const placement = await awaitView(network, `a ring of ${tabs} for ${model}`, (view) => {
+    const ready = readyPlacement(view, model, tabs)
+    return ready && ready.epoch > before ? ready : null
+  })
   return { model, tabs, placement }
 }
 
@@ -146,6 +168,8 @@ export type BenchClusterOptions = {
   /** Default: wasm, in the format that is placed. */
   readonly backend?: Backend
   readonly weights?: WeightFormat | 'auto'
+  /** By which rings are placed. Default: memory-weighted. */
+  readonly strategy?: Strategy
 }
 
 /** Starts everything. One WASM thread a tab. */
@@ -178,8 +202,16 @@ export async function openBenchCluster(options: BenchClusterOptions): Promise<Be
       peer,
       devices,
       // The ring's name is its own; the files are those of the model.
-      ring: ({ name }, tabs, contextTokens) =>
-        Promise.race([wishRing(peer.network, modelId(`${name}-on-${tabs}`), `/models/${name}`, tabs, contextTokens), lost]),
+      ring: async (benchModel, tabs, contextTokens) => {
+        const model = modelId(`${benchModel.name}-on-${tabs}`)
+        const place = (strategy?: Strategy): Promise<BenchRing> =>
+          Promise.race([wishRing(peer.network, model, `/models/${benchModel.name}`, tabs, contextTokens, strategy), lost])
+        if (options.strategy === undefined || options.strategy === 'memory-weighted') return place()
+        // What devices measure of a layer when they join says little: by what their laps take they are placed anew.
+        await place('memory-weighted')
+        for (let run = 0; run < 2; run++) await runStreams(peer.client, model, [promptOf(benchModel, run)], WARM_TOKENS)
+        return place(options.strategy)
+      },
       delayLinks: async (delayMs) => {
         await Promise.all(devices.pages().map((page) => page.evaluate(`globalThis.ringletLinkDelayMs = ${delayMs}`)))
       },

@@ -8,7 +8,7 @@ import { median, type BenchReport, type Table } from './report.ts'
 import { checkAnswers, promptsFor } from './ring.ts'
 import { runStreams } from './stream.ts'
 
-export type HopsOptions = Pick<BenchClusterOptions, 'backend' | 'weights'> & {
+export type HopsOptions = Pick<BenchClusterOptions, 'backend' | 'weights' | 'strategy'> & {
   readonly models: readonly BenchModel[]
   readonly tabs: readonly number[]
   readonly streams: readonly number[]

@@ -1,7 +1,7 @@
 /** `npm run bench -- NAME [--json FILE]`: checks a result, then times it. Prints tables as Markdown. */
 import { writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
-import { backendSchema, weightFormatSchema, type Backend, type WeightFormat } from '../protocol/cluster.ts'
+import { backendSchema, strategySchema, weightFormatSchema, type Backend, type WeightFormat } from '../protocol/cluster.ts'
 import { benchChaos } from './chaos.ts'
 import { benchChat } from './chat.ts'
 import { benchEstimate } from './estimate.ts'
@@ -50,6 +50,7 @@ const OPTIONS = {
   contender: { type: 'string', multiple: true },
   figures: { type: 'string', default: FIGURES.join(',') },
   tokens: { type: 'string' },
+  strategy: { type: 'string', default: 'throughput' },
 } as const
 const USAGE = `npm run bench -- NAME [options]
 
@@ -91,6 +92,7 @@ const USAGE = `npm run bench -- NAME [options]
   --backend NAME   wasm, simd or webgpu; default wasm, of ring, hops and prefill simd
   --weights NAME   f32, f16, int8, int4 or auto, which the placement chooses; default auto, of ring, hops and prefill f32
   --tokens N       of ring and hops: tokens of an answer; default what the model takes a second or more for on one tab
+  --strategy NAME  of ring, hops, lookup and prefill: how layers are placed: throughput, latency, auto or memory-weighted; default throughput
   --delays 0,20    of hops: milliseconds that a message between two tabs takes longer; default 0,5,20,50
   --cuts N         connections cut at random bytes of the second load; default 10
   --seed N         of those bytes, or of the moments and prompts of failover; default 1
@@ -143,9 +145,10 @@ function delaysOf(text: string): readonly number[] {
 const answering = (models: readonly BenchModel[], { tokens }: Values): readonly BenchModel[] =>
   tokens === undefined ? models : models.map((model) => ({ ...model, answerTokens: wholeNumber('tokens', tokens, 2000) }))
 
-const deviceOf = ({ backend, weights }: Values, usualBackend: Backend, usualWeights: WeightFormat | 'auto') => ({
+const ringOf = ({ backend, weights, strategy }: Values, usualBackend: Backend, usualWeights: WeightFormat | 'auto') => ({
   backend: choice('backend', backend ?? usualBackend, backendSchema.options),
   weights: choice('weights', weights ?? usualWeights, ['auto', ...weightFormatSchema.options]),
+  strategy: choice('strategy', strategy, strategySchema.options),
 })
 
 const BENCHES: Readonly<Record<string, (values: Values) => Promise<BenchReport>>> = {
@@ -162,7 +165,7 @@ const BENCHES: Readonly<Record<string, (values: Values) => Promise<BenchReport>>
       tabs: wholeNumbers('tabs', values.tabs, 8),
       streams: wholeNumbers('streams', values.streams, 64),
       rounds: wholeNumber('rounds', values.rounds, 1000),
-      ...deviceOf(values, 'simd', 'f32'),
+      ...ringOf(values, 'simd', 'f32'),
       say,
     }),
   hops: (values) =>
@@ -172,7 +175,7 @@ const BENCHES: Readonly<Record<string, (values: Values) => Promise<BenchReport>>
       streams: wholeNumbers('streams', values.streams, 64),
       delays: delaysOf(values.delays),
       rounds: wholeNumber('rounds', values.rounds, 1000),
-      ...deviceOf(values, 'simd', 'f32'),
+      ...ringOf(values, 'simd', 'f32'),
       say,
     }),
   prefill: (values) =>
@@ -180,7 +183,7 @@ const BENCHES: Readonly<Record<string, (values: Values) => Promise<BenchReport>>
       models: modelsOf(values.model ?? ['smollm2-135m-random']),
       tabs: wholeNumbers('tabs', values.tabs, 8),
       rounds: wholeNumber('rounds', values.rounds, 1000),
-      ...deviceOf(values, 'simd', 'f32'),
+      ...ringOf(values, 'simd', 'f32'),
       say,
     }),
   lookup: (values) =>
@@ -188,7 +191,7 @@ const BENCHES: Readonly<Record<string, (values: Values) => Promise<BenchReport>>
       models: modelsOf(values.model),
       tabs: wholeNumbers('tabs', values.tabs, 8),
       rounds: wholeNumber('rounds', values.rounds, 1000),
-      ...deviceOf(values, 'simd', 'f32'),
+      ...ringOf(values, 'simd', 'f32'),
       say,
     }),
   prefix: (values) =>
@@ -209,7 +212,7 @@ const BENCHES: Readonly<Record<string, (values: Values) => Promise<BenchReport>>
   load: (values) =>
     benchLoad({
       mebibytes: wholeNumber('mb', values.mb, 2000),
-      ...deviceOf(values, 'wasm', 'auto'),
+      ...ringOf(values, 'wasm', 'auto'),
       cuts: wholeNumber('cuts', values.cuts, 100),
       seed: wholeNumber('seed', values.seed, 2 ** 31),
       say,

@@ -15,7 +15,7 @@ const answerTokens = (model: BenchModel): number => Math.min(26 * model.answerTo
 /** Tokens of the first stream behind which the prompt begins. */
 const BEGINS_AT = 48
 
-export type PrefillOptions = Pick<BenchClusterOptions, 'backend' | 'weights'> & {
+export type PrefillOptions = Pick<BenchClusterOptions, 'backend' | 'weights' | 'strategy'> & {
   readonly models: readonly BenchModel[]
   readonly tabs: readonly number[]
   readonly rounds: number

@@ -4,23 +4,22 @@
  */
 import { isDeepStrictEqual } from 'node:util'
 import type { ClusterView } from '../core/cluster/cluster-view.ts'
-import type { Backend, WeightFormat } from '../protocol/cluster.ts'
 import type { PeerId } from '../protocol/ids.ts'
-import { awaitView, openBenchCluster, type BenchCluster, type BenchRing } from './cluster.ts'
+import { awaitView, openBenchCluster, type BenchCluster, type BenchClusterOptions, type BenchRing } from './cluster.ts'
 import { BENCH_MODELS_DIR, type BenchModel } from './models.ts'
 import { median, type BenchReport, type Table } from './report.ts'
 import { promptOf, runStreams, type StreamsRun } from './stream.ts'
 
-export type RingBenchOptions = {
+export type RingBenchOptions = Required<Pick<BenchClusterOptions, 'backend' | 'weights' | 'strategy'>> & {
   readonly models: readonly BenchModel[]
   readonly tabs: readonly number[]
   readonly streams: readonly number[]
   readonly rounds: number
-  readonly backend: Backend
-  readonly weights: WeightFormat | 'auto'
   readonly say: (line: string) => void
 }
 
+/** Some more than the laps of both ways that a head compares (`runtime/stage/step-groups.ts`). */
+const LEARN_TOKENS = 96
 /** Runs of which a lap's split is the median. */
 const LAP_RUNS = 3
 
@@ -43,6 +42,13 @@ export async function checkAnswers(cluster: BenchCluster, rings: readonly BenchR
   for (const ring of rings) {
     const { ids } = await runStreams(cluster.peer.client, ring.model, prompts, model.answerTokens)
     if (!isDeepStrictEqual(ids, expected)) throw new Error(`${ring.tabs} tabs answer otherwise than one tab alone: nothing is timed`)
+  }
+}
+
+/** A ring learns how so many streams best go around; what it has learned it keeps. */
+async function learn(cluster: BenchCluster, ring: BenchRing, model: BenchModel, { streams }: RingBenchOptions): Promise<void> {
+  for (const count of streams.filter((several) => several > 1)) {
+    await runStreams(cluster.peer.client, ring.model, promptsFor(model, count), LEARN_TOKENS)
   }
 }
 
@@ -94,12 +100,19 @@ async function splitLaps(cluster: BenchCluster, rings: readonly BenchRing[], mod
   return laps
 }
 
+/** Of the placement as it is now: rings that are placed by time may have changed. */
+const layersOf = (view: ClusterView, { model, placement }: BenchRing): string =>
+  (view.placements.get(model) ?? placement).shards.map(({ startLayer, endLayer }) => endLayer - startLayer).join(' + ')
+
 async function benchModel(cluster: BenchCluster, model: BenchModel, options: RingBenchOptions): Promise<Measured> {
   const rings: BenchRing[] = []
   for (const tabs of options.tabs) rings.push(await cluster.ring(model, tabs))
   await checkAnswers(cluster, rings, model, Math.max(...options.streams))
-  options.say(`${model.name}: ${options.tabs.join(', ')} tabs give equal token ids`)
+  const layersNow = (): string => rings.map((ring) => layersOf(cluster.peer.network.view(), ring)).join(', ')
+  options.say(`${model.name}: ${options.tabs.join(', ')} tabs give equal token ids; layers by ${options.strategy}: ${layersNow()}`)
+  for (const ring of rings) await learn(cluster, ring, model, options)
   const samples = await measure(cluster, rings, model, options)
+  options.say(`${model.name}: layers at the end: ${layersNow()}`)
   return { model: model.name, samples, laps: await splitLaps(cluster, rings, model) }
 }
 

@@ -7,6 +7,7 @@ import type { SequenceId } from '../../protocol/ids.ts'
 import type { ActivationFrame } from '../../protocol/ring.ts'
 import type { FrameOutbox } from './frame-outbox.ts'
 import { createPassCost } from './pass-cost.ts'
+import { createStepGroups } from './step-groups.ts'
 import type { RingPlace } from './ring-place.ts'
 import type { Scheduler } from './scheduler.ts'
 import type { Sequence } from './sequence.ts'
@@ -15,6 +16,8 @@ import type { ShardInput, ShardOutput, ShardRun, ShardRunner, ShardWant } from '
 
 /** A pass that ends in a sampled token is a step of its stream up to so many tokens: a short prompt, or a token with guesses behind it. */
 const MOST_STEP_TOKENS = 9
+
+const isStep = ({ count, sample }: Pick<Pass, 'count' | 'sample'>): boolean => count === 1 || (sample && count <= MOST_STEP_TOKENS)
 
 /** The timings of a lap up to now, those of this shard last. */
 export type HopsSoFar = () => readonly HopTiming[]
@@ -72,10 +75,16 @@ export function createPassLane(options: PassLaneOptions): PassLane {
   const stages = placement.shards.length
   let layerMs: number | null = null
 
-  /** As many streams stand at each shard of a ring that is never idle: more together would leave the others without work. */
-  const share = (): number => Math.max(1, Math.ceil(options.openSequences() / stages))
-  const batch = (waiting: number): number => cost.bestBatch(Math.min(waiting, runner.maxSegments, share()))
-  const lane = scheduler.lane<Queued>({ run: (all) => outbox.together(() => run(all)), batch, passMs: cost.of, stages })
+  /** The head forms the groups in which streams go around; what stands together at another shard came together, or waits because that shard is slow. */
+  const groups = place.shard.first && stages > 1 ? createStepGroups(stages, now) : null
+  let decoding = 0
+  const batch = (waiting: number): number =>
+    cost.bestBatch(Math.min(waiting, runner.maxSegments, groups ? groups.size(options.openSequences()) : waiting))
+  const together = (streams: number): number => {
+    decoding = streams
+    return groups ? Math.min(runner.maxSegments, groups.awaited(streams)) : 1
+  }
+  const lane = scheduler.lane<Queued>({ run: (all) => outbox.together(() => run(all)), batch, passMs: cost.of, stages, together })
 
   const isLive = ({ sequence, branch }: Queued): boolean => isHere(sequence) && sequence.branch === branch
 
@@ -150,6 +159,8 @@ export function createPassLane(options: PassLaneOptions): PassLane {
   function measure(queued: readonly Queued[], ms: number): void {
     const rows = queued.reduce((sum, { pass }) => sum + pass.count, 0)
     cost.add(rows, ms)
+    const steps = queued.filter(({ pass }) => isStep(pass)).length
+    groups?.ran(steps, decoding, steps === queued.length)
     if (rows > 1) return
     const own = ms / (place.shard.endLayer - place.shard.startLayer)
     layerMs = layerMs === null ? own : layerMs * 0.9 + own * 0.1
@@ -158,11 +169,10 @@ export function createPassLane(options: PassLaneOptions): PassLane {
   return {
     enqueue: (sequence, pass, want, done) => {
       const item = { sequence, branch: sequence.branch, pass, want, done, queuedAt: now() }
-      const isStep = pass.count === 1 || (pass.sample && pass.count <= MOST_STEP_TOKENS)
-      lane.enqueue(sequence.cache, isStep ? 'decode' : 'prefill', pass.count, item)
+      lane.enqueue(sequence.cache, isStep(pass) ? 'decode' : 'prefill', pass.count, item)
     },
     layerMs: () => layerMs,
-    rowsIn: (ms) => cost.rowsIn(ms, share()),
+    rowsIn: (ms) => cost.rowsIn(ms, groups ? groups.size(options.openSequences()) : Math.ceil(options.openSequences() / stages)),
     msPerRow: cost.msPerRow,
   }
 }

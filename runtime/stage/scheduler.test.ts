@@ -69,6 +69,41 @@ test('steps of two shards never share a pass, and take turns as they came', asyn
   expect(passes).toEqual([['a1', 'a2'], ['b1']])
 })
 
+test('steps wait for those of other streams that decode, for a lap at most; one that ends is no longer waited for', async () => {
+  const { scheduler, clock, passes, add, open } = await gated({ together: (decoding) => decoding })
+  open()
+  const settle = () => new Promise(setImmediate)
+  const lap = async (names: Readonly<Record<number, string>>): Promise<void> => {
+    for (const [stream, name] of Object.entries(names)) add(Number(stream), 'decode', name)
+    await settle()
+  }
+  // At first nobody is known to decode.
+  await lap({ 1: 'a1', 2: 'b1' })
+  clock.advance(100)
+  await lap({ 1: 'a2', 2: 'b2' })
+  clock.advance(100)
+  await lap({ 1: 'a3' })
+  expect(passes.at(-1)).toEqual(['a2', 'b2'])
+  await lap({ 2: 'b3' })
+  expect(passes.at(-1)).toEqual(['a3', 'b3'])
+  // The second does not come again in time.
+  clock.advance(20)
+  await lap({ 1: 'a4' })
+  expect(passes.at(-1)).toEqual(['a3', 'b3'])
+  clock.advance(120)
+  await settle()
+  expect(passes.at(-1)).toEqual(['a4'])
+  // It has ended.
+  await lap({ 2: 'b4' })
+  clock.advance(5)
+  await lap({ 1: 'a5' })
+  clock.advance(5)
+  await lap({ 1: 'a6' })
+  scheduler.drop(id(2))
+  await settle()
+  expect(passes.flat()).toContain('a6')
+})
+
 test('two steps of one sequence run behind each other', async () => {
   const { finish, passes, add, open } = await gated()
   add(1, 'decode', 'first')

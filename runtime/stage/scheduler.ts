@@ -1,4 +1,5 @@
 import type { SequenceId } from '../../protocol/ids.ts'
+import { createDecoders } from './decoders.ts'
 import { createPrefillAllowance } from './prefill-allowance.ts'
 
 export type WorkKind = 'decode' | 'prefill'
@@ -33,6 +34,8 @@ export type LaneOptions<Item> = {
   readonly passMs: (rows: number) => number | null
   /** Shards of the ring: a step waits for chunks at each of them. */
   readonly stages: number
+  /** Of so many streams that decode, how many steps wait for each other, for up to a lap. Default: none for another. */
+  readonly together?: (decoding: number) => number
 }
 
 export type Lane<Item> = {
@@ -53,8 +56,8 @@ export type SchedulerOptions = {
   readonly share?: () => number
 }
 
-type Line = { readonly run: (entries: readonly Entry[]) => Promise<void> } & Pick<LaneOptions<never>, 'batch' | 'passMs' | 'stages'>
-type Entry = { readonly sequence: SequenceId; readonly rows: number; readonly line: Line }
+type Line = { readonly run: (entries: readonly Entry[]) => Promise<void> } & Required<Omit<LaneOptions<never>, 'run'>>
+type Entry = { readonly sequence: SequenceId; readonly rows: number; readonly line: Line; readonly at: number }
 type Pass = { readonly steps: readonly Entry[]; readonly chunks: readonly Entry[] }
 
 /**
@@ -64,12 +67,6 @@ type Pass = { readonly steps: readonly Entry[]; readonly chunks: readonly Entry[
 const EVENTS_EVERY_MS = 4
 /** Rows of prompts that go together: beyond, kernels gain nothing. */
 const PASS_ROWS = 128
-/**
- * A stream's step comes again after a lap: so many times what that usually takes, between these bounds, are streams taken to decode after the last one.
- * Steps of different streams follow each other at once: by their distance a lap that a chunk keeps waiting looked like the end of all streams.
- */
-const DECODING_FOR = { times: 4, leastMs: 40, mostMs: 2_000 }
-
 export function createScheduler({ now, turn: eventTurn, timer, share = () => 1 }: SchedulerOptions): Scheduler {
   let decode: Entry[] = []
   let prefill: Entry[] = []
@@ -78,22 +75,10 @@ export function createScheduler({ now, turn: eventTurn, timer, share = () => 1 }
   let stopTimer = (): void => undefined
   const allowance = createPrefillAllowance(now)
   let stepAt: number | null = null
-  const lastStep = { at: Number.NEGATIVE_INFINITY, lapMs: 0 }
+  const decoders = createDecoders<Line>(now)
   const idleWaiters: (() => void)[] = []
 
-  const decodingForMs = (): number => {
-    const { times, leastMs, mostMs } = DECODING_FOR
-    return lastStep.at + Math.min(mostMs, Math.max(leastMs, times * lastStep.lapMs)) - now()
-  }
-  /** Sequences whose last pass was a step, and when it ended. */
-  const decoders = new Map<SequenceId, number>()
-  const noteStep = (sequence: SequenceId, startedAt: number): void => {
-    const before = decoders.get(sequence)
-    if (before !== undefined) lastStep.lapMs += 0.2 * (Math.min(startedAt - before, DECODING_FOR.mostMs) - lastStep.lapMs)
-    lastStep.at = now()
-    decoders.set(sequence, lastStep.at)
-  }
-  const isDecoding = (): boolean => decode.length > 0 || (decoders.size > 0 && decodingForMs() > 0)
+  const isDecoding = (): boolean => decode.length > 0 || decoders.forMs() > 0
 
   /** The first of `entries` and those behind it of the same line, one a sequence, as long as `fits` says so. */
   const gather = (entries: readonly Entry[], fits: (count: number, rows: number) => boolean): readonly Entry[] => {
@@ -110,16 +95,24 @@ export function createScheduler({ now, turn: eventTurn, timer, share = () => 1 }
     }
     return gathered
   }
+  const waitingIn = (line: Line): number => new Set(decode.filter((entry) => entry.line === line).map(({ sequence }) => sequence)).size
+  /** Milliseconds that the first of the steps still waits for others; 0 when it goes. */
+  const holdMs = (): number => {
+    const [first] = decode
+    if (!first) return 0
+    const wanted = first.line.together(decoders.due(first.line))
+    return waitingIn(first.line) >= wanted ? 0 : Math.max(0, first.at + decoders.lapMs() - now())
+  }
   const gatherSteps = (): readonly Entry[] => {
     const line = decode[0]?.line
-    if (!line) return []
-    const most = line.batch(new Set(decode.filter((entry) => entry.line === line).map((entry) => entry.sequence)).size)
+    if (!line || holdMs() > 0) return []
+    const most = line.batch(waitingIn(line))
     return gather(decode, (count) => count < most)
   }
 
   /** What the next pass is made of; nothing when chunks must wait for their share. */
   const take = (): Pass => {
-    allowance.setCrowd(new Set(prefill.map(({ sequence }) => sequence)).size, decoders.size)
+    allowance.setCrowd(new Set(prefill.map(({ sequence }) => sequence)).size, decoders.size())
     const chunksMayGo = prefill.length > 0 && (!isDecoding() || allowance.isEarned())
     const chunkLine = chunksMayGo ? prefill[0]?.line : undefined
     // A chunk of another shard cannot join the steps: it goes first, since its share is there.
@@ -143,7 +136,7 @@ export function createScheduler({ now, turn: eventTurn, timer, share = () => 1 }
     stepAt = null
     allowance.setIdle(true)
     const ms = now() - startedAt
-    if (hasSteps) for (const { sequence } of steps) noteStep(sequence, startedAt)
+    if (hasSteps) for (const { sequence, line } of steps) decoders.stepped(sequence, line, startedAt)
     if (chunks.length === 0 || !keepsWaiting) return
     const rows = steps.reduce((sum, step) => sum + step.rows, 0)
     const added = rows > 0 ? Math.max(0, ms - (first.line.passMs(rows) ?? 0)) : ms
@@ -151,7 +144,7 @@ export function createScheduler({ now, turn: eventTurn, timer, share = () => 1 }
   }
 
   /** Whether others than who waits in line may have sent something, which the thread has not come to while it computed. */
-  const isShared = (): boolean => new Set([...decoders.keys(), ...[...decode, ...prefill].map(({ sequence }) => sequence)]).size > 1
+  const isShared = (): boolean => new Set([...decoders.sequences(), ...[...decode, ...prefill].map(({ sequence }) => sequence)]).size > 1
 
   const pump = async (): Promise<void> => {
     running = true
@@ -169,7 +162,8 @@ export function createScheduler({ now, turn: eventTurn, timer, share = () => 1 }
       heardAt = now()
     }
     running = false
-    if (prefill.length > 0) stopTimer = timer(Math.max(1, Math.min(allowance.waitMs(), decodingForMs())), wake)
+    const waits = [...(prefill.length > 0 ? [Math.min(allowance.waitMs(), decoders.forMs())] : []), ...(decode.length > 0 ? [holdMs()] : [])]
+    if (waits.length > 0) stopTimer = timer(Math.max(1, Math.min(...waits)), wake)
     tellIdle()
   }
 
@@ -194,33 +188,38 @@ export function createScheduler({ now, turn: eventTurn, timer, share = () => 1 }
       // Its own steps that still wait go with it: a replay may end in single tokens with more behind them.
       prefill.push(...decode.filter(isOwn))
       decode = decode.filter((own) => !isOwn(own))
-      decoders.delete(entry.sequence)
+      decoders.drop(entry.sequence)
     }
     ;(kind === 'prefill' || prefill.some(isOwn) ? prefill : decode).push(entry)
     wake()
   }
 
   return {
-    lane: <Item>({ run, batch, passMs, stages }: LaneOptions<Item>): Lane<Item> => {
+    lane: <Item>({ run, batch, passMs, stages, together = () => 1 }: LaneOptions<Item>): Lane<Item> => {
       const items = new WeakMap<Entry, Item>()
       const itemOf = (entry: Entry): readonly Item[] => {
         const item = items.get(entry)
         return item === undefined ? [] : [item]
       }
-      const line: Line = { run: (entries) => run(entries.flatMap(itemOf)), batch, passMs, stages }
+      const line: Line = { run: (entries) => run(entries.flatMap(itemOf)), batch, passMs, stages, together }
       return {
         enqueue: (sequence, kind, rows, item) => {
-          const entry = { sequence, rows, line }
+          const entry = { sequence, rows, line, at: now() }
           items.set(entry, item)
           add(entry, kind)
         },
       }
     },
-    enqueue: (sequence, task) => add({ sequence, rows: 0, line: { run: task, batch: () => 1, passMs: () => 0, stages: 1 } }, 'decode'),
+    enqueue: (sequence, task) => {
+      const line = { run: task, batch: () => 1, passMs: () => 0, stages: 1, together: () => 1 }
+      add({ sequence, rows: 0, line, at: now() }, 'decode')
+    },
     drop: (sequence) => {
       decode = decode.filter((entry) => entry.sequence !== sequence)
       prefill = prefill.filter((entry) => entry.sequence !== sequence)
-      decoders.delete(sequence)
+      decoders.drop(sequence)
+      // Those that waited for it go without it.
+      if (decode.length > 0) wake()
       tellIdle()
     },
     waiting: () => decode.length + prefill.length,

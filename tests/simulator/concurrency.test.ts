@@ -8,8 +8,8 @@ import { toyAnswer } from './toy-model.ts'
 const LAYER_MS = 4
 const promptOf = (stream: number): number[] => [3 + stream, 90, 41]
 
-async function ringOf(devices: number, delayMs: number): Promise<{ cluster: SimCluster; client: SimClient }> {
-  const cluster = createSimCluster({ seed: 7, layerMs: LAYER_MS, paths: { delayMs } })
+async function ringOf(devices: number, delayMs: number, sharesMemory = false): Promise<{ cluster: SimCluster; client: SimClient }> {
+  const cluster = createSimCluster({ seed: 7, layerMs: LAYER_MS, paths: { delayMs }, sharesMemory })
   const client = await cluster.addClient('client')
   for (let i = 0; i < devices; i++) await cluster.addDevice(`device-${i}`, 900)
   client.network.wish(simWish(devices, devices))
@@ -22,8 +22,8 @@ async function ringOf(devices: number, delayMs: number): Promise<{ cluster: SimC
 }
 
 /** All tokens over virtual time, of so many streams that begin together. */
-async function rateOf(devices: number, delayMs: number, streams: number, tokens = 100): Promise<number> {
-  const { cluster, client } = await ringOf(devices, delayMs)
+async function rateOf(devices: number, delayMs: number, streams: number, tokens = 100, sharesMemory = false): Promise<number> {
+  const { cluster, client } = await ringOf(devices, delayMs, sharesMemory)
   const started = cluster.time.now()
   const all = Array.from({ length: streams }, (_, i) => follow(cluster.time, client.client.complete(simRequest(promptOf(i), tokens))))
   expect(await cluster.time.run(() => all.every((stream) => stream.isDone), 600_000)).toBe(true)
@@ -41,6 +41,11 @@ test.each([
 ])('$devices devices with hops of $delayMs ms give $streams streams $atLeast times what one gets, and more', async (given) => {
   const { devices, delayMs, streams, atLeast } = given
   expect((await rateOf(devices, delayMs, streams)) / (await rateOf(devices, delayMs, 1))).toBeGreaterThan(atLeast)
+})
+
+/** Two passes beside each other take what they take one after the other: as two groups four streams get twice what one gets, as one group four times. */
+test('where two devices share their memory, four streams come to go around together', async () => {
+  expect((await rateOf(2, 0, 4, 400, true)) / (await rateOf(2, 0, 1, 100, true))).toBeGreaterThan(3)
 })
 
 const tokensBetween = (streams: readonly Stream[], from: number, to: number): number =>

@@ -79,6 +79,8 @@ export type SimOptions = {
   readonly layerMs?: number
   /** What each pass of a device takes beside its layers. Default: nothing. */
   readonly stageMs?: number
+  /** Devices of one machine: a pass that begins beside those of others takes as many times longer. */
+  readonly sharesMemory?: boolean
   /** Of KV caches of a device: a byte for each token and layer; and of what it sent on. Default: more than any run takes. */
   readonly cacheBytes?: number
   readonly logBytes?: number
@@ -136,6 +138,7 @@ export function createSimCluster(options: SimOptions): SimCluster {
   const paths = createSimPaths({ ...options.paths, clock: time, random })
   const devices: SimDevice[] = []
   const log: string[] = []
+  let running = 0
   let nextId = 1n
 
   const note =
@@ -176,8 +179,13 @@ export function createSimCluster(options: SimOptions): SimCluster {
     const wait = (ms: number): Promise<void> => new Promise((resolve) => void peer.clock.timer(ms, resolve))
     const pace = {
       load: (layers: number) => wait(LOAD_MS.shard + LOAD_MS.layer * layers),
-      run: (layers: number, tokens: number): Promise<void> =>
-        ills.isStuck ? new Promise(() => undefined) : wait((stageMs + layers * layerMs * Math.max(1, 0.2 * tokens)) * ills.slowness),
+      run: async (layers: number, tokens: number): Promise<void> => {
+        if (ills.isStuck) return new Promise(() => undefined)
+        running += 1
+        const beside = options.sharesMemory ? running : 1
+        await wait((stageMs + layers * layerMs * Math.max(1, 0.2 * tokens)) * ills.slowness * beside)
+        running -= 1
+      },
       lies: () => ills.lies,
     }
     const shards = toyShards(pace, { ...options, mostCaches: () => ills.mostCaches })
