@@ -87,7 +87,8 @@ function pageFiles(): Plugin {
       const html = await readFile(index, 'utf8')
       await Promise.all(
         ['index.html', ...PAGE_FILES].map(async (file) => {
-          const wanted = [...STARTED, `/${path.parse(file).name}-page.ts`].flatMap((module) => [...chunksOf(bundle, module)])
+          const page = file === 'index.html' ? 'chat' : path.parse(file).name
+          const wanted = [...STARTED, `/${page}-page.ts`].flatMap((module) => [...chunksOf(bundle, module)])
           const missing = [...new Set(wanted)].filter((chunk) => !html.includes(chunk))
           const links = missing.map((chunk) => `    <link rel="modulepreload" fetchpriority="low" crossorigin href="/${chunk}">\n`)
           await writeFile(path.join(outDir, file), html.replace('  </head>', `${links.join('')}  </head>`))

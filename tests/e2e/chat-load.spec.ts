@@ -27,9 +27,9 @@ test('the first load of the chat is at most 250 kB gzip before the engine, and b
   expect(total).toBeGreaterThan(50_000)
 })
 
-for (const name of ['contribute', 'cluster', 'models', 'keys', 'start']) {
-  test(`/${name}: the document asks for the page's own code at once, beside what all pages share`, async ({ cluster, request }) => {
-    const html = await (await request.get(`${cluster.server.url}/${name}`)).text()
+for (const name of ['chat', 'contribute', 'cluster', 'models', 'keys', 'start']) {
+  test(`${name}: the document asks for the page's own code at once, beside what all pages share`, async ({ cluster, request }) => {
+    const html = await (await request.get(`${cluster.server.url}/${name === 'chat' ? '' : name}`)).text()
     expect(html).toMatch(new RegExp(`<link rel="modulepreload"[^>]*href="/assets/${name}-page-[^"]+\\.js"`))
   })
 }

@@ -1,9 +1,9 @@
-/** The chat comes with the first load; the other pages come when they are asked for, or when the browser has nothing else to do. */
+/** A page's code comes when the page is asked for, or when the browser has nothing else to do. */
 import { nextTask } from '../parts/next-task.ts'
 import type { Page } from './page-path.ts'
 
 const LOADERS: ReadonlyMap<Page, () => Promise<unknown>> = new Map<Page, () => Promise<unknown>>([
-  ['chat', () => Promise.resolve()],
+  ['chat', () => import('../chat/chat-page.ts')],
   ['contribute', () => import('../lend/contribute-page.ts')],
   ['cluster', () => import('../cluster/cluster-page.ts')],
   ['models', () => import('../models/models-page.ts')],

@@ -1,7 +1,7 @@
 import { LitElement, css, html } from 'lit'
 import { toClusterError, toWireError, type WireError } from '../../../protocol/errors.ts'
 import { isModelId, type ModelId } from '../../../protocol/ids.ts'
-import { openPicked, type PickedModel } from '../../storage/picked-source.ts'
+import type { PickedModel } from '../../storage/picked-source.ts'
 import { droppedFiles } from './dropped-files.ts'
 import '../parts/error-note.ts'
 import { formatBytes } from '../parts/quantities.ts'
@@ -102,6 +102,8 @@ export class ModelAdd extends LitElement {
     this.problem = null
     this.picked = 'reading'
     try {
+      // What reads checkpoints weighs as much as all pages, and few visits pick files.
+      const { openPicked } = await import('../../storage/picked-source.ts')
       this.picked = await openPicked(files)
     } catch (thrown) {
       this.picked = null
