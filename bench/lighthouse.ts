@@ -12,7 +12,7 @@ import { median, type BenchReport, type Table } from './report.ts'
 
 const LIGHTHOUSE = 'lighthouse@13.5.0'
 export const LIGHTHOUSE_PAGES = ['chat', 'contribute', 'cluster', 'models', 'start'] as const
-export type LighthousePage = (typeof LIGHTHOUSE_PAGES)[number]
+type LighthousePage = (typeof LIGHTHOUSE_PAGES)[number]
 const SCREENS = ['mobile', 'desktop'] as const
 /** A report holds pictures of the page. */
 const MOST_BYTES = 64 * 2 ** 20

@@ -15,7 +15,7 @@ import { joinUrl } from '../parts/join-url.ts'
 import type { LinkAges } from '../parts/link-ages.ts'
 import { countOf } from '../parts/quantities.ts'
 import { redrawOn } from '../parts/redraw-on.ts'
-import './ring-cards.ts'
+import { RING_CARDS } from './ring-cards.ts'
 import './rtt-matrix.ts'
 import { sharedStyles } from '../parts/shared-styles.ts'
 import './trace-panel.ts'
@@ -45,7 +45,9 @@ export class ClusterPage extends LitElement {
   declare ages: LinkAges | null
   declare private addresses: ServerAddresses | null
 
-  private readonly steps = drawInSteps(this, 1)
+  private readonly steps = drawInSteps(this, 1, 0)
+  /** Every part has been drawn once: what comes from then on is drawn at once, and nothing goes for it. */
+  private isDrawn = false
 
   static override styles = [
     sharedStyles,
@@ -115,6 +117,13 @@ export class ClusterPage extends LitElement {
     ]
   }
 
+  /** How many of so many parts are drawn by now. */
+  private turns(parts: number): number {
+    const turns = this.isDrawn ? parts : this.steps(Array.from({ length: parts })).length
+    this.isDrawn = turns === parts
+    return turns
+  }
+
   protected override render() {
     const engine = this.engine
     if (!engine) return null
@@ -122,21 +131,31 @@ export class ClusterPage extends LitElement {
     const connection = engine.connection()
     const self = connection.state === 'online' ? connection.self : null
     const placements = view.placements.size > 0 ? [...view.placements.values()] : [null]
-    const rings = placements.map(
-      (placement) => html`<ring-cards .view=${view} .placement=${placement} .self=${self} .engine=${engine} .client=${this.client}></ring-cards>`,
-    )
     const asides = this.asides(view)
     const traces = this.traces ? html`<trace-panel class="wide" .client=${this.traces}></trace-panel>` : null
-    const drawn = this.steps([...rings, ...asides, this.peers(view, self), this.roundTrips(view), traces])
-    const columns = rings.length + asides.length
+    const below = [...asides, this.peers(view, self), this.roundTrips(view), traces]
+    const inRings = placements.length * RING_CARDS
+    const turns = this.turns(inRings + below.length)
+    const rings = placements.slice(0, Math.ceil(turns / RING_CARDS)).map((placement, index) => {
+      const cards = turns - index * RING_CARDS
+      return html`<ring-cards
+        .view=${view}
+        .placement=${placement}
+        .self=${self}
+        .engine=${engine}
+        .client=${this.client}
+        .cards=${cards}
+      ></ring-cards>`
+    })
+    const drawn = below.slice(0, Math.max(0, turns - inRings))
     return html`<div class="page">
       <h1>The cluster</h1>
       <p class="lead">Each device holds some layers. A word travels once around the ring, through every device, for every token of an answer.</p>
       <div class="columns">
-        <div class="stack">${drawn.slice(0, rings.length)}</div>
-        <div class="stack">${drawn.slice(rings.length, columns)}</div>
+        <div class="stack">${rings}</div>
+        <div class="stack">${drawn.slice(0, asides.length)}</div>
       </div>
-      ${drawn.slice(columns)}
+      ${drawn.slice(asides.length)}
     </div>`
   }
 }

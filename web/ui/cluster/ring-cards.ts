@@ -17,6 +17,9 @@ import { stageRows } from './stage-rows.ts'
 import './stage-table.ts'
 import { layoutTopology } from './topology-layout.ts'
 
+/** Its picture, why it lies so, what a change would bring. */
+export const RING_CARDS = 3
+
 /**
  * One ring: its picture, who holds which layers, what it takes and why it lies so, and what may be done with it.
  *
@@ -24,6 +27,7 @@ import { layoutTopology } from './topology-layout.ts'
  * @property placement - the ring; null draws who is here without one
  * @property self - this page's own peer
  * @property engine - computes previews
+ * @property cards - how many of its cards are drawn by now
  * @property client - moves and drops; null where there is no server to ask
  */
 export class RingCards extends LitElement {
@@ -33,12 +37,14 @@ export class RingCards extends LitElement {
     self: { attribute: false },
     engine: { attribute: false },
     client: { attribute: false },
+    cards: { attribute: false },
   }
   declare view: ClusterView | null
   declare placement: Placement | null
   declare self: PeerId | null
   declare engine: PageEngine | null
   declare client: ClusterClient | null
+  declare cards: number
 
   static override styles = [
     sharedStyles,
@@ -72,6 +78,7 @@ export class RingCards extends LitElement {
     this.self = null
     this.engine = null
     this.client = null
+    this.cards = RING_CARDS
   }
 
   private picture(view: ClusterView, placement: Placement | null) {
@@ -125,8 +132,11 @@ export class RingCards extends LitElement {
   protected override render() {
     const { view, placement } = this
     if (!view) return null
-    return html`${this.picture(view, placement)}
-    ${placement ? html`${this.why(view, placement)}<preview-card .engine=${this.engine} .model=${placement.model} .devices=${devicesOf(view)}></preview-card>` : null}`
+    const picture = this.picture(view, placement)
+    if (!placement) return picture
+    return html`${picture}${this.cards > 1 ? this.why(view, placement) : null}${
+      this.cards > 2 ? html`<preview-card .engine=${this.engine} .model=${placement.model} .devices=${devicesOf(view)}></preview-card>` : null
+    }`
   }
 }
 customElements.define('ring-cards', RingCards)

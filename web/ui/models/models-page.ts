@@ -34,7 +34,7 @@ export class ModelsPage extends LitElement {
   declare catalog: CatalogSession | null
   declare private choice: ModelFilterChoice
 
-  private readonly sectionSteps = drawInSteps(this, 1)
+  private readonly sectionSteps = drawInSteps(this, 1, 0)
   private readonly cardSteps = drawInSteps(this, CARDS_A_STEP)
 
   static override styles = [
