@@ -120,12 +120,8 @@ export async function wishRing(
   contextTokens?: number,
   strategy: Strategy = 'memory-weighted',
 ): Promise<BenchRing> {
-  const before = network.view().placements.get(model)?.epoch ?? -1
   wish(network, model, source, { minDevices: tabs, maxDevices: tabs }, contextTokens, strategy)
-  const placement = await awaitView(network, `a ring of ${tabs} for ${model}`, (view) => {
-    const ready = readyPlacement(view, model, tabs)
-    return ready && ready.epoch > before ? ready : null
-  })
+  const placement = await awaitView(network, `a ring of ${tabs} for ${model}`, (view) => readyPlacement(view, model, tabs))
   return { model, tabs, placement }
 }
 
@@ -197,6 +193,12 @@ export async function openBenchCluster(options: BenchClusterOptions): Promise<Be
       devices.browser.on('disconnected', () => reject(new Error('the browser of the tabs ended')))
     })
     lost.catch(() => undefined)
+    const drop = async ({ model }: BenchRing): Promise<void> => {
+      peer.network.unwish(model)
+      await awaitView(peer.network, `dropping ${model}`, (view) =>
+        [...view.peers.values()].some((entry) => entry.status.shards.some((shard) => shard.model === model)) ? null : true,
+      )
+    }
     return {
       url: server.url,
       peer,
@@ -206,21 +208,17 @@ export async function openBenchCluster(options: BenchClusterOptions): Promise<Be
         const model = modelId(`${benchModel.name}-on-${tabs}`)
         const place = (strategy?: Strategy): Promise<BenchRing> =>
           Promise.race([wishRing(peer.network, model, `/models/${benchModel.name}`, tabs, contextTokens, strategy), lost])
-        if (options.strategy === undefined || options.strategy === 'memory-weighted') return place()
-        // What devices measure of a layer when they join says little: by what their laps take they are placed anew.
-        await place('memory-weighted')
+        if (tabs === 1 || options.strategy === undefined || options.strategy === 'memory-weighted') return place(options.strategy)
+        // What devices measure of a layer when they join says little: by what their laps took they are placed anew.
+        const first = await place('memory-weighted')
         for (let run = 0; run < 2; run++) await runStreams(peer.client, model, [promptOf(benchModel, run)], WARM_TOKENS)
+        await drop(first)
         return place(options.strategy)
       },
       delayLinks: async (delayMs) => {
         await Promise.all(devices.pages().map((page) => page.evaluate(`globalThis.ringletLinkDelayMs = ${delayMs}`)))
       },
-      drop: async ({ model }) => {
-        peer.network.unwish(model)
-        await awaitView(peer.network, `dropping ${model}`, (view) =>
-          [...view.peers.values()].some((entry) => entry.status.shards.some((shard) => shard.model === model)) ? null : true,
-        )
-      },
+      drop,
       close,
     }
   } catch (error) {
