@@ -53,6 +53,8 @@ export type PassLane = {
   readonly layerMs: () => number | null
   /** Rows that add at most so many milliseconds to a pass with its share of steps; null before anything ran. */
   readonly rowsIn: (ms: number) => number | null
+  /** Rows of steps with which a chunk of a prompt shares a pass; 0 where it runs by itself. */
+  readonly rowsBeside: () => number
   /** Milliseconds a row in the largest passes; null before anything ran. */
   readonly msPerRow: () => number | null
 }
@@ -84,6 +86,7 @@ export function createPassLane(options: PassLaneOptions): PassLane {
     decoding = streams
     return groups ? Math.min(runner.maxSegments, groups.awaited(streams)) : 1
   }
+  const rowsBeside = (): number => (decoding === 0 || runner.maxSegments === 1 ? 0 : (groups?.size(decoding) ?? decoding))
   const lane = scheduler.lane<Queued>({ run: (all) => outbox.together(() => run(all)), batch, passMs: cost.of, stages, together })
 
   const isLive = ({ sequence, branch }: Queued): boolean => isHere(sequence) && sequence.branch === branch
@@ -172,7 +175,8 @@ export function createPassLane(options: PassLaneOptions): PassLane {
       lane.enqueue(sequence.cache, isStep(pass) ? 'decode' : 'prefill', pass.count, item)
     },
     layerMs: () => layerMs,
-    rowsIn: (ms) => cost.rowsIn(ms, groups ? groups.size(options.openSequences()) : Math.ceil(options.openSequences() / stages)),
+    rowsIn: (ms) => cost.rowsIn(ms, rowsBeside()),
+    rowsBeside,
     msPerRow: cost.msPerRow,
   }
 }

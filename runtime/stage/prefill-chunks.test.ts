@@ -2,7 +2,15 @@ import { expect, test } from 'vitest'
 import { createPrefillChunks, type PrefillChunksOptions } from './prefill-chunks.ts'
 
 const chunksOf = (options: Partial<PrefillChunksOptions>) =>
-  createPrefillChunks({ stages: 2, rowBytes: 2304, rowsIn: (ms) => Math.floor(ms), msPerRow: () => 1, lapMs: () => null, ...options })
+  createPrefillChunks({
+    stages: 2,
+    rowBytes: 2304,
+    rowsIn: (ms) => Math.floor(ms),
+    rowsBeside: () => 0,
+    msPerRow: () => 1,
+    lapMs: () => null,
+    ...options,
+  })
 
 test('of one device, and of short prompts, chunks are of 128 tokens', () => {
   expect(chunksOf({ stages: 1 }).tokens(4000)).toBe(128)
@@ -21,6 +29,13 @@ test('while others decode a chunk takes its part of one lap, four tokens at leas
   expect(chunksOf({ lapMs: () => 60 }).tokens(1000)).toBe(20)
   expect(chunksOf({ lapMs: () => 3 }).tokens(1000)).toBe(4)
   expect(chunksOf({ lapMs: () => 60_000 }).tokens(1000)).toBe(128)
+})
+
+test('a chunk that shares the pass of steps fills up the fours in which kernels take rows', () => {
+  const tokens = (beside: number, lap: number): number => chunksOf({ rowsBeside: () => beside, lapMs: () => lap }).tokens(1000)
+  expect([1, 2, 3, 4, 5].map((beside) => tokens(beside, 3))).toEqual([3, 2, 1, 4, 3])
+  expect([1, 2, 3, 4, 5].map((beside) => tokens(beside, 30))).toEqual([7, 10, 9, 8, 7])
+  expect(tokens(2, 60_000)).toBe(128)
 })
 
 test('what is under way is bounded in chunks and in bytes, and fills the ring in any case', () => {

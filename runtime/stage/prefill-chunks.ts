@@ -13,6 +13,8 @@ export type PrefillChunksOptions = {
   readonly rowBytes: number
   /** Rows that add at most so many milliseconds to a pass of steps here; null before anything ran. */
   readonly rowsIn: (ms: number) => number | null
+  /** Rows of steps with which a chunk shares a pass; 0 where it runs by itself. */
+  readonly rowsBeside: () => number
   /** Milliseconds a row takes in a large pass; null before anything ran. */
   readonly msPerRow: () => number | null
   /** A lap of the streams that decode meanwhile; null where none does. */
@@ -33,13 +35,18 @@ const WINDOW_CHUNKS = 12
 const WINDOW_BYTES = 8 * 2 ** 20
 
 const wholeSteps = (tokens: number, least: number): number => Math.min(MOST_CHUNK_TOKENS, Math.max(least, STEP * Math.floor(tokens / STEP)))
+/** Rows that make up whole steps together with so many others, at least those that the others leave of one: they cost next to nothing. */
+const filling = (tokens: number, beside: number): number => {
+  const left = STEP - (beside % STEP)
+  return Math.min(MOST_CHUNK_TOKENS, Math.max(left, left + STEP * Math.floor((tokens - left) / STEP)))
+}
 
-export function createPrefillChunks({ stages, rowBytes, rowsIn, msPerRow, lapMs }: PrefillChunksOptions): PrefillChunks {
+export function createPrefillChunks({ stages, rowBytes, rowsIn, rowsBeside, msPerRow, lapMs }: PrefillChunksOptions): PrefillChunks {
   return {
     tokens: (total) => {
       const lap = lapMs()
       // On its way a chunk may keep a step waiting at every shard: all of that together stays below one more lap.
-      if (lap !== null) return wholeSteps(rowsIn(lap / (stages + 1)) ?? STEP, STEP)
+      if (lap !== null) return filling(rowsIn(lap / (stages + 1)) ?? 0, rowsBeside())
       const rowMs = msPerRow()
       if (stages === 1 || total < PIPELINED_FROM_TOKENS || rowMs === null) return MOST_CHUNK_TOKENS
       // C chunks over N shards take (C + N - 1) times one of them: least where what filling the ring costs equals the handling of all.

@@ -81,8 +81,9 @@ export type StageCore = StageOptions & {
   /** Hands a sequence over to a newer placement: gone from here, its cache stays. */
   readonly surrender: (id: SequenceId) => Sequence | null
   readonly layerMs: () => number | null
-  /** Rows that add at most so many milliseconds to a pass of steps here; milliseconds a row in the largest passes; null before anything ran. */
+  /** Rows that add at most so many milliseconds to a pass of steps here, rows of such steps, milliseconds a row in the largest passes; null before anything ran. */
   readonly rowsIn: (ms: number) => number | null
+  readonly rowsBeside: () => number
   readonly msPerRow: () => number | null
   /** From the end of a pass of one token to the beginning of the next of its sequence. */
   readonly laps: LapClock
@@ -243,6 +244,7 @@ export function createStageCore(options: StageOptions): StageCore {
     },
     layerMs: passes.layerMs,
     rowsIn: passes.rowsIn,
+    rowsBeside: passes.rowsBeside,
     msPerRow: passes.msPerRow,
     laps,
   }

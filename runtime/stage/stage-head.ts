@@ -45,6 +45,7 @@ export function createHeadPart(
     stages: placement.shards.length,
     rowBytes: core.runner.hiddenSize * (placement.handoff === 'f16' ? 2 : 4),
     rowsIn: core.rowsIn,
+    rowsBeside: core.rowsBeside,
     msPerRow: core.msPerRow,
     lapMs: () => (core.scheduler.isDecoding() ? (laps.report()?.lapMs ?? null) : null),
   })
