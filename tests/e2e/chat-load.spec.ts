@@ -34,6 +34,20 @@ for (const name of ['chat', 'contribute', 'cluster', 'models', 'keys', 'start'])
   })
 }
 
+test('a page of which a part cannot be loaded says so, and is whole when it is loaded again', async ({ browser, cluster }) => {
+  const page = await browser.newPage()
+  const part = /\/assets\/start-app-[^/]+\.js$/
+  await page.route(part, (route) => route.abort())
+  await page.goto(`${cluster.server.url}/models`)
+  const notice = page.getByRole('alert')
+  await expect(notice).toContainText('A part of this page could not be loaded')
+  await page.unroute(part)
+  await notice.getByRole('link', { name: 'Load it again' }).click()
+  await expect(page.locator('.shell')).toHaveCount(0)
+  await expect(page.getByRole('heading', { level: 1, name: 'Models' })).toBeVisible()
+  await page.close()
+})
+
 test('nothing jumps while the chat loads and answers: layout shift stays below 0.02', async ({ chat }) => {
   await chat.page.addInitScript(() => {
     Reflect.set(window, 'shifts', 0)
