@@ -104,6 +104,25 @@ test('steps wait for those of other streams that decode, for a lap at most; one 
   expect(passes.flat()).toContain('a6')
 })
 
+test('steps that wait for each other keep those of another shard waiting no longer', async () => {
+  const { clock, passes, add, makeLane, open } = await gated({ together: (decoding) => decoding })
+  open()
+  const other = makeLane()
+  const settle = () => new Promise(setImmediate)
+  for (const lap of [1, 2]) {
+    for (const stream of [1, 2]) add(stream, 'decode', `${stream}.${lap}`)
+    await settle()
+    clock.advance(100)
+  }
+  add(1, 'decode', '1.3')
+  add(3, 'decode', 'of another', other)
+  await settle()
+  expect(passes.at(-1)).toEqual(['of another'])
+  add(2, 'decode', '2.3')
+  await settle()
+  expect(passes.at(-1)).toEqual(['1.3', '2.3'])
+})
+
 test('two steps of one sequence run behind each other', async () => {
   const { finish, passes, add, open } = await gated()
   add(1, 'decode', 'first')

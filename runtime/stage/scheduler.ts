@@ -67,6 +67,7 @@ type Pass = { readonly steps: readonly Entry[]; readonly chunks: readonly Entry[
 const EVENTS_EVERY_MS = 4
 /** Rows of prompts that go together: beyond, kernels gain nothing. */
 const PASS_ROWS = 128
+
 export function createScheduler({ now, turn: eventTurn, timer, share = () => 1 }: SchedulerOptions): Scheduler {
   let decode: Entry[] = []
   let prefill: Entry[] = []
@@ -96,18 +97,30 @@ export function createScheduler({ now, turn: eventTurn, timer, share = () => 1 }
     return gathered
   }
   const waitingIn = (line: Line): number => new Set(decode.filter((entry) => entry.line === line).map(({ sequence }) => sequence)).size
-  /** Milliseconds that the first of the steps still waits for others; 0 when it goes. */
-  const holdMs = (): number => {
-    const [first] = decode
-    if (!first) return 0
-    const wanted = first.line.together(decoders.due(first.line))
-    return waitingIn(first.line) >= wanted ? 0 : Math.max(0, first.at + decoders.lapMs() - now())
+  /** Milliseconds that the first step of a line still waits for others; 0 when it goes. */
+  const holdMs = ({ line, at }: Entry): number =>
+    waitingIn(line) >= line.together(decoders.due(line)) ? 0 : Math.max(0, at + decoders.lapMs() - now())
+  /** The first step of each line, but for what waits behind other work of its sequence. */
+  const firstSteps = (): readonly Entry[] => {
+    const lines = new Set<Line>()
+    const sequences = new Set<SequenceId>()
+    const first: Entry[] = []
+    for (const entry of decode) {
+      if (!lines.has(entry.line) && !sequences.has(entry.sequence)) first.push(entry)
+      lines.add(entry.line)
+      sequences.add(entry.sequence)
+    }
+    return first
   }
   const gatherSteps = (): readonly Entry[] => {
-    const line = decode[0]?.line
-    if (!line || holdMs() > 0) return []
+    // Steps that wait for each other keep those of another ring waiting no longer.
+    const line = firstSteps().find((first) => holdMs(first) === 0)?.line
+    if (!line) return []
     const most = line.batch(waitingIn(line))
-    return gather(decode, (count) => count < most)
+    return gather(
+      decode.filter((entry) => entry.line === line),
+      (count) => count < most,
+    )
   }
 
   /** What the next pass is made of; nothing when chunks must wait for their share. */
@@ -162,7 +175,7 @@ export function createScheduler({ now, turn: eventTurn, timer, share = () => 1 }
       heardAt = now()
     }
     running = false
-    const waits = [...(prefill.length > 0 ? [Math.min(allowance.waitMs(), decoders.forMs())] : []), ...(decode.length > 0 ? [holdMs()] : [])]
+    const waits = [...(prefill.length > 0 ? [Math.min(allowance.waitMs(), decoders.forMs())] : []), ...firstSteps().map(holdMs)]
     if (waits.length > 0) stopTimer = timer(Math.max(1, Math.min(...waits)), wake)
     tellIdle()
   }
