@@ -30,6 +30,9 @@ const LINK_DELAY_SCRIPT = `{
   }
 }`
 
+/** Layers of each shard, for example `19 + 11`. */
+export const sharesOf = ({ shards }: Placement): string => shards.map(({ startLayer, endLayer }) => endLayer - startLayer).join(' + ')
+
 export type BenchRing = { readonly model: ModelId; readonly tabs: number; readonly placement: Placement }
 
 export type BenchCluster = {

@@ -145,11 +145,12 @@ function delaysOf(text: string): readonly number[] {
 const answering = (models: readonly BenchModel[], { tokens }: Values): readonly BenchModel[] =>
   tokens === undefined ? models : models.map((model) => ({ ...model, answerTokens: wholeNumber('tokens', tokens, 2000) }))
 
-const ringOf = ({ backend, weights, strategy }: Values, usualBackend: Backend, usualWeights: WeightFormat | 'auto') => ({
+const deviceOf = ({ backend, weights }: Values, usualBackend: Backend, usualWeights: WeightFormat | 'auto') => ({
   backend: choice('backend', backend ?? usualBackend, backendSchema.options),
   weights: choice('weights', weights ?? usualWeights, ['auto', ...weightFormatSchema.options]),
-  strategy: choice('strategy', strategy, strategySchema.options),
 })
+/** Rings of tabs are of one kind of device, and fast enough for floats. */
+const ringOf = (values: Values) => ({ ...deviceOf(values, 'simd', 'f32'), strategy: choice('strategy', values.strategy, strategySchema.options) })
 
 const BENCHES: Readonly<Record<string, (values: Values) => Promise<BenchReport>>> = {
   estimate: (values) =>
@@ -165,7 +166,7 @@ const BENCHES: Readonly<Record<string, (values: Values) => Promise<BenchReport>>
       tabs: wholeNumbers('tabs', values.tabs, 8),
       streams: wholeNumbers('streams', values.streams, 64),
       rounds: wholeNumber('rounds', values.rounds, 1000),
-      ...ringOf(values, 'simd', 'f32'),
+      ...ringOf(values),
       say,
     }),
   hops: (values) =>
@@ -175,7 +176,7 @@ const BENCHES: Readonly<Record<string, (values: Values) => Promise<BenchReport>>
       streams: wholeNumbers('streams', values.streams, 64),
       delays: delaysOf(values.delays),
       rounds: wholeNumber('rounds', values.rounds, 1000),
-      ...ringOf(values, 'simd', 'f32'),
+      ...ringOf(values),
       say,
     }),
   prefill: (values) =>
@@ -183,7 +184,7 @@ const BENCHES: Readonly<Record<string, (values: Values) => Promise<BenchReport>>
       models: modelsOf(values.model ?? ['smollm2-135m-random']),
       tabs: wholeNumbers('tabs', values.tabs, 8),
       rounds: wholeNumber('rounds', values.rounds, 1000),
-      ...ringOf(values, 'simd', 'f32'),
+      ...ringOf(values),
       say,
     }),
   lookup: (values) =>
@@ -191,7 +192,7 @@ const BENCHES: Readonly<Record<string, (values: Values) => Promise<BenchReport>>
       models: modelsOf(values.model),
       tabs: wholeNumbers('tabs', values.tabs, 8),
       rounds: wholeNumber('rounds', values.rounds, 1000),
-      ...ringOf(values, 'simd', 'f32'),
+      ...ringOf(values),
       say,
     }),
   prefix: (values) =>
@@ -212,7 +213,7 @@ const BENCHES: Readonly<Record<string, (values: Values) => Promise<BenchReport>>
   load: (values) =>
     benchLoad({
       mebibytes: wholeNumber('mb', values.mb, 2000),
-      ...ringOf(values, 'wasm', 'auto'),
+      ...deviceOf(values, 'wasm', 'auto'),
       cuts: wholeNumber('cuts', values.cuts, 100),
       seed: wholeNumber('seed', values.seed, 2 ** 31),
       say,

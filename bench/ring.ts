@@ -5,7 +5,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { ClusterView } from '../core/cluster/cluster-view.ts'
 import type { PeerId } from '../protocol/ids.ts'
-import { awaitView, openBenchCluster, type BenchCluster, type BenchClusterOptions, type BenchRing } from './cluster.ts'
+import { awaitView, openBenchCluster, type BenchCluster, sharesOf, type BenchClusterOptions, type BenchRing } from './cluster.ts'
 import { BENCH_MODELS_DIR, type BenchModel } from './models.ts'
 import { median, type BenchReport, type Table } from './report.ts'
 import { promptOf, runStreams, type StreamsRun } from './stream.ts'
@@ -100,15 +100,13 @@ async function splitLaps(cluster: BenchCluster, rings: readonly BenchRing[], mod
   return laps
 }
 
-/** Of the placement as it is now: rings that are placed by time may have changed. */
-const layersOf = (view: ClusterView, { model, placement }: BenchRing): string =>
-  (view.placements.get(model) ?? placement).shards.map(({ startLayer, endLayer }) => endLayer - startLayer).join(' + ')
-
 async function benchModel(cluster: BenchCluster, model: BenchModel, options: RingBenchOptions): Promise<Measured> {
   const rings: BenchRing[] = []
   for (const tabs of options.tabs) rings.push(await cluster.ring(model, tabs))
   await checkAnswers(cluster, rings, model, Math.max(...options.streams))
-  const layersNow = (): string => rings.map((ring) => layersOf(cluster.peer.network.view(), ring)).join(', ')
+  // Rings that are placed by time may have changed.
+  const layersNow = (): string =>
+    rings.map(({ model: as, placement }) => sharesOf(cluster.peer.network.view().placements.get(as) ?? placement)).join(', ')
   options.say(`${model.name}: ${options.tabs.join(', ')} tabs give equal token ids; layers by ${options.strategy}: ${layersNow()}`)
   for (const ring of rings) await learn(cluster, ring, model, options)
   const samples = await measure(cluster, rings, model, options)

@@ -3,9 +3,8 @@
  * stream before, and from thirty seconds after; every answer must stay the undisturbed one.
  */
 import { isDeepStrictEqual } from 'node:util'
-import type { Placement } from '../protocol/cluster.ts'
 import { modelId } from '../protocol/ids.ts'
-import { awaitView, openBenchServer, readyPlacement } from './cluster.ts'
+import { awaitView, openBenchServer, readyPlacement, sharesOf } from './cluster.ts'
 import { BENCH_MODELS_DIR, type BenchModel } from './models.ts'
 import { launchDevices, type HeadlessDevices } from '../scripts/headless-devices.ts'
 import { median, type BenchReport } from './report.ts'
@@ -44,8 +43,6 @@ function throttle(pids: ReadonlySet<number>): () => void {
     all('SIGCONT')
   }
 }
-
-const sharesOf = ({ shards }: Placement): string => shards.map(({ startLayer, endLayer }) => endLayer - startLayer).join(' + ')
 
 export async function benchStraggler({ model, say }: StragglerOptions): Promise<BenchReport> {
   await model.prepare()

@@ -1,3 +1,5 @@
+import { createSmoothed } from '../../core/cluster/smoothed.ts'
+
 /**
  * In how many groups the streams of a ring go around. As many groups as shards keep every device at work, which is best where each has a processor
  * and memory of its own. Where devices share them, as tabs of one machine do, or where a pass over many rows costs what one over few does, fewer and
@@ -32,7 +34,7 @@ type Known = { readonly rates: Map<number, { rate: number; at: number }>; window
 export function createStepGroups(stages: number, now: () => number): StepGroups {
   const choices = [...new Set(stages <= 4 ? Array.from({ length: stages }, (_, i) => stages - i) : [stages, Math.ceil(stages / 2), 1])]
   const byStreams = new Map<number, Known>()
-  let loneRate: number | null = null
+  const loneRate = createSmoothed()
   let streams = 0
   let groups = stages
   let window = { settling: 0, steps: 0, startedAt: 0 }
@@ -59,20 +61,18 @@ export function createStepGroups(stages: number, now: () => number): StepGroups 
 
   const choose = (known: Known): number => {
     const winner = best(known)
-    if (loneRate !== null && (known.rates.get(winner)?.rate ?? 0) >= GOOD_ENOUGH * streams * loneRate) return winner
+    if ((known.rates.get(winner)?.rate ?? 0) >= GOOD_ENOUGH * streams * (loneRate.mean() ?? Infinity)) return winner
     if (known.windows < TRIAL_AFTER) return winner
     const untried = choices.find((choice) => !known.rates.has(choice))
     if (untried !== undefined) return untried
-    const stalest = choices.filter((choice) => choice !== winner).toSorted((a, b) => (known.rates.get(a)?.at ?? 0) - (known.rates.get(b)?.at ?? 0))[0]
-    const lastTrial = Math.max(...choices.filter((choice) => choice !== winner).map((choice) => known.rates.get(choice)?.at ?? 0))
-    return stalest !== undefined && known.windows - lastTrial >= known.retry ? stalest : winner
+    const triedAt = (choice: number): number => known.rates.get(choice)?.at ?? 0
+    const others = choices.filter((choice) => choice !== winner).toSorted((a, b) => triedAt(a) - triedAt(b))
+    const [stalest = winner] = others
+    return known.windows - triedAt(others.at(-1) ?? winner) >= known.retry ? stalest : winner
   }
 
   const note = (rate: number): void => {
-    if (streams === 1) {
-      loneRate = loneRate === null ? rate : loneRate + WEIGHT * (rate - loneRate)
-      return
-    }
+    if (streams === 1) return loneRate.add(rate, WEIGHT)
     const known = knownOf(streams)
     const before = known.rates.get(groups)
     const winner = best(known)
