@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { chromium, type Browser } from 'playwright-core'
 import { createLog } from '../api-gateway/log.ts'
 import { parseOptions } from '../api-gateway/options.ts'
 import { startServer } from '../api-gateway/serve.ts'
@@ -10,7 +11,7 @@ import { placementState, type ClusterView } from '../core/cluster/cluster-view.t
 import type { Network } from '../core/cluster/network.ts'
 import type { Backend, Placement, Strategy, WeightFormat, Wish } from '../protocol/cluster.ts'
 import { modelId, type ModelId } from '../protocol/ids.ts'
-import { launchDevices, type HeadlessDevices } from '../scripts/headless-devices.ts'
+import { deviceFlags, launchDevices, type HeadlessDevices } from '../scripts/headless-devices.ts'
 import type { BenchModel } from './models.ts'
 import { promptOf, runStreams } from './stream.ts'
 
@@ -40,6 +41,8 @@ export type BenchCluster = {
   readonly url: string
   readonly peer: GatewayPeer
   readonly devices: HeadlessDevices
+  /** A browser beside the one of the devices, for tabs that a bench opens, looks into and kills. */
+  readonly watchedBrowser: () => Promise<Browser>
   /** A ring of exactly so many tabs that holds `model`, ready to answer. Rings stay: those of other sizes share the tabs. */
   readonly ring: (model: BenchModel, tabs: number, contextTokens?: number) => Promise<BenchRing>
   /** From now on every message between two tabs arrives so many milliseconds later. */
@@ -193,9 +196,13 @@ export async function openBenchCluster(options: BenchClusterOptions): Promise<Be
     })
     closers.push(devices.close)
     const lost = new Promise<never>((_, reject) => {
-      devices.browser.on('disconnected', () => reject(new Error('the browser of the tabs ended')))
+      devices.browser.onEnd(() => reject(new Error('the browser of the tabs ended')))
     })
     lost.catch(() => undefined)
+    let watched: Promise<Browser> | null = null
+    const launchWatched = (): Promise<Browser> =>
+      chromium.launch({ args: [...deviceFlags()], ...(server.chromiumPath ? { executablePath: server.chromiumPath } : {}) })
+    closers.push(async () => (await watched)?.close())
     const drop = async ({ model }: BenchRing): Promise<void> => {
       peer.network.unwish(model)
       await awaitView(peer.network, `dropping ${model}`, (view) =>
@@ -206,6 +213,7 @@ export async function openBenchCluster(options: BenchClusterOptions): Promise<Be
       url: server.url,
       peer,
       devices,
+      watchedBrowser: () => (watched ??= launchWatched()),
       // The ring's name is its own; the files are those of the model.
       ring: async (benchModel, tabs, contextTokens) => {
         const model = modelId(`${benchModel.name}-on-${tabs}`)
@@ -219,7 +227,7 @@ export async function openBenchCluster(options: BenchClusterOptions): Promise<Be
         return place(options.strategy)
       },
       delayLinks: async (delayMs) => {
-        await Promise.all(devices.pages().map((page) => page.evaluate(`globalThis.ringletLinkDelayMs = ${delayMs}`)))
+        await Promise.all(devices.tabs().map((tab) => tab.evaluate(`globalThis.ringletLinkDelayMs = ${delayMs}`)))
       },
       drop,
       close,

@@ -41,7 +41,7 @@ type Trial = {
 }
 
 async function openTab(cluster: BenchCluster, url: string): Promise<Page> {
-  const context = await cluster.devices.browser.newContext()
+  const context = await (await cluster.watchedBrowser()).newContext()
   const page = await context.newPage()
   await page.goto(`${url}/contribute?auto=1&name=Tab&backend=wasm&threads=1&memory=512`, { waitUntil: 'domcontentloaded' })
   return page
@@ -142,7 +142,7 @@ async function killTabs(
       }
     }
     if (trials.some((trial) => !trial.isEqual)) throw new Error('an answer differs from the undisturbed one')
-    return { browser: `Chromium ${cluster.devices.browser.version()}`, trials }
+    return { browser: `Chromium ${cluster.devices.browser.version}`, trials }
   } finally {
     await cluster.close()
   }

@@ -2,7 +2,7 @@
 import { z } from 'zod'
 import type { Backend, WeightFormat } from '../protocol/cluster.ts'
 import { deviceFlags } from '../scripts/headless-devices.ts'
-import { openPlainTab } from './plain-browser.ts'
+import { openLoneTab } from './lone-tab.ts'
 import { watchMemory, type MemoryWatch } from './process-memory.ts'
 
 type Contribution = {
@@ -57,7 +57,7 @@ export function contributeAddress({ url, backend, weights, threads = 1, memoryMi
 }
 
 export async function openLoadTab(options: LoadTabOptions): Promise<LoadTab> {
-  const tab = await openPlainTab(options.chromiumPath, deviceFlags(), WATCH_STANDSTILL)
+  const tab = await openLoneTab(options.chromiumPath, deviceFlags(), WATCH_STANDSTILL)
   const memory = watchMemory(tab.pid)
   await tab.navigate(contributeAddress(options))
   return {

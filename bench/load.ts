@@ -144,7 +144,7 @@ async function loadInTab(
     await awaitView(network, 'a device', (view) => ([...view.peers.values()].some(({ capabilities }) => capabilities !== null) ? true : null))
     const runs = [await watchLoad(scene, tab, how, points, () => Promise.resolve())]
     for (let i = 0; i < reloads; i++) runs.push(await watchLoad(scene, tab, 'reload', [], () => reload(server, tab)))
-    return { runs, browser: tab.version.replace('Chrome/', 'Chromium ') }
+    return { runs, browser: `Chromium ${tab.version}` }
   } finally {
     network.unwish(MODEL)
     await tab.close()

@@ -3,9 +3,9 @@
  * the ring; and frames and long tasks of a page whose tab serves under load. Every answer must stay that of the first, undisturbed stream.
  */
 import { isDeepStrictEqual } from 'node:util'
-import type { Page } from 'playwright-core'
 import { z } from 'zod'
 import { lapReportOf } from '../core/cluster/lap-figures.ts'
+import type { PlainTab } from '../scripts/plain-browser.ts'
 import { openBenchCluster, type BenchCluster, type BenchRing } from './cluster.ts'
 import { BENCH_MODELS_DIR, type BenchModel } from './models.ts'
 import { median, type BenchReport, type Table } from './report.ts'
@@ -47,8 +47,8 @@ function saidMs(sentence: string): number {
 }
 
 /** What a page that has not joined says. A browser of its own each time: what was measured once is remembered. */
-async function readEstimate({ url, devices }: BenchCluster): Promise<number> {
-  const context = await devices.browser.newContext()
+async function readEstimate({ url, watchedBrowser }: BenchCluster): Promise<number> {
+  const context = await (await watchedBrowser()).newContext()
   try {
     const page = await context.newPage()
     await page.goto(`${url}/contribute?${new URLSearchParams(DEVICE)}`)
@@ -90,10 +90,10 @@ function takenMs({ peer }: BenchCluster, { model }: BenchRing): readonly number[
   return placement.shards.map(({ startLayer, endLayer }, i) => (stages[i]?.computeMs ?? Number.NaN) / (endLayer - startLayer))
 }
 
-async function watch(page: Page, work: () => Promise<void>): Promise<Paint> {
-  await page.evaluate(WATCH)
+async function watch(tab: PlainTab, work: () => Promise<void>): Promise<Paint> {
+  await tab.evaluate(WATCH)
   await work()
-  return paintSchema.parse(await page.evaluate(TAKE))
+  return paintSchema.parse(await tab.evaluate(TAKE))
 }
 
 type Measured = {
@@ -113,10 +113,10 @@ async function measure(cluster: BenchCluster, model: BenchModel, { rounds, say }
   for (let i = 0; i < LONE_STREAMS; i++) await ask(1)
   const taken = takenMs(cluster, ring)
   say(`${model.name}: ${said.join(', ')} ms said, ${taken.map((ms) => ms.toFixed(2)).join(' and ')} ms taken; frames under load …`)
-  const [page] = cluster.devices.pages()
-  if (!page) throw new Error('there is no page to watch')
+  const [tab] = cluster.devices.tabs()
+  if (!tab) throw new Error('there is no page to watch')
   let tokens = 0
-  const paint = await watch(page, async () => {
+  const paint = await watch(tab, async () => {
     const until = performance.now() + LOADED_MS
     while (performance.now() < until) tokens += await ask(STREAMS)
   })
@@ -150,7 +150,7 @@ export async function benchPage(options: PageBenchOptions): Promise<BenchReport>
         percent(longMs / ms),
       ]),
     }
-    return { browser: `Chromium ${cluster.devices.browser.version()}`, tables: [estimates, frames], measurements }
+    return { browser: `Chromium ${cluster.devices.browser.version}`, tables: [estimates, frames], measurements }
   } finally {
     await cluster.close()
   }

@@ -23,11 +23,21 @@ function descendants(pid: string): readonly string[] {
   return children.flatMap((child) => [child, ...descendants(child)])
 }
 
+const kindOf = (pid: string): string | undefined => /--type=(renderer|gpu-process)/.exec(textOf(pid, 'cmdline'))?.[1]
+
+/** Process ids of a browser's renderers. @param main process of the browser */
+export const renderersOf = (main: number): ReadonlySet<number> =>
+  new Set(
+    descendants(String(main))
+      .filter((pid) => kindOf(pid) === 'renderer')
+      .map(Number),
+  )
+
 /** The largest process of each kind: a browser's spare ones are small. */
 function sample(main: number): Sample {
   const found = { renderer: 0, 'gpu-process': 0 }
   for (const pid of descendants(String(main))) {
-    const kind = /--type=(renderer|gpu-process)/.exec(textOf(pid, 'cmdline'))?.[1]
+    const kind = kindOf(pid)
     if (kind !== 'renderer' && kind !== 'gpu-process') continue
     found[kind] = Math.max(found[kind], numberOf(textOf(pid, 'status'), 'RssAnon') * 1024)
   }

@@ -169,7 +169,7 @@ export async function benchRing(options: RingBenchOptions): Promise<BenchReport>
       measurements.push(measured)
       tables.push(ratesTable(model, measured, options), lapsTable(model, measured, options))
     }
-    return { browser: `Chromium ${cluster.devices.browser.version()}`, tables, measurements }
+    return { browser: `Chromium ${cluster.devices.browser.version}`, tables, measurements }
   } finally {
     await cluster.close()
   }

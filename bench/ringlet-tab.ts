@@ -9,7 +9,7 @@ import { awaitView, openBenchServer, wishRing, type BenchServer } from './cluste
 import type { Contender } from './contender.ts'
 import { contributeAddress } from './load-tab.ts'
 import { BENCH_MODELS_DIR, type BenchModel } from './models.ts'
-import { openPlainTab } from './plain-browser.ts'
+import { openLoneTab } from './lone-tab.ts'
 import { watchMemory } from './process-memory.ts'
 import { runStreams } from './stream.ts'
 
@@ -32,7 +32,7 @@ const devices = ({ peer }: BenchServer) => [...peer.network.view().peers.values(
 export async function openRingletTab({ model, backend, weights, threads, contextTokens }: RingletTabOptions): Promise<Contender> {
   const server = await openBenchServer(BENCH_MODELS_DIR)
   const { client, network } = server.peer
-  const tab = await openPlainTab(chromiumPath(), deviceFlags(), '').catch(async (error: unknown) => {
+  const tab = await openLoneTab(chromiumPath(), deviceFlags()).catch(async (error: unknown) => {
     await server.close()
     throw error
   })
@@ -58,7 +58,7 @@ export async function openRingletTab({ model, backend, weights, threads, context
     engine: 'ringlet',
     format: weights,
     threads,
-    browser: tab.version.replace('Chrome/', 'Chromium '),
+    browser: `Chromium ${tab.version}`,
     memory,
     mostRows: MOST_ROWS,
     load: async () => {

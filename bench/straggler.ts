@@ -7,6 +7,7 @@ import { modelId } from '../protocol/ids.ts'
 import { awaitView, openBenchServer, readyPlacement, sharesOf } from './cluster.ts'
 import { BENCH_MODELS_DIR, type BenchModel } from './models.ts'
 import { launchDevices, type HeadlessDevices } from '../scripts/headless-devices.ts'
+import { renderersOf } from './process-memory.ts'
 import { median, type BenchReport } from './report.ts'
 import { promptOf, runStreams } from './stream.ts'
 
@@ -20,14 +21,6 @@ const THROTTLED_AT_MOST = 0.6
 const ANSWERS = 4
 
 export type StragglerOptions = { readonly model: BenchModel; readonly say: (line: string) => void }
-
-/** Process ids of the browser's renderers. */
-async function renderers({ browser }: HeadlessDevices): Promise<ReadonlySet<number>> {
-  const session = await browser.newBrowserCDPSession()
-  const { processInfo } = await session.send('SystemInfo.getProcessInfo')
-  await session.detach()
-  return new Set(processInfo.filter(({ type }) => type === 'renderer').map(({ id }) => id))
-}
 
 /** Stops and continues processes by turns; returns the way to leave them running. */
 function throttle(pids: ReadonlySet<number>): () => void {
@@ -89,7 +82,7 @@ export async function benchStraggler({ model, say }: StragglerOptions): Promise<
     const before = await speeds()
     say(`${sharesOf(first)} layers: ${before.toFixed(1)} tokens a second`)
     // Chromium keeps renderers beside the tab's: one of its own pages, one in reserve.
-    stopThrottling = throttle(await renderers(slow))
+    stopThrottling = throttle(renderersOf(slow.browser.pid))
     const throttledAt = performance.now()
     const during: number[] = []
     while (performance.now() - throttledAt < SETTLED_MS) during.push(await answer())
@@ -105,7 +98,7 @@ export async function benchStraggler({ model, say }: StragglerOptions): Promise<
       ['changes of the ring', last.epoch - first.epoch],
     ] as const
     return {
-      browser: `Chromium ${slow.browser.version()}`,
+      browser: `Chromium ${slow.browser.version}`,
       tables: [{ title: `${model.title}: one of ${TABS} tabs stopped for nine tenths of the time`, columns: ['what', 'figure'], rows }],
       measurements: { before, during, after, first: first.shards, last: last.shards },
     }

@@ -1,7 +1,8 @@
-/** Devices without a person: pages of one headless browser, each in a context of its own, joined to a cluster. */
+/** Devices without a person: tabs of one headless browser that share nothing, joined to a cluster. */
 import { existsSync } from 'node:fs'
-import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core'
+import { chromium } from 'playwright-core'
 import type { Backend, WeightFormat } from '../protocol/cluster.ts'
+import { openPlainBrowser, type PlainBrowser, type PlainTab } from './plain-browser.ts'
 
 export type HeadlessOptions = {
   readonly count: number
@@ -26,9 +27,9 @@ export type HeadlessOptions = {
 }
 
 export type HeadlessDevices = {
-  /** The pages as they are now; a page that crashed has been replaced. */
-  readonly pages: () => readonly Page[]
-  readonly browser: Browser
+  /** The tabs as they are now; one that crashed has been replaced. */
+  readonly tabs: () => readonly PlainTab[]
+  readonly browser: Pick<PlainBrowser, 'pid' | 'version' | 'isRunning' | 'onEnd'>
   /** May be called twice. */
   readonly close: () => Promise<void>
 }
@@ -70,19 +71,19 @@ function pageUrl(options: HeadlessOptions, index: number): string {
   return url.href
 }
 
-/** Opens the page of one device and opens it again when its renderer crashes. Returns the page as it is now. */
-async function openDevice(context: BrowserContext, options: HeadlessOptions, index: number, isClosed: () => boolean): Promise<() => Page> {
+/** Opens the tab of one device and opens it again when its renderer crashes. Returns the tab as it is now. */
+async function openDevice(browser: PlainBrowser, options: HeadlessOptions, index: number, isClosed: () => boolean): Promise<() => PlainTab> {
   const say = options.say ?? (() => {})
-  const open = async (): Promise<Page> => {
-    const page = await context.newPage()
-    page.on('crash', () => void restart(page))
-    page.on('pageerror', (error) => say(`Device ${index + 1}: ${error.message}`))
-    await page.goto(pageUrl(options, index), { waitUntil: 'domcontentloaded' })
-    return page
+  const open = async (): Promise<PlainTab> => {
+    const tab = await browser.openTab(options.initScript)
+    tab.onCrash(() => void restart(tab))
+    tab.onError((message) => say(`Device ${index + 1}: ${message}`))
+    await tab.navigate(pageUrl(options, index))
+    return tab
   }
   let restarts = 0
   let current = await open()
-  const restart = async (crashed: Page): Promise<void> => {
+  const restart = async (crashed: PlainTab): Promise<void> => {
     if (isClosed()) return
     restarts++
     if (restarts > MAX_RESTARTS) return say(`Device ${index + 1} crashed ${restarts} times and stays away`)
@@ -103,30 +104,21 @@ async function openDevice(context: BrowserContext, options: HeadlessOptions, ind
  */
 export async function launchDevices(options: HeadlessOptions): Promise<HeadlessDevices> {
   const { executablePath = null, flags = [], say = () => {} } = options
-  // The owner decides when devices end: on a signal it closes them after its streams.
-  const keepSignals = { handleSIGINT: false, handleSIGTERM: false, handleSIGHUP: false }
-  const browser = await chromium.launch({
-    ...(executablePath ? { executablePath } : {}),
-    args: [...deviceFlags(), ...flags],
-    ...keepSignals,
-  })
-  let closed = false
+  // A server with a certificate of its own is known to nobody; these pages only ever visit it.
+  const trust = options.url.startsWith('https:') ? ['--ignore-certificate-errors'] : []
+  const browser = await openPlainBrowser(executablePath ?? chromium.executablePath(), [...deviceFlags(), ...trust, ...flags])
+  let isClosed = false
   const close = async (): Promise<void> => {
-    closed = true
+    isClosed = true
     await browser.close()
   }
-  browser.on('disconnected', () => {
-    if (!closed) say('The browser of the headless devices ended')
+  browser.onEnd(() => {
+    if (!isClosed) say('The browser of the headless devices ended')
   })
   try {
-    const devices: (() => Page)[] = []
-    for (let index = 0; index < options.count; index++) {
-      // A server with a certificate of its own is known to nobody; these pages only ever visit it.
-      const context = await browser.newContext({ ignoreHTTPSErrors: options.url.startsWith('https:') })
-      if (options.initScript) await context.addInitScript({ content: options.initScript })
-      devices.push(await openDevice(context, options, index, () => closed))
-    }
-    return { pages: () => devices.map((page) => page()), browser, close }
+    const devices: (() => PlainTab)[] = []
+    for (let index = 0; index < options.count; index++) devices.push(await openDevice(browser, options, index, () => isClosed))
+    return { tabs: () => devices.map((tab) => tab()), browser, close }
   } catch (cause) {
     await close()
     throw cause

@@ -3,7 +3,7 @@ import { deviceFlags } from '../../scripts/headless-devices.ts'
 import { chromiumPath } from '../../tests/harness/browser.ts'
 import { z } from 'zod'
 import type { Contender, EngineName } from '../contender.ts'
-import { openPlainTab } from '../plain-browser.ts'
+import { openLoneTab } from '../lone-tab.ts'
 import { watchMemory } from '../process-memory.ts'
 import type { PageAsk, PageLoad } from './page-messages.ts'
 
@@ -42,7 +42,7 @@ export type PeerTabOptions = {
 }
 
 export async function openPeerTab({ origin, engine, format, model, threads, contextTokens }: PeerTabOptions): Promise<Contender> {
-  const tab = await openPlainTab(chromiumPath(), deviceFlags(), '')
+  const tab = await openLoneTab(chromiumPath(), deviceFlags())
   const memory = watchMemory(tab.pid)
   const call = (name: string, argument: PageAsk | PageLoad | object): Promise<unknown> =>
     tab.evaluate(`import('${origin}/bench/peers/${PAGES[engine]}').then((page) => page.${name}(${JSON.stringify(argument)}))`)
@@ -60,7 +60,7 @@ export async function openPeerTab({ origin, engine, format, model, threads, cont
     engine,
     format,
     threads,
-    browser: tab.version.replace('Chrome/', 'Chromium '),
+    browser: `Chromium ${tab.version}`,
     memory,
     mostRows: MOST_ROWS[engine],
     load: async () => {

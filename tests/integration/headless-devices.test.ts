@@ -23,6 +23,11 @@ afterAll(() => void server.close())
 
 test('opens 2 devices that keep nothing in common, and opens again the one that crashes', { timeout: 60_000 }, async () => {
   const lines: string[] = []
+  let onLine = (): void => undefined
+  const said = (line: string): Promise<void> =>
+    new Promise((resolve) => {
+      onLine = () => (lines.some((one) => one.startsWith(line)) ? resolve() : undefined)
+    })
   const devices = await launchDevices({
     count: 2,
     url,
@@ -30,7 +35,10 @@ test('opens 2 devices that keep nothing in common, and opens again the one that 
     backend: 'wasm',
     memoryMiB: 300,
     joinToken: 'secret',
-    say: (line) => lines.push(line),
+    say: (line) => {
+      lines.push(line)
+      onLine()
+    },
   })
   try {
     expect(visits.map((visit) => `${visit.pathname} ${visit.searchParams.get('name')}`)).toEqual(['/contribute Device 1', '/contribute Device 2'])
@@ -43,14 +51,23 @@ test('opens 2 devices that keep nothing in common, and opens again the one that 
       token: 'secret',
       weights: 'auto',
     })
-    const [first, second] = devices.pages()
-    await first?.evaluate(() => localStorage.setItem('mark', 'first'))
-    expect(await second?.evaluate(() => localStorage.getItem('mark'))).toBeNull()
+    const [first, second] = devices.tabs()
+    await first?.evaluate(`localStorage.setItem('mark', 'first')`)
+    expect(await second?.evaluate(`localStorage.getItem('mark')`)).toBeNull()
     // Hidden pages must not be slowed down: the second page opened last, so the first is behind it.
-    expect(await first?.evaluate(() => document.visibilityState)).toBe('visible')
+    expect(await first?.evaluate('document.visibilityState')).toBe('visible')
+
+    const thrown = said('Device 1: Error: nobody catches this')
+    await first?.evaluate(`void setTimeout(() => { throw new Error('nobody catches this') })`)
+    await thrown
+    await expect(first?.evaluate('missing()')).rejects.toThrow('missing is not defined')
 
     const again = new Promise<void>((resolve) => void visitors.push(resolve))
-    await second?.goto('chrome://crash').catch(() => {})
+    const neverAnswered = second?.evaluate('new Promise(() => {})')
+    await Promise.all([
+      expect(neverAnswered).rejects.toThrow('the page crashed'),
+      expect(second?.navigate('chrome://crash')).rejects.toThrow('chrome://crash'),
+    ])
     await again
     expect(visits.at(-1)?.searchParams.get('name')).toBe('Device 2')
     expect(lines).toContain('Device 2 crashed; opening it again')
@@ -58,5 +75,13 @@ test('opens 2 devices that keep nothing in common, and opens again the one that 
     await devices.close()
     await devices.close()
   }
-  expect(devices.browser.isConnected()).toBe(false)
+  expect(devices.browser.isRunning()).toBe(false)
+})
+
+test('says why no browser starts and why its first page does not', { timeout: 60_000 }, async () => {
+  await expect(launchDevices({ count: 1, url, executablePath: '/no/such/browser' })).rejects.toThrow(/the browser ended \(.*ENOENT/)
+  // A program that is no browser, and its last words.
+  await expect(launchDevices({ count: 1, url, executablePath: process.execPath })).rejects.toThrow(/the browser ended \(9\): .*bad option/)
+  const closed = 'http://127.0.0.1:9'
+  await expect(launchDevices({ count: 1, url: closed, executablePath: chromiumPath() })).rejects.toThrow(`${closed}/contribute`)
 })
