@@ -87,46 +87,32 @@ export function readyPlacement(view: ClusterView, model: ModelId, tabs: number):
 }
 
 type Count = Pick<Wish, 'minDevices' | 'maxDevices'>
+/** What a bench says of a ring; all else is the same in all of them. */
+type RingWish = Pick<Wish, 'model' | 'source'> & Partial<Pick<Wish, 'contextLength' | 'strategy'>>
 
-function wish(
-  network: Network,
-  model: ModelId,
-  source: string,
-  count: Count,
-  contextLength = CONTEXT_TOKENS,
-  strategy: Strategy = 'memory-weighted',
-): void {
+const wish = (network: Network, asked: RingWish & Count): void =>
   network.wish({
-    model,
-    source,
-    strategy,
+    strategy: 'memory-weighted',
+    contextLength: CONTEXT_TOKENS,
     quality: 'balanced',
-    ...count,
-    contextLength,
     localDevice: 'withdraw',
     state: 'serve',
+    ...asked,
   })
-}
 
 /** Wishes for a ring of `model` with a name of its own; the files are those of the model. */
 export function wishFor(network: Network, { name }: BenchModel, as: string, count: Count): ModelId {
-  wish(network, modelId(as), `/models/${name}`, count)
+  wish(network, { model: modelId(as), source: `/models/${name}`, ...count })
   return modelId(as)
 }
 
 /** Tokens of the answers by which devices come to know what their layers take. */
 const WARM_TOKENS = 48
 
-/** Resolves when `tabs` devices serve what lies at `source`, placed by `strategy`. */
-export async function wishRing(
-  network: Network,
-  model: ModelId,
-  source: string,
-  tabs: number,
-  contextTokens?: number,
-  strategy: Strategy = 'memory-weighted',
-): Promise<BenchRing> {
-  wish(network, model, source, { minDevices: tabs, maxDevices: tabs }, contextTokens, strategy)
+/** Resolves when `tabs` devices serve what was wished for. Default: placed by memory, CONTEXT_TOKENS long. */
+export async function wishRing(network: Network, tabs: number, asked: RingWish): Promise<BenchRing> {
+  const { model } = asked
+  wish(network, { ...asked, minDevices: tabs, maxDevices: tabs })
   const placement = await awaitView(network, `a ring of ${tabs} for ${model}`, (view) => readyPlacement(view, model, tabs))
   return { model, tabs, placement }
 }
@@ -217,9 +203,10 @@ export async function openBenchCluster(options: BenchClusterOptions): Promise<Be
       // The ring's name is its own; the files are those of the model.
       ring: async (benchModel, tabs, contextTokens) => {
         const model = modelId(`${benchModel.name}-on-${tabs}`)
-        const place = (strategy?: Strategy): Promise<BenchRing> =>
-          Promise.race([wishRing(peer.network, model, `/models/${benchModel.name}`, tabs, contextTokens, strategy), lost])
-        if (tabs === 1 || options.strategy === undefined || options.strategy === 'memory-weighted') return place(options.strategy)
+        const asked = { model, source: `/models/${benchModel.name}`, ...(contextTokens === undefined ? {} : { contextLength: contextTokens }) }
+        const place = (strategy: Strategy = 'memory-weighted'): Promise<BenchRing> =>
+          Promise.race([wishRing(peer.network, tabs, { ...asked, strategy }), lost])
+        if (tabs === 1 || options.strategy === undefined || options.strategy === 'memory-weighted') return place()
         // What devices measure of a layer when they join says little: by what their laps took they are placed anew.
         const first = await place('memory-weighted')
         for (let run = 0; run < 2; run++) await runStreams(peer.client, model, [promptOf(benchModel, run)], WARM_TOKENS)

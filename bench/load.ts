@@ -100,7 +100,7 @@ async function watchLoad(
   tab.memory.takePeak()
   const started = performance.now()
   await begin()
-  const { placement } = await wishRing(network, MODEL, `${hub.endpoint}/${MODEL}/resolve/main`, 1)
+  const { placement } = await wishRing(network, 1, { model: MODEL, source: `${hub.endpoint}/${MODEL}/resolve/main` })
   const seconds = (performance.now() - started) / 1000
   const peak = tab.memory.takePeak()
   const standstill = await tab.takeStandstill()

@@ -63,7 +63,7 @@ export async function openRingletTab({ model, backend, weights, threads, context
     mostRows: MOST_ROWS,
     load: async () => {
       const started = performance.now()
-      await wishRing(network, name, `/models/${model.name}`, 1, contextTokens)
+      await wishRing(network, 1, { model: name, source: `/models/${model.name}`, contextLength: contextTokens })
       return performance.now() - started
     },
     restart: async () => {

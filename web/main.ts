@@ -1,5 +1,6 @@
 /** The page: what its link says, its engine, its elements. The code of each runs in a task of its own, so that the page paints and takes input in between. */
 import './engine/no-eval.ts'
+import { CODE_MISSING } from './ui/parts/code-missing.ts'
 import { nextTask } from './ui/parts/next-task.ts'
 
 /** A server that has gone meanwhile, or has newer files than the document: without a word the shell would stay as it is. */
@@ -9,7 +10,7 @@ function tellFailure(): void {
   const again = document.createElement('a')
   again.href = location.href
   again.textContent = 'Load it again'
-  notice.append('A part of this page could not be loaded: the server does not answer, or it has been updated. ', again)
+  notice.append(`${CODE_MISSING} `, again)
   document.querySelector(`.shell main [data-page="${document.documentElement.dataset['page']}"]`)?.append(notice)
 }
 

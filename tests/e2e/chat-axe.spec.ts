@@ -1,7 +1,7 @@
 /** No state of the chat breaks a rule of axe, in light and dark, wide and narrow. */
-import { AxeBuilder } from '@axe-core/playwright'
 import { expect, test, type Page } from '@playwright/test'
 import type { ChatEvent } from '../../web/engine/page-engine.ts'
+import { axeFindings } from './axe.ts'
 import { startPageServer, type PageServer } from './page-server.ts'
 
 let server: PageServer
@@ -19,9 +19,7 @@ const MARKDOWN =
 async function expectClean(page: Page, state: string): Promise<void> {
   // Animations would be judged in their middle.
   await page.evaluate(() => Promise.all(document.getAnimations().map((animation) => animation.finished.catch(() => undefined))))
-  // The page has no frames: without this mode each judgement opens a page to join those of the frames.
-  const { violations } = await new AxeBuilder({ page }).setLegacyMode().analyze()
-  expect.soft(violations.map(({ id, nodes }) => `${state}: ${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(' | ')}`)).toEqual([])
+  expect.soft(await axeFindings(page, state)).toEqual([])
 }
 
 for (const scheme of ['light', 'dark'] as const) {

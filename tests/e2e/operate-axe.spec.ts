@@ -1,7 +1,7 @@
 /** No state of lending, cluster, models, keys and first steps breaks a rule of axe, in light and dark, wide and narrow. */
-import { AxeBuilder } from '@axe-core/playwright'
 import { expect, test } from '@playwright/test'
 import { OPERATE_SCENES, OPERATE_STATES } from '../screenshots/operate-scenes.ts'
+import { axeFindings } from './axe.ts'
 import { startPageServer, type PageServer } from './page-server.ts'
 
 let server: PageServer
@@ -21,11 +21,7 @@ for (const scene of [...OPERATE_SCENES, ...OPERATE_STATES])
       for (const width of [1280, 360]) {
         await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
         await page.setViewportSize({ width, height: 800 })
-        // The pages have no frames: without this mode each judgement opens a page to join those of the frames.
-        const { violations } = await new AxeBuilder({ page }).setLegacyMode().analyze()
-        expect(
-          violations.map(({ id, nodes }) => `${colorScheme} ${width}: ${id}: ${nodes.map(({ html }) => html.slice(0, 160)).join(' | ')}`),
-        ).toEqual([])
+        expect(await axeFindings(page, `${colorScheme} ${width}`)).toEqual([])
         expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth), 'sideways scroll').toBe(0)
       }
     }

@@ -19,7 +19,7 @@ onBothScreens((shoot) => {
     await expect(card('Qwen3 0.6B').getByRole('progressbar')).toHaveCount(2)
     await expect(card('SmolLM2 135M Instruct')).toContainText('Stopped at 35 %')
     await expect(card('Fetched')).toContainText('Downloaded over 2 devices, not loaded')
-    await expect(card('Llama 3.1 8B Instruct')).toContainText('Not enough memory: short by 4.2 GB')
+    await expect(card('Llama 3.1 8B Instruct')).toContainText(/Not enough memory\s+meta-llama\S+ is short by 4301 MiB/)
     await expect(card('uploaded')).toContainText('Studio Mac could not load layers 4–7')
     await expect(card('uploaded')).toContainText('no access (403): a token may be needed')
     await expect(card('broken').getByRole('button')).toHaveCount(1)

@@ -9,6 +9,7 @@ import type { ChatParts } from '../chat/chat-parts.ts'
 import type { ChatSettings } from '../../chat/chat-record.ts'
 import type { ClusterLog } from '../cluster/cluster-log.ts'
 import type { LinkAges } from '../parts/link-ages.ts'
+import { CODE_MISSING } from '../parts/code-missing.ts'
 import { phraseError } from '../parts/error-phrase.ts'
 import { createPageLoads } from './page-loaders.ts'
 import { PAGES, pageAt, type Page } from './page-path.ts'
@@ -155,10 +156,7 @@ export class RingletApp extends LitElement {
   }
 
   private content() {
-    if (this.failed)
-      return html`<p class="failure" role="alert">
-        This page could not be loaded: the server does not answer, or it is newer than this tab. Reload the tab to try again.
-      </p>`
+    if (this.failed) return html`<p class="failure" role="alert">${CODE_MISSING} <a href=${location.href}>Load it again</a></p>`
     if (!this.loads.isHere(this.page)) return null
     switch (this.page) {
       case 'chat':

@@ -92,6 +92,10 @@ export class KeysPage extends LitElement {
       li strong {
         font-weight: 570;
       }
+      /* Wrapped below what it belongs to, its text stands at the same edge. */
+      li > button {
+        margin-left: -0.55rem;
+      }
       .gone {
         color: var(--muted);
       }

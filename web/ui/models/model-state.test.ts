@@ -33,7 +33,7 @@ test('each state has its words, its devices and its next step', () => {
   expect(stateOf('org/fetched')).toMatchObject({ kind: 'stored', text: 'Downloaded over 2 devices, not loaded', actions: ['use'] })
   expect(stateOf('meta-llama/Llama-3.1-8B-Instruct')).toMatchObject({
     kind: 'failed',
-    text: 'Not enough memory: short by 4.2 GB',
+    text: 'Not enough memory',
     note: expect.stringMatching(/of its 32 layers Kitchen laptop has room for 9/),
     actions: ['retry'],
   })

@@ -125,6 +125,7 @@ export function modelState(view: ClusterView, model: ModelId, speeds: TransferSp
 function refusedState({ code, message, missingBytes }: NonNullable<Placement['problem']>): ModelState {
   const base = { note: sentenceOf(message), rows: [] }
   if (code === 'no_ring') return { ...base, kind: 'waiting', text: 'Waiting for devices', actions: ['stop'] }
-  const text = missingBytes === undefined ? 'It cannot be loaded here' : `Not enough memory: short by ${formatBytes(missingBytes)}`
+  // By how much it is short, and what each device has room for, is what the message says.
+  const text = missingBytes === undefined ? 'It cannot be loaded here' : 'Not enough memory'
   return { ...base, kind: 'failed', text, actions: ['retry'] }
 }
