@@ -2,17 +2,11 @@
  * A peer's side of the signaling plane, over any socket that reconnects by itself. Says hello on every connect, keeps the view,
  * sends status when it changed, and states itself anew after the server has restarted.
  */
-import { z } from 'zod'
 import type { Capabilities, PeerStatus, Placement, Wish } from '../../protocol/cluster.ts'
-import { peerIdSchema } from '../../protocol/cluster.ts'
-import type { ErrorCode, WireError } from '../../protocol/errors.ts'
-import { isErrorCode } from '../../protocol/errors.ts'
+import type { WireError } from '../../protocol/errors.ts'
 import type { ModelId, PeerId } from '../../protocol/ids.ts'
 import {
-  clusterEventsSchema,
   helloReplySchema,
-  negotiationSchema,
-  orderSchema,
   type ClusterEvent,
   type Hello,
   type Negotiation,
@@ -23,6 +17,7 @@ import {
 } from '../../protocol/signaling.ts'
 import type { Clock } from '../link/clock.ts'
 import { EMPTY_VIEW, applyEvent, viewOf, type ClusterView } from './cluster-view.ts'
+import { errorOf, hearServer } from './server-words.ts'
 import { createStatusPublisher } from './status-publisher.ts'
 
 const HELLO_TIMEOUT_MS = 10_000
@@ -85,18 +80,6 @@ export type SignalClient = {
 }
 
 const OFFLINE: WireError = { code: 'link_closed', message: 'there is no connection to the signal server' }
-const wireErrorSchema = z.object({ code: z.custom<ErrorCode>(isErrorCode), message: z.string() })
-const errorOf = (value: unknown): WireError => {
-  const parsed = wireErrorSchema.safeParse(value)
-  return parsed.success ? parsed.data : { code: 'internal', message: 'the signal server refused without a reason' }
-}
-
-/** Binary arguments are an ArrayBuffer in browsers and a Buffer in Node. */
-function bytesOf(value: unknown): Uint8Array | null {
-  if (value instanceof Uint8Array) return value
-  return value instanceof ArrayBuffer ? new Uint8Array(value) : null
-}
-
 export function createSignalClient(options: SignalClientOptions): SignalClient {
   const { socket, clock } = options
   let hello = options.hello
@@ -108,7 +91,6 @@ export function createSignalClient(options: SignalClientOptions): SignalClient {
   let stopReturning = (): void => undefined
   /** Grows with every connection: replies to an older one are ignored. */
   let connection = 0
-  let malformed = 0
   const unanswered = new Set<(error: WireError) => void>()
   /** What this peer stated and the server forgets when it restarts. */
   const stated = { wishes: new Map<ModelId, Wish>(), placements: new Map<ModelId, Placement>() }
@@ -219,39 +201,23 @@ export function createSignalClient(options: SignalClientOptions): SignalClient {
   socket.on('connect_error', (error) => {
     if (state.state !== 'refused') enter({ state: 'offline', reason: error instanceof Error ? error.message : 'no connection' })
   })
-  socket.on('refused', (raw) => {
-    const error = errorOf(raw)
-    // Another page of the same peer took over: coming back would throw that one out.
-    if (error.code === 'peer_id_taken' || error.code === 'device_removed') refuse(error)
-    else options.onRefused(error)
-  })
-  socket.on('cluster', (raw) => {
-    const parsed = clusterEventsSchema.safeParse(raw)
-    if (!parsed.success) return void (malformed += 1)
-    for (const event of parsed.data) {
+  const malformed = hearServer((event, listener) => socket.on(event, listener), {
+    onRefused: (error) => {
+      // Another page of the same peer took over: coming back would throw that one out.
+      if (error.code === 'peer_id_taken' || error.code === 'device_removed') refuse(error)
+      else options.onRefused(error)
+    },
+    onEvent: (event) => {
       if (event.type === 'wish-dropped') {
         stated.wishes.delete(event.model)
         stated.placements.delete(event.model)
       }
       if (event.type === 'peer-joined') onJoined(event.peer.id)
       change(event)
-    }
-  })
-  socket.on('negotiate', (raw) => {
-    const parsed = negotiationSchema.safeParse(raw)
-    if (parsed.success) options.onNegotiation(parsed.data)
-    else malformed += 1
-  })
-  socket.on('order', (raw) => {
-    const parsed = orderSchema.safeParse(raw)
-    if (parsed.success) options.onOrder?.(parsed.data)
-    else malformed += 1
-  })
-  socket.on('relay', (from, raw) => {
-    const bytes = bytesOf(raw)
-    const peer = peerIdSchema.safeParse(from)
-    if (bytes && peer.success) options.onRelay(peer.data, bytes)
-    else malformed += 1
+    },
+    onNegotiation: options.onNegotiation,
+    onOrder: (order) => options.onOrder?.(order),
+    onRelay: options.onRelay,
   })
 
   const relay = (to: PeerId, packet: Uint8Array): Promise<WireError | null> => {
@@ -270,7 +236,7 @@ export function createSignalClient(options: SignalClientOptions): SignalClient {
     view: () => view,
     state: () => state,
     iceServers: () => iceServers,
-    malformed: () => malformed,
+    malformed,
     publish: publisher.publish,
     announce: (placement) => {
       stated.placements.set(placement.model, placement)

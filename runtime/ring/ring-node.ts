@@ -13,6 +13,7 @@ import { createShardStore, rangesOf, shardOf, type HoldMode } from './shard-stor
 import { createLogStore } from '../stage/output-log.ts'
 import { dependedPeers } from './depended-peers.ts'
 import type { RingNode, RingNodeOptions } from './ring-node-options.ts'
+import { createMemoryRoom } from './memory-room.ts'
 import { createNodeChecks } from './node-checks.ts'
 import { createPeerWatch } from './peer-watch.ts'
 import { createPrefixCache } from '../stage/prefix-cache.ts'
@@ -30,10 +31,6 @@ const FIGURES_MS = 1_000
 /** What shards sent on is kept up to this many bytes in all. */
 const LOG_BYTES = 64 * 2 ** 20
 const MOST_WAITING = 512
-/** Memory that ran out once more in this time is told of once. */
-const MEMORY_OUT_MS = 10_000
-/** Stands for as many sequences as come. */
-const MOST_ROOM = 100_000
 const MODES: Record<WishState, HoldMode> = { serve: 'serve', prefetch: 'prefetch', paused: 'paused', forget: 'paused' }
 
 export type { RingNode, RingNodeOptions } from './ring-node-options.ts'
@@ -68,26 +65,23 @@ export function createRingNode(options: RingNodeOptions): RingNode {
     onWrong: ({ runner }) => prefixes.distrust(runner),
   })
 
-  /** What is loaded, ready to serve or serving. */
-  const runners = new Set<ShardRunner>()
-  const sumOf = (bytesOf: (runner: ShardRunner) => number): number => [...runners].reduce((sum, runner) => sum + bytesOf(runner), 0)
+  const room = createMemoryRoom({
+    self: network.self,
+    memoryBytes: options.memoryBytes,
+    view: network.view,
+    runnerOf: (epoch) => stages.get(epoch)?.runner,
+    onOut: (bytes) => options.onMemoryOut?.(bytes),
+    now,
+  })
   const prefixes = createPrefixCache({
-    budget: () => options.memoryBytes() - sumOf(({ heldBytes }) => heldBytes),
-    used: () => sumOf((runner) => runner.cachesBytes()),
+    budget: room.cacheBudget,
+    used: room.cachesBytes,
     later: (cache, work) => scheduler.enqueue(cache, async () => work()),
     onEvict: ({ id, runner }) => [...stages.values()].findLast((stage) => stage.runner === runner)?.dropKept(id),
   })
 
   const random = options.random ?? Math.random
   const checks = createNodeChecks({ network, placements, scheduler, newCache, random, onChange: changed, log })
-
-  /** Answers that run out of memory together count as one. */
-  let ranOutAt = Number.NEGATIVE_INFINITY
-  function onMemoryOut(): void {
-    if (now() - ranOutAt < MEMORY_OUT_MS) return
-    ranOutAt = now()
-    options.onMemoryOut?.(sumOf((runner) => runner.heldBytes + runner.cachesBytes()))
-  }
 
   const store = createShardStore({
     load: options.load,
@@ -96,11 +90,11 @@ export function createRingNode(options: RingNodeOptions): RingNode {
     onChange: changed,
     onDispose: (runner) => {
       prefixes.forget(runner)
-      runners.delete(runner)
+      room.remove(runner)
       checks.forget(runner)
     },
     onReady: (placement, range, runner) => {
-      runners.add(runner)
+      room.add(runner)
       const shard = shardOf(placement, network.self)
       // What a spare holds ready has no part in the ring yet.
       if (placements.has(placement.epoch) && !shard) checks.ready(placement, range.startLayer, runner)
@@ -117,42 +111,24 @@ export function createRingNode(options: RingNodeOptions): RingNode {
         newCache,
         send: network.send,
         inherit,
-        room: () => roomOn(placement),
+        room: () => room.on(placement),
         mostWaiting: options.mostWaiting ?? MOST_WAITING,
         now,
         onChange: onSequences,
         log,
         constraints,
         checks,
-        onMemoryOut,
+        onMemoryOut: room.ranOut,
       }
       stages.set(placement.epoch, createStage(stage))
       depend()
     },
   })
 
-  /** Sequences whose KV caches fit beside all that is loaded; what is kept of ended ones makes room. */
-  function roomOf(runner: ShardRunner): number {
-    const bytes = runner.newCacheBytes(Number.MAX_SAFE_INTEGER)
-    const budget = options.memoryBytes() - sumOf(({ heldBytes }) => heldBytes)
-    return bytes === 0 ? MOST_ROOM : Math.min(MOST_ROOM, Math.max(1, Math.floor(budget / bytes)))
-  }
-
-  /** What every shard of a ring has room for, as far as its devices have said. */
-  function roomOn({ epoch, shards }: Placement): number {
-    const { peers } = network.view()
-    const rooms = shards.map(({ peerId }) => {
-      const own = peerId === network.self ? stages.get(epoch) : undefined
-      if (own) return roomOf(own.runner)
-      return peers.get(peerId)?.status.shards.find((report) => report.epoch === epoch)?.room ?? MOST_ROOM
-    })
-    return Math.min(...rooms)
-  }
-
   function status(): Omit<PeerStatus, 'links'> {
     const shards = [...store.reports()].map((report) => {
       const runner = report.state === 'ready' ? stages.get(report.epoch)?.runner : undefined
-      return runner ? { ...report, room: roomOf(runner) } : report
+      return runner ? { ...report, room: room.of(runner) } : report
     })
     const sequences = [...stages.values()].reduce((sum, stage) => sum + stage.openSequences(), 0)
     const layerMs = [...stages.values()].map((stage) => stage.layerMs()).findLast((ms) => ms !== null) ?? null
