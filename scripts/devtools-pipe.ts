@@ -7,8 +7,8 @@ export type DevtoolsPipe = {
   readonly send: (method: string, params?: object, sessionId?: string) => Promise<unknown>
   /** Returns the way to stop listening. */
   readonly on: (method: string, sessionId: string, listener: (params: unknown) => void) => () => void
-  /** Whoever waits for an answer of this target hears that there will be none. */
-  readonly abandon: (sessionId: string, reason: string) => void
+  /** Whoever waits for an answer of this target, or of the browser, hears that there will be none. */
+  readonly abandon: (sessionId: string | undefined, reason: string) => void
 }
 
 /** What of a browser's last words is told when it ends. */

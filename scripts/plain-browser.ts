@@ -46,6 +46,9 @@ const QUIET_FLAGS = [
   '--noerrdialogs',
 ]
 
+/** A browser that starts cold on a busy machine takes seconds. */
+const START_TIMEOUT_MS = 60_000
+
 const targetSchema = z.object({ targetId: z.string() })
 const targetsSchema = z.object({ targetInfos: z.array(targetSchema.extend({ type: z.string() })) })
 const contextSchema = z.object({ browserContextId: z.string() })
@@ -98,23 +101,34 @@ function start(executable: string, profile: string, flags: readonly string[]): C
   return spawn(executable, args, { stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe'], detached: process.platform !== 'win32' })
 }
 
+/** The browser is a child of a script on many systems: its whole group is meant. */
+function kill({ pid }: ChildProcess, signal: NodeJS.Signals): void {
+  if (pid === undefined) return
+  try {
+    process.kill(process.platform === 'win32' ? pid : -pid, signal)
+  } catch {
+    // It has ended already.
+  }
+}
+
 /** @throws {Error} when the browser does not start, with what it said */
 export async function openPlainBrowser(executable: string, flags: readonly string[]): Promise<PlainBrowser> {
   const profile = await mkdtemp(path.join(tmpdir(), 'ringlet-profile-'))
   const browser = start(executable, profile, flags)
   let isRunning = true
   const ended = new Promise<void>((resolve) => browser.once('exit', resolve).once('error', resolve)).then(() => void (isRunning = false))
-  const kill = (): void => void browser.kill('SIGKILL')
-  process.once('exit', kill)
+  const killNow = (): void => kill(browser, 'SIGKILL')
+  process.once('exit', killNow)
   const close = async (): Promise<void> => {
-    process.off('exit', kill)
-    browser.kill()
+    process.off('exit', killNow)
+    kill(browser, 'SIGTERM')
     await ended
     await rm(profile, { recursive: true, force: true, maxRetries: 5 })
   }
   try {
     const pipe = openDevtoolsPipe(browser)
-    const { product } = versionSchema.parse(await pipe.send('Browser.getVersion'))
+    const late = setTimeout(() => pipe.abandon(undefined, `${executable} did not answer within ${START_TIMEOUT_MS / 1000} s`), START_TIMEOUT_MS)
+    const { product } = versionSchema.parse(await pipe.send('Browser.getVersion').finally(() => clearTimeout(late)))
     return {
       pid: browser.pid ?? 0,
       version: product.replace(/^.*\//, ''),
