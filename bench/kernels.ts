@@ -13,7 +13,7 @@ import { headProgram, layersProgram } from '../core/simd/shard-program.ts'
 import { END, FRAME_ROW_TABLE, FRAME_ROWS, ROW_BYTES } from '../kernels/opcodes.ts'
 import type { WeightFormat } from '../protocol/cluster.ts'
 import { placeShard, type PlacedProgram, type PlacedShard } from '../runtime/simd/place-shard.ts'
-import { instantiate, type RunPart } from '../runtime/simd/thread-loop.ts'
+import { instantiate, type Kernels } from '../runtime/simd/thread-loop.ts'
 import { fillWeight, instructionAt, workOf, type Work } from './kernel-work.ts'
 import { BENCH_MODELS_DIR, type BenchModel } from './models.ts'
 import { median, type BenchReport, type Cell } from './report.ts'
@@ -38,7 +38,7 @@ export type KernelsOptions = {
 
 type Bench = {
   readonly shard: PlacedShard
-  readonly run: RunPart
+  readonly run: Kernels['run']
   readonly cache: number
   /** Room for one instruction and an end. */ readonly single: number
 }
@@ -57,7 +57,7 @@ async function open(model: BenchModel, weightFormat: WeightFormat): Promise<Benc
     .floats()
     .subarray(cache / 4, (cache + bytes) / 4)
     .forEach((_, i, values) => (values[i] = Math.sin(i)))
-  return { shard, run: instantiate(await compiledKernels(), memory.memory), cache, single }
+  return { shard, run: instantiate(await compiledKernels(), memory.memory).run, cache, single }
 }
 
 function writeFrame({ shard: { memory, frame }, cache }: Bench, { position, rows }: Pass): void {
@@ -77,7 +77,7 @@ function timeProgram({ shard, run, single }: Bench, { code }: PlacedProgram, pas
     words.set(words.subarray(at, end), single / 4)
     words[single / 4 + end - at] = END
     const started = performance.now()
-    run(shard.frame, single, 0, 1)
+    run(shard.frame, single)
     const ms = performance.now() - started
     const timed = into.get(work.title) ?? { work, ms: 0, calls: 0 }
     timed.ms += ms
@@ -89,8 +89,8 @@ function timeProgram({ shard, run, single }: Bench, { code }: PlacedProgram, pas
 /** Milliseconds of a whole pass at once. */
 function timePass({ shard, run }: Bench, pass: Pass): number {
   const started = performance.now()
-  run(shard.frame, shard.body.code, 0, 1)
-  if (pass.withHead && shard.head) run(shard.frame, shard.head.code, 0, 1)
+  run(shard.frame, shard.body.code)
+  if (pass.withHead && shard.head) run(shard.frame, shard.head.code)
   return performance.now() - started
 }
 

@@ -18,13 +18,13 @@ export const CONVOLVE = 13
 export const SHORTLIST = 14
 export const MERGE_SHORTLIST = 15
 
-/** Flag of an instruction's first word: the next one reads nothing that this one writes, so threads need not meet between them. */
-export const NO_BARRIER = 256
+/** Flag of an instruction's first word: the next one belongs to the same stretch, as it reads nothing that another piece of this one writes. */
+export const SAME_STRETCH = 256
 /** The same in a pass of one row. */
-export const NO_BARRIER_ALONE = 512
-/** In a pass of one row each thread does all of it by itself, into row `part` of y: the others would only wait for it. */
+export const SAME_STRETCH_ALONE = 512
+/** In a pass of one row each thread does all of it by itself, into its own row of y: the others would only wait for it. */
 export const EACH = 1024
-/** In a pass of one row x is in row `part`, where EACH has put it. */
+/** In a pass of one row x is in the thread's own row, where EACH has put it. */
 export const OWN_X = 2048
 
 /** What MAP computes. */
@@ -76,13 +76,19 @@ export const ROUTE_SIGMOID = 2
 
 /** Words of the frame that a pass begins with. */
 export const FRAME_ROWS = 0
-/** How often a thread has come to a meeting; two words. */
-export const FRAME_ARRIVED = 2
-/** Counts the programs that threads were called for; the address of the last, 0 for none any more. */
-export const FRAME_GO = 4
-export const FRAME_CODE = 5
+/** Address of the program that threads are called for, 0 when none will follow. */
+export const FRAME_CODE = 1
+/**
+ * What threads share of a pass, in a cache line that holds nothing else: two words of pieces that were claimed, two of pieces that are done. The
+ * upper of each is the number of the pass; `kernels/assembly/pieces.ts` says how they are used.
+ */
+export const FRAME_CLAIMED = 16
+export const FRAME_PASS = 17
+export const FRAME_DONE = 18
+/** Threads that sleep until more pieces are done. */
+export const FRAME_SLEEPERS = 20
 /** Bytes from the frame's address to its table of rows. */
-export const FRAME_ROW_TABLE = 64
+export const FRAME_ROW_TABLE = 128
 /** Bytes of a row of the table: address of its cache, tokens the cache may hold, position. */
 export const ROW_BYTES = 16
 

@@ -1,5 +1,5 @@
 /** Gives a program's buffers their places and writes it as the words that the kernels run. */
-import { EACH, END, NO_BARRIER, NO_BARRIER_ALONE, OWN_X } from '../../kernels/opcodes.ts'
+import { EACH, END, SAME_STRETCH, SAME_STRETCH_ALONE, OWN_X } from '../../kernels/opcodes.ts'
 import { OPERATIONS } from '../../kernels/operations.ts'
 import { aligned } from './held-matrix.ts'
 import type { Buffer, Instruction, Operand, Program } from './program.ts'
@@ -83,8 +83,8 @@ function flagsOf(program: Program): readonly number[] {
   const { rows, alone } = stretchesOf(program)
   const [each, own] = [doneByEach(program), ownBuffers(program)]
   return program.instructions.map((instruction, i) => {
-    const isMet = (rows[i + 1] === rows[i] ? NO_BARRIER : 0) | (alone[i + 1] === alone[i] ? NO_BARRIER_ALONE : 0)
-    return isMet | (each.has(instruction) ? EACH : 0) | (instruction.reads.some((one) => own.has(one)) ? OWN_X : 0)
+    const stretch = (rows[i + 1] === rows[i] ? SAME_STRETCH : 0) | (alone[i + 1] === alone[i] ? SAME_STRETCH_ALONE : 0)
+    return stretch | (each.has(instruction) ? EACH : 0) | (instruction.reads.some((one) => own.has(one)) ? OWN_X : 0)
   })
 }
 

@@ -36,13 +36,13 @@ function programOf(emit: (program: ProgramBuilder, input: Value) => Value): Prog
   return program.finish({ input, output: emit(program, input) })
 }
 
-test('threads of a row do not meet between a norm, the products of it and what adds their columns', () => {
+test('of a row a norm, the products of it and what adds their columns are one stretch', () => {
   const program = programOf((p, x) => add(p, product(p, norm(p, x), 64), x))
   expect(stretchesOf(program)).toEqual({ rows: [0, 1, 1], alone: [0, 0, 0] })
   expect([...doneByEach(program)]).toEqual([program.instructions[0]])
 })
 
-test('they meet before columns that another thread wrote: those of a product as its inputs, and those of another width', () => {
+test('a stretch ends before columns that another piece wrote: those of a product as its inputs, and those of another width', () => {
   expect(stretchesOf(programOf((p, x) => product(p, product(p, x, 64), 64))).alone).toEqual([0, 1])
   expect(stretchesOf(programOf((p, x) => add(p, product(p, x, 64), x, 32))).alone).toEqual([0, 1])
 })
@@ -68,7 +68,7 @@ test('heads are divided alike where there are as many of them', () => {
   expect(stretchesOf(headsOf(4)).alone).toEqual([0, 1])
 })
 
-test('what is written again in its place is not read before all are done with it', () => {
+test('what is written again in its place is not written before all are done with it', () => {
   const program = programOf((p, x) => {
     const y = product(p, x, 64)
     product(p, y, 32)
@@ -78,7 +78,7 @@ test('what is written again in its place is not read before all are done with it
   expect(stretchesOf(program).alone).toEqual([0, 1, 2])
 })
 
-test('of many rows threads meet wherever they meet of one', () => {
+test('of many rows a stretch ends wherever one ends of one row', () => {
   const program = programOf((p, x) => {
     let y = x
     for (let i = 0; i < 5; i++) y = add(p, product(p, norm(p, y), 64), y)
@@ -87,4 +87,13 @@ test('of many rows threads meet wherever they meet of one', () => {
   const { rows, alone } = stretchesOf(program)
   for (let i = 1; i < rows.length; i++) if (alone[i] !== alone[i - 1]) expect(rows[i]).not.toBe(rows[i - 1])
   expect(alone.at(-1)).toBeLessThan(rows.at(-1) ?? 0)
+})
+
+test('a norm that products of a later stretch read as well is not done by each: who takes a piece of that one alone has not done it', () => {
+  const program = programOf((p, x) => {
+    const y = norm(p, x)
+    return add(p, product(p, product(p, y, 64), 64), product(p, y, 64))
+  })
+  expect(doneByEach(program).size).toBe(0)
+  expect(stretchesOf(program).alone).toEqual([0, 1, 2, 2, 2])
 })

@@ -1,11 +1,14 @@
-/** Where threads must meet: between instructions of which one needs what another thread writes. */
+/**
+ * Stretches of a program, each done in pieces of all its instructions. A piece needs nothing that another one of its stretch writes, and a stretch
+ * begins when the one before is done.
+ */
 import type { Instruction, Operand, Program } from './program.ts'
 
 const numberOf = (operand: Operand | undefined): number | null => (typeof operand === 'number' ? operand : null)
 
 /**
- * How threads divide what an instruction writes, and, products apart, what it reads: by columns in fours, or by heads of all rows; null: any
- * other way. Between instructions of the same division each thread reads what it wrote itself.
+ * How pieces divide what an instruction writes, and, products apart, what it reads: by columns in fours, or by heads of all rows; null: any
+ * other way. Between instructions of the same division each piece reads what it wrote itself.
  */
 function divisionOf({ operation, words }: Instruction): string | null {
   const by = (kind: string, count: Operand | undefined): string | null => (numberOf(count) === null ? null : `${kind} ${numberOf(count)}`)
@@ -34,27 +37,10 @@ function divisionOf({ operation, words }: Instruction): string | null {
   }
 }
 
-/**
- * Norms and roundings whose results only products read: in a pass of one row each thread does them by itself, into a row of its own.
- * Other rows are divided.
- */
-export function doneByEach({ instructions, output, results }: Program): ReadonlySet<Instruction> {
-  const found = new Set<Instruction>()
-  const kept = new Set<object>([output.buffer, ...results])
-  for (const instruction of instructions.toReversed()) {
-    const { operation, words, reads, writes } = instruction
-    const isWhole = (operation === 'norm' && words['segments'] === 1) || (operation === 'quantize' && words['repeat'] === 1)
-    const isEach = isWhole && writes.every((one) => !kept.has(one))
-    if (isEach) found.add(instruction)
-    if (!isEach && operation !== 'product') for (const one of reads) kept.add(one)
-  }
-  return found
-}
-
 export type Stretches = {
-  /** For each instruction the stretch that it belongs to: threads meet after the last one of each. */
+  /** For each instruction the stretch that it belongs to. */
   readonly rows: readonly number[]
-  /** The same in a pass of one row, where they meet nowhere else. */
+  /** The same in a pass of one row: each is one or more of `rows`. */
   readonly alone: readonly number[]
 }
 
@@ -93,16 +79,46 @@ function divide(
   return indices
 }
 
+/** Norms and roundings whose results only products read, and others of them, apart from `strays`. */
+function wantedByProducts({ instructions, output, results }: Program, strays: ReadonlySet<Instruction>): ReadonlySet<Instruction> {
+  const found = new Set<Instruction>()
+  const kept = new Set<object>([output.buffer, ...results])
+  for (const instruction of instructions.toReversed()) {
+    const { operation, words, reads, writes } = instruction
+    const isWhole = (operation === 'norm' && words['segments'] === 1) || (operation === 'quantize' && words['repeat'] === 1)
+    const isEach = isWhole && !strays.has(instruction) && writes.every((one) => !kept.has(one))
+    if (isEach) found.add(instruction)
+    if (!isEach && operation !== 'product') for (const one of reads) kept.add(one)
+  }
+  return found
+}
+
+/** Stretches of a pass of one row, in which each thread does those of `each` for itself: it writes what no other one reads, and reads what all left. */
+function divideAlone({ instructions }: Program, each: ReadonlySet<Instruction>): readonly number[] {
+  const own = new Set([...each].flatMap(({ writes }) => writes))
+  const divisions = instructions.map((one) => (each.has(one) ? null : divisionOf(one)))
+  return divide(instructions, divisions, (buffer) => own.has(buffer))
+}
+
+/**
+ * Norms and roundings that in a pass of one row each thread does by itself, into a row of its own, as it takes its first piece of a stretch.
+ * Only products of that stretch read them: a thread that comes later has not done them. Of other rows they are divided.
+ */
+export function doneByEach(program: Program): ReadonlySet<Instruction> {
+  const strays = new Set<Instruction>()
+  for (;;) {
+    const found = wantedByProducts(program, strays)
+    const stretches = divideAlone(program, found)
+    const isReadIn = (stretch: number | undefined, buffer: object): boolean =>
+      program.instructions.every(({ reads }, i) => stretches[i] === stretch || !reads.includes(buffer))
+    const [stray] = program.instructions.filter((one, i) => found.has(one) && !one.writes.every((buffer) => isReadIn(stretches[i], buffer)))
+    if (!stray) return found
+    strays.add(stray)
+  }
+}
+
 export function stretchesOf(program: Program): Stretches {
   const { instructions } = program
-  const each = doneByEach(program)
-  const own = new Set([...each].flatMap(({ writes }) => writes))
-  const divisions = instructions.map(divisionOf)
-  // Done by each, an instruction writes nothing that another thread reads, and reads what all have left.
-  const alone = divide(
-    instructions,
-    instructions.map((one, i) => (each.has(one) ? null : (divisions[i] ?? null))),
-    (buffer) => own.has(buffer),
-  )
-  return { alone, rows: divide(instructions, divisions, () => false, alone) }
+  const alone = divideAlone(program, doneByEach(program))
+  return { alone, rows: divide(instructions, instructions.map(divisionOf), () => false, alone) }
 }

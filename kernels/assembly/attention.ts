@@ -1,7 +1,7 @@
 // Causal attention of new tokens over the caches of their sequences, themselves included. Up to four queries of one key head go together,
 // so that keys and values are read once for all of them.
 // Words: q, qStride, heads, kvHeads, keyDim, valueDim, scale, softcap (0: none), window (0: none), sinks (0: none), fixed, keyOffset,
-// valueOffset, held (of the cache), y, yStride, scores, scoresStride, scoresPart. Scores, for each part: four rows of scoresStride bytes, and
+// valueOffset, held (of the cache), y, yStride, scores, scoresStride, scoresPart. Scores, for each thread: four rows of scoresStride bytes, and
 // what attendSome says.
 import { HELD_INT16 } from '../opcodes'
 import { score, spreadBytes, spreadQuery } from './attention-scores'
@@ -97,12 +97,12 @@ function together(frame: usize, index: u32, end: u32, group: u32): u32 {
   return count
 }
 
-// Parts take whole key heads where there are enough of them, else ranges of queries.
-export function attend(frame: usize, args: usize, part: u32, parts: u32): void {
+// Parts take whole key heads where there are enough of them, else ranges of queries. Each thread has its own scores.
+export function attend(frame: usize, args: usize, part: u32, parts: u32, thread: u32): void {
   const kvHeads = word(args, 3)
   const group = word(args, 2) / kvHeads
   const queries = frameRows(frame) * group
-  const scores = <usize>word(args, 16) + part * word(args, 18)
+  const scores = <usize>word(args, 16) + thread * word(args, 18)
   const end = share(kvHeads * queries, part + 1, parts)
   let unit = share(kvHeads * queries, part, parts)
   while (unit < end) {

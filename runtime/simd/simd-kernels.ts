@@ -5,7 +5,7 @@ import { callThreads, instantiate, instantiateHold, type HoldKernel, type RunPro
 type Started = { readonly run: RunProgram; readonly release: () => void }
 
 export type SimdKernels = {
-  /** Threads that divide each operation's rows, the calling one included. */
+  /** Threads that take pieces of each pass, the calling one included. */
   readonly threads: number
   /** Largest memory of a shard: a shared one is told before it can grow. */
   readonly maxBytes: number
@@ -14,7 +14,7 @@ export type SimdKernels = {
   readonly start: (memory: WebAssembly.Memory, frame: number) => Promise<Started>
 }
 
-/** Starts a thread that calls `serveParts`; resolves when it is ready. */
+/** Starts a thread that calls `servePasses`; resolves when it is ready. */
 export type SpawnThread = (job: ThreadJob) => Promise<void>
 
 const ADDRESSABLE_BYTES = 2 ** 32
@@ -33,8 +33,8 @@ export async function compileKernels(bytes: Uint8Array<ArrayBuffer>): Promise<Si
     maxBytes: ADDRESSABLE_BYTES,
     hold: (memory) => instantiateHold(module, memory),
     start: (memory, frame) => {
-      const run = instantiate(module, memory)
-      return Promise.resolve({ run: (code) => run(frame, code, 0, 1), release: () => undefined })
+      const { run } = instantiate(module, memory)
+      return Promise.resolve({ run: (code) => run(frame, code), release: () => undefined })
     },
   }
 }
@@ -48,7 +48,7 @@ export type ThreadOptions = {
 }
 
 /**
- * The calling thread takes the first part and waits for the others, as only a worker may.
+ * The calling thread takes pieces like the others, and waits for those that they have begun, as only a worker may.
  * @param bytes of kernels-shared.wasm
  * @throws {ClusterError} unsupported_backend
  */
@@ -59,16 +59,16 @@ export async function compileThreadedKernels(bytes: Uint8Array<ArrayBuffer>, { t
     maxBytes: Math.min(maxBytes, ADDRESSABLE_BYTES),
     hold: (memory) => instantiateHold(module, memory),
     start: async (memory, frame) => {
-      const run = instantiate(module, memory)
+      const kernels = instantiate(module, memory)
       const words = new Int32Array(memory.buffer)
-      const jobs = Array.from({ length: threads - 1 }, (_, i): ThreadJob => ({ module, memory, frame, part: i + 1, parts: threads }))
+      const jobs = Array.from({ length: threads - 1 }, (_, i): ThreadJob => ({ module, memory, frame, thread: i + 1, threads }))
       await Promise.all(jobs.map(spawn))
       return {
         run: (code) => {
-          callThreads(words, frame, code)
-          run(frame, code, 0, threads)
+          callThreads(kernels, words, frame, code)
+          kernels.take(frame, 0, threads)
         },
-        release: () => callThreads(words, frame, 0),
+        release: () => callThreads(kernels, words, frame, 0),
       }
     },
   }

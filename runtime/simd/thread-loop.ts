@@ -1,21 +1,28 @@
-/** What threads do: each runs its part of the programs that the coordinator names in the frame, and sleeps in between. */
-import { FRAME_CODE, FRAME_GO } from '../../kernels/opcodes.ts'
+/** What threads do: each takes pieces of the programs that the coordinator names in the frame, and sleeps in between. */
+import { FRAME_CODE, FRAME_PASS } from '../../kernels/opcodes.ts'
 import { ClusterError } from '../../protocol/errors.ts'
 
-/** A thread's part of the programs over one shared memory. Cloned into it. */
+/** A thread of so many over one shared memory, the calling one 0. Cloned into it. */
 export type ThreadJob = {
   readonly module: WebAssembly.Module
   readonly memory: WebAssembly.Memory
   readonly frame: number
-  readonly part: number
-  readonly parts: number
+  readonly thread: number
+  readonly threads: number
 }
 
 /** Runs the program at an address over the frame's rows. */
 export type RunProgram = (code: number) => void
 
-export type RunPart = (frame: number, code: number, part: number, parts: number) => void
-const isRun = (value: unknown): value is RunPart => typeof value === 'function'
+/** What the module gives: `kernels/assembly/index.ts` says what they do. */
+export type Kernels = {
+  /** The program at an address, by one thread. */
+  readonly run: (frame: number, code: number) => void
+  readonly openPass: (frame: number) => void
+  readonly take: (frame: number, thread: number, threads: number) => void
+}
+type Exported = (...numbers: number[]) => void
+const isExported = (value: unknown): value is Exported => typeof value === 'function'
 
 /** Rows as held, from floats, within a shard's memory; `kernels/assembly/hold.ts` says what its arguments are. */
 export type HoldKernel = (
@@ -31,49 +38,53 @@ export type HoldKernel = (
   firstRow: number,
   space: number,
 ) => void
-const isHold = (value: unknown): value is HoldKernel => typeof value === 'function'
 
-/** `hold` of the module over a memory. @throws {ClusterError} unsupported_backend */
-export function instantiateHold(module: WebAssembly.Module, memory: WebAssembly.Memory): HoldKernel {
-  const { hold } = new WebAssembly.Instance(module, { env: { memory } }).exports
-  if (isHold(hold)) return hold
-  throw new ClusterError('unsupported_backend', 'the module of kernels has no function hold')
+function functionOf(instance: WebAssembly.Instance, name: string): Exported {
+  const found = instance.exports[name]
+  if (isExported(found)) return found
+  throw new ClusterError('unsupported_backend', `the module of kernels has no function ${name}`)
 }
 
-/** `run` of the module over a memory. @throws {ClusterError} unsupported_backend */
-export function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): RunPart {
-  const { run } = new WebAssembly.Instance(module, { env: { memory } }).exports
-  if (isRun(run)) return run
-  throw new ClusterError('unsupported_backend', 'the module of kernels has no function run')
+const instanceOver = (module: WebAssembly.Module, memory: WebAssembly.Memory): WebAssembly.Instance =>
+  new WebAssembly.Instance(module, { env: { memory } })
+
+/** `hold` of the module over a memory. @throws {ClusterError} unsupported_backend */
+export const instantiateHold = (module: WebAssembly.Module, memory: WebAssembly.Memory): HoldKernel =>
+  functionOf(instanceOver(module, memory), 'hold')
+
+/** The module over a memory. @throws {ClusterError} unsupported_backend */
+export function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): Kernels {
+  const instance = instanceOver(module, memory)
+  return { run: functionOf(instance, 'run'), openPass: functionOf(instance, 'openPass'), take: functionOf(instance, 'take') }
 }
 
 /** Looks before a thread sleeps: a pass's programs follow within microseconds, and waking takes tens of them. */
 const SPINS = 20_000
 
-function awaitCall(words: Int32Array, go: number, seen: number): void {
-  for (let spin = 0; spin < SPINS; spin++) if (Atomics.load(words, go) !== seen) return
-  Atomics.wait(words, go, seen)
+function awaitPass(words: Int32Array, pass: number, seen: number): void {
+  for (let spin = 0; spin < SPINS; spin++) if (Atomics.load(words, pass) !== seen) return
+  Atomics.wait(words, pass, seen)
 }
 
 /** Blocks its thread until the memory is given up. @param onReady called once the thread will see every program */
-export function serveParts({ module, memory, frame, part, parts }: ThreadJob, onReady: () => void): void {
-  const run = instantiate(module, memory)
+export function servePasses({ module, memory, frame, thread, threads }: ThreadJob, onReady: () => void): void {
+  const { take } = instantiate(module, memory)
   const words = new Int32Array(memory.buffer)
-  const [go, code] = [frame / 4 + FRAME_GO, frame / 4 + FRAME_CODE]
-  let seen = Atomics.load(words, go)
+  const [pass, code] = [frame / 4 + FRAME_PASS, frame / 4 + FRAME_CODE]
+  let seen = Atomics.load(words, pass)
   onReady()
   for (;;) {
-    awaitCall(words, go, seen)
-    seen = Atomics.load(words, go)
-    const address = Atomics.load(words, code)
-    if (address === 0) return
-    run(frame, address, part, parts)
+    awaitPass(words, pass, seen)
+    // Noted before the program is read: of a pass that comes in between, the thread is called once more.
+    seen = Atomics.load(words, pass)
+    if (Atomics.load(words, code) === 0) return
+    take(frame, thread, threads)
   }
 }
 
 /** Names a program to the threads that serve a memory; 0 ends them. */
-export function callThreads(words: Int32Array, frame: number, address: number): void {
+export function callThreads({ openPass }: Kernels, words: Int32Array, frame: number, address: number): void {
   Atomics.store(words, frame / 4 + FRAME_CODE, address)
-  Atomics.add(words, frame / 4 + FRAME_GO, 1)
-  Atomics.notify(words, frame / 4 + FRAME_GO)
+  openPass(frame)
+  Atomics.notify(words, frame / 4 + FRAME_PASS)
 }

@@ -51,7 +51,7 @@ const floatBits = (value: number): number => {
   return bits[0] ?? 0
 }
 
-type Run = (frame: number, code: number, part: number, parts: number) => void
+type Run = (frame: number, code: number) => void
 
 export type CallerOptions = {
   readonly module: KernelModule
@@ -101,7 +101,7 @@ export function createCaller(random: Random, { module: name, first = FIRST_BUFFE
       const named: Readonly<Record<string, number>> = values
       const operands = types.map(([name, type]) => (type === 'float' ? floatBits(named[name] ?? 0) : (named[name] ?? 0)))
       words.set([OPERATIONS[operation].code, 4 * (2 + types.length), ...operands, 0], CODE / 4)
-      run(FRAME, CODE, 0, 1)
+      run(FRAME, CODE)
     },
     readFloats: (address, count) => new Float32Array(memory.buffer.slice(address, address + 4 * count)),
     readWords: (address, count) => new Uint32Array(memory.buffer.slice(address, address + 4 * count)),
