@@ -78,10 +78,7 @@ export const ROUTE_SIGMOID = 2
 export const FRAME_ROWS = 0
 /** Address of the program that threads are called for, 0 when none will follow. */
 export const FRAME_CODE = 1
-/**
- * What threads share of a pass, in a cache line that holds nothing else: two words of pieces that were claimed, two of pieces that are done. The
- * upper of each is the number of the pass; `kernels/assembly/pieces.ts` says how they are used.
- */
+/** What threads share of a pass, as `kernels/assembly/pieces.ts` says, in a cache line by itself: two words of claimed pieces, the upper one the number of the pass; two of done ones. */
 export const FRAME_CLAIMED = 16
 export const FRAME_PASS = 17
 export const FRAME_DONE = 18

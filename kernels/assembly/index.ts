@@ -6,7 +6,7 @@ import { activate, add, map } from './elementwise'
 import { combine, route } from './experts'
 import { frameRows } from './memory'
 import { norm } from './norm'
-import { claim, closePass, finishPiece, isOver, presentPass } from './pieces'
+import { claim, closePass, finishPiece, presentPass } from './pieces'
 import { expertProduct, product } from './product'
 import { quantize } from './quantize'
 import { mergeShortlists, shortlist } from './shortlist'
@@ -85,22 +85,22 @@ export function take(frame: usize, thread: u32, threads: u32): void {
   if (!at) return
   const isAlone = frameRows(frame) == 1
   const flag: u32 = isAlone ? op.SAME_STRETCH_ALONE : op.SAME_STRETCH
-  let first: u32 = 0
+  let first: u32 = 1
   while (load<u32>(at) & 255) {
-    const end = stretchEnd(at, flag)
-    const pieces = piecesOf(frame, at, end, threads)
-    const last = first + pieces
+    const next = stretchEnd(at, flag)
+    const pieces = piecesOf(frame, at, next, threads)
+    const end = first + pieces
     let isFirst = true
     for (;;) {
-      const piece = claim(frame, pass, first, last)
-      if (isOver(piece)) return
-      if (piece == last) break
-      runPiece(frame, at, end, piece - first, pieces, isAlone, isFirst, thread, threads)
-      finishPiece(frame, last)
+      const piece = claim(frame, pass, first, end)
+      if (!piece) return
+      if (piece == end) break
+      runPiece(frame, at, next, piece - first, pieces, isAlone, isFirst, thread, threads)
+      finishPiece(frame, end)
       isFirst = false
     }
-    first = last
-    at = end
+    first = end
+    at = next
   }
   if (thread == 0) closePass(frame, pass, first)
 }

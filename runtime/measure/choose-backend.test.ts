@@ -95,6 +95,15 @@ test('a slow GPU loses by its time alone, whatever its name', async () => {
   expect((await chooseBackend([SIMD, WEBGPU], MEASURED, scripted({ ...answers, webgpu: timed(0.1) }))).backend).toBe('webgpu')
 })
 
+test('of one thread and several the faster is taken, and the sentence tells both', async () => {
+  const run: RunMeasurement = ({ capabilities: { threads } }) => Promise.resolve(timed(threads === 1 ? 0.5 : 0.8))
+  const chosen = await chooseBackend([{ ...SIMD, threads: 3 }, SIMD], MEASURED, run)
+  expect(chosen.threads).toBe(1)
+  expect(chosen.backendReason).toBe(
+    'Takes the processor (SIMD) with one thread: 0.50 ms a layer of toy in f32; the processor (SIMD) with 3 threads took 0.80 ms.',
+  )
+})
+
 test('with no right backend the device does not join, and says what each did', async () => {
   const out: Measurement = { outcome: 'out', reason: 'it computes wrongly' }
   const run = scripted({ simd: out, webgpu: out, wasm: out })

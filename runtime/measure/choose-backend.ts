@@ -53,16 +53,25 @@ function rightOnes(tried: readonly Tried[]): readonly Right[] {
   })
 }
 
+/** What was tried; with its threads where one backend was tried with several numbers of them. */
+function titleOf({ backend, threads }: Capabilities, candidates: readonly Capabilities[]): string {
+  const isOne = candidates.filter((one) => one.backend === backend).length === 1
+  return isOne ? BACKEND_TITLES[backend] : `${BACKEND_TITLES[backend]} with ${threads === 1 ? 'one thread' : `${threads} threads`}`
+}
+
 function sentence(chosen: Right, others: readonly Tried[], model: string): string {
-  const { backend } = chosen.capabilities
+  const candidates = [chosen, ...others].map(({ capabilities }) => capabilities)
   const [{ layerMs, weightFormat }] = chosen.speeds
   const said = others.map(({ capabilities, measurement }) => {
-    const name = BACKEND_TITLES[capabilities.backend]
+    const name = titleOf(capabilities, candidates)
     if (measurement.outcome === 'out') return `${name} is out: ${measurement.reason}`
     return `${name} took ${milliseconds(measurement.speeds[0]?.layerMs ?? NaN)}`
   })
   const compared = said.length > 0 ? said.join('; ') : 'nothing else runs here'
-  return `Takes ${BACKEND_TITLES[backend]}: ${milliseconds(layerMs)} a layer of ${model} in ${weightFormat}; ${compared}.`.slice(0, 400)
+  return `Takes ${titleOf(chosen.capabilities, candidates)}: ${milliseconds(layerMs)} a layer of ${model} in ${weightFormat}; ${compared}.`.slice(
+    0,
+    400,
+  )
 }
 
 /**

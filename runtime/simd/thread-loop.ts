@@ -45,8 +45,12 @@ function functionOf(instance: WebAssembly.Instance, name: string): Exported {
   throw new ClusterError('unsupported_backend', `the module of kernels has no function ${name}`)
 }
 
-const instanceOver = (module: WebAssembly.Module, memory: WebAssembly.Memory): WebAssembly.Instance =>
-  new WebAssembly.Instance(module, { env: { memory } })
+function instanceOver(module: WebAssembly.Module, memory: WebAssembly.Memory): WebAssembly.Instance {
+  const words = new Int32Array(memory.buffer)
+  /** Called in shared memory only, for words that no growing moves. */
+  const sleep = (address: number, value: number): void => void Atomics.wait(words, address >>> 2, value)
+  return new WebAssembly.Instance(module, { env: { memory, sleep } })
+}
 
 /** `hold` of the module over a memory. @throws {ClusterError} unsupported_backend */
 export const instantiateHold = (module: WebAssembly.Module, memory: WebAssembly.Memory): HoldKernel =>

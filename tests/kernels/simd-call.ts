@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { FRAME_ROW_TABLE, FRAME_ROWS, ROW_BYTES } from '../../kernels/opcodes.ts'
 import { OPERATIONS, type OperationName, type WordName } from '../../kernels/operations.ts'
+import { instantiate } from '../../runtime/simd/thread-loop.ts'
 
 const MEMORY_BYTES = 8 * 1024 * 1024
 const FRAME = 4096
@@ -51,8 +52,6 @@ const floatBits = (value: number): number => {
   return bits[0] ?? 0
 }
 
-type Run = (frame: number, code: number) => void
-
 export type CallerOptions = {
   readonly module: KernelModule
   /** Where buffers begin, so that addresses beyond 2 GiB can be tried too. */
@@ -62,7 +61,7 @@ export type CallerOptions = {
 export function createCaller(random: Random, { module: name, first = FIRST_BUFFER }: CallerOptions): KernelCaller {
   const memory = new WebAssembly.Memory({ initial: Math.ceil((first + MEMORY_BYTES) / 65_536), maximum: 65_536 })
   const module = new WebAssembly.Module(readFileSync(new URL(`../../dist/kernels/${name}.wasm`, import.meta.url)))
-  const run = new WebAssembly.Instance(module, { env: { memory } }).exports['run'] as Run
+  const { run } = instantiate(module, memory)
   const [all, words] = [new Uint8Array(memory.buffer), new Uint32Array(memory.buffer)]
   let end = first
   let guards: [number, number][] = []

@@ -67,8 +67,11 @@ export async function probeHardware(): Promise<HardwareReport> {
   }
 }
 
-/** One core stays free for the page and its owner; beyond 8 threads small matrices gain nothing. */
-const defaultThreads = (cores: number): number => Math.min(8, cores - 1)
+/** More threads than this contend for memory more than they compute. */
+const MOST_THREADS = 8
+/** Threads at most where nobody has chosen: one core stays free for the page and its owner, and only an isolated page has the memory for several. */
+export const automaticThreads = ({ cores, crossOriginIsolated }: HardwareReport): number =>
+  crossOriginIsolated ? Math.max(1, Math.min(MOST_THREADS, cores - 1)) : 1
 
 /** The backends that may serve a person's choice: the wished one alone where it is possible, else the first that is. */
 export function backendsFor({ backends }: HardwareReport, wanted: LendOptions['backend']): readonly Backend[] {
@@ -82,23 +85,29 @@ export function formatsFor(report: HardwareReport, backends: readonly Backend[])
   return weightFormatSchema.options.filter((format) => held.has(format))
 }
 
-/** What the device may offer for the wishes of its person, one for each backend that is possible. */
+/**
+ * What the device may offer for the wishes of its person, one for each backend that is possible; where threads are left to it also one thread of
+ * our kernels: several can be slower on cores that others use.
+ */
 export const candidatesFrom = (report: HardwareReport, options: LendOptions): readonly Capabilities[] =>
-  backendsFor(report, options.backend).map((backend) => capabilitiesOn(backend, report, options))
+  backendsFor(report, options.backend).flatMap((backend) => {
+    const capabilities = capabilitiesOn(backend, report, options)
+    const isTried = backend === 'simd' && options.threads === 0 && capabilities.threads > 1
+    return isTried ? [capabilities, { ...capabilities, threads: 1 }] : [capabilities]
+  })
 
 /** A format that the backend does not hold is left to the placement. */
 function capabilitiesOn(backend: Backend, report: HardwareReport, options: LendOptions): Capabilities {
   const formats = formatsFor(report, [backend])
   const insisted = formats.filter((format) => format === options.weightFormat)
   const gpu = report.webgpu.available ? report.webgpu.adapter : report.webgpu.reason
-  // Threads need shared memory, which only an isolated page has.
-  const threads = report.crossOriginIsolated ? Math.max(1, Math.min(options.threads || defaultThreads(report.cores), report.cores)) : 1
+  const chosen = report.crossOriginIsolated ? Math.min(options.threads, report.cores) : 1
   return {
     backend,
     weightFormats: insisted.length > 0 ? insisted : formats,
     floatType: floatTypeFor(backend, report),
     memoryBytes: Math.round(backend === 'webgpu' ? options.memoryBytes : Math.min(options.memoryBytes, WASM_LIMIT_BYTES)),
-    threads,
+    threads: options.threads > 0 ? chosen : automaticThreads(report),
     hardware: `${gpu}; ${report.cores} cores`.slice(0, 400),
   }
 }

@@ -8,7 +8,7 @@ import '../parts/error-note.ts'
 import './estimate-card.ts'
 import type { EstimateState } from './estimate-card.ts'
 import './hardware-card.ts'
-import { firstChoice, formatNote, lendOptions, type LendChoice } from './lend-choice.ts'
+import { firstChoice, formatNote } from './lend-choice.ts'
 import './lend-form.ts'
 import { parseLendQuery } from './lend-query.ts'
 import './lend-status.ts'
@@ -30,7 +30,7 @@ function laterOnce(work: () => void): () => void {
 }
 
 /** Whether what was measured for one choice says nothing of another. */
-const concerns = (a: LendChoice, b: LendChoice): boolean =>
+const concerns = (a: LendOptions, b: LendOptions): boolean =>
   a.memoryBytes !== b.memoryBytes || a.backend !== b.backend || a.threads !== b.threads || a.weightFormat !== b.weightFormat
 
 /**
@@ -48,7 +48,7 @@ export class ContributePage extends LitElement {
   }
   declare engine: PageEngine | null
   declare private report: HardwareReport | null
-  declare private choice: LendChoice | null
+  declare private choice: LendOptions | null
   declare private trial: EstimateState
   /** Why something that a person asked for did not happen. */
   declare private problem: WireError | null
@@ -120,7 +120,7 @@ export class ContributePage extends LitElement {
     const report = await engine.probe()
     this.report = report
     this.choice = firstChoice(report, this.query, rememberedName(localStorage, navigator.userAgent))
-    if (this.query.auto && engine.device().lending === 'off') await engine.lend(lendOptions(report, this.choice))
+    if (this.query.auto && engine.device().lending === 'off') await engine.lend(this.choice)
     else this.stopWaiting = laterOnce(() => this.mayMeasure() && void this.measure())
   }
 
@@ -134,7 +134,7 @@ export class ContributePage extends LitElement {
     if (!engine || !report || !choice || this.trial.state === 'measuring') return
     this.trial = { state: 'measuring' }
     try {
-      this.trial = { state: 'measured', estimate: await engine.estimate(lendOptions(report, choice)) }
+      this.trial = { state: 'measured', estimate: await engine.estimate(choice) }
     } catch (thrown) {
       this.trial = { state: 'failed', error: toWireError(toClusterError(thrown)) }
     }
@@ -142,7 +142,7 @@ export class ContributePage extends LitElement {
     if (this.choice && concerns(choice, this.choice)) await this.measure()
   }
 
-  private choose(choice: LendChoice): void {
+  private choose(choice: LendOptions): void {
     const before = this.choice
     this.choice = choice
     if (before && concerns(before, choice)) void this.measure()
@@ -151,14 +151,14 @@ export class ContributePage extends LitElement {
   private async join(): Promise<void> {
     const { engine, report, choice } = this
     if (!engine || !report || !choice) return
-    const options: LendOptions = lendOptions(report, { ...choice, name: choice.name.trim() })
+    const options: LendOptions = { ...choice, name: choice.name.trim() }
     rememberName(localStorage, options.name)
     await engine.lend(options)
   }
 
   private async takeOver(): Promise<void> {
     const { engine, report, choice } = this
-    if (engine && report && choice) await engine.takeOver(lendOptions(report, { ...choice, name: choice.name.trim() }))
+    if (engine && report && choice) await engine.takeOver({ ...choice, name: choice.name.trim() })
   }
 
   /** Two tabs share one machine's memory, and each loads what it holds for itself. */
@@ -175,7 +175,7 @@ export class ContributePage extends LitElement {
         .report=${this.report}
         .choice=${this.choice}
         .notes=${notes}
-        @choose=${(event: CustomEvent<LendChoice>) => this.choose(event.detail)}
+        @choose=${(event: CustomEvent<LendOptions>) => this.choose(event.detail)}
         @join=${() => void this.attempt(() => this.join())}
       ></lend-form>`,
       this.choice

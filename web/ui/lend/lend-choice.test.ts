@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { HardwareReport } from '../../engine/page-engine.ts'
-import { automaticThreads, firstChoice, hardwareFacts, lendOptions, memoryRange } from './lend-choice.ts'
+import { firstChoice, hardwareFacts, memoryRange } from './lend-choice.ts'
 import { parseLendQuery } from './lend-query.ts'
 import { formatBytes } from '../parts/quantities.ts'
 
@@ -21,15 +21,9 @@ test('offers a WASM device at most what WASM can address', () => {
   expect(memoryRange({ ...REPORT, deviceMemoryBytes: null, suggestedMemoryBytes: GB }).max).toBe(2 * GB)
 })
 
-test('leaves one of four cores to the page, and takes one thread without isolation', () => {
-  expect(automaticThreads(REPORT)).toBe(3)
-  expect(automaticThreads({ ...REPORT, crossOriginIsolated: false })).toBe(1)
-  expect(automaticThreads({ ...REPORT, cores: 1 })).toBe(1)
-})
-
 test('a link decides over what was found', () => {
   const choice = firstChoice(REPORT, parseLendQuery('?name=A&memory=512&threads=2&backend=wasm&weights=int8'), 'found')
-  expect(lendOptions(REPORT, choice)).toEqual({ name: 'A', backend: 'wasm', weightFormat: 'int8', memoryBytes: 512 * 1024 ** 2, threads: 2 })
+  expect(choice).toEqual({ name: 'A', backend: 'wasm', weightFormat: 'int8', memoryBytes: 512 * 1024 ** 2, threads: 2 })
 })
 
 test('a link that asks for SIMD gets it', () => {

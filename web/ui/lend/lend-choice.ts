@@ -8,8 +8,6 @@ import { listOf } from '../parts/quantities.ts'
 
 const MEGABYTE = 1024 ** 2
 const SMALLEST_PLEDGE_BYTES = 64 * MEGABYTE
-/** More threads than this contend for memory more than they compute. */
-const MOST_THREADS = 8
 
 /** Ends and step of the memory slider, in bytes. */
 export function memoryRange(report: HardwareReport): { readonly min: number; readonly max: number; readonly step: number } {
@@ -18,14 +16,7 @@ export function memoryRange(report: HardwareReport): { readonly min: number; rea
   return { min: SMALLEST_PLEDGE_BYTES, max: Math.max(max, report.suggestedMemoryBytes, SMALLEST_PLEDGE_BYTES), step: SMALLEST_PLEDGE_BYTES }
 }
 
-/** One core stays free for the page; without isolation there is no shared memory and so one thread. */
-export const automaticThreads = (report: HardwareReport): number =>
-  report.crossOriginIsolated ? Math.max(1, Math.min(MOST_THREADS, report.cores - 1)) : 1
-
-/** Threads of 0 = automatic. A form holds these; `lendOptions` makes them definite. */
-export type LendChoice = Omit<LendOptions, 'threads'> & { readonly threads: number }
-
-export function firstChoice(report: HardwareReport, query: LendQuery, name: string): LendChoice {
+export function firstChoice(report: HardwareReport, query: LendQuery, name: string): LendOptions {
   return {
     name: query.name ?? name,
     backend: query.backend,
@@ -49,11 +40,6 @@ export function formatNote(report: HardwareReport, query: LendQuery): string | n
   if (query.weightFormat === 'auto' || formats.includes(query.weightFormat)) return null
   return `${namesOf(backends)} on this device holds weights as ${listOf(formats, 'or')}, not as ${query.weightFormat}; the placement chooses one.`
 }
-
-export const lendOptions = (report: HardwareReport, choice: LendChoice): LendOptions => ({
-  ...choice,
-  threads: choice.threads > 0 ? choice.threads : automaticThreads(report),
-})
 
 /** What was found, one line a fact: heading, what it is, and whether it is good news. */
 export function hardwareFacts(

@@ -1,9 +1,9 @@
 import { LitElement, css, html } from 'lit'
 import { backendSchema, displayNameSchema, weightFormatSchema } from '../../../protocol/cluster.ts'
 import { MAX_NAME_CHARS } from '../../../protocol/limits.ts'
-import { backendsFor, formatsFor } from '../../engine/probe.ts'
-import type { HardwareReport } from '../../engine/page-engine.ts'
-import { automaticThreads, memoryRange, type LendChoice } from './lend-choice.ts'
+import { automaticThreads, backendsFor, formatsFor } from '../../engine/probe.ts'
+import type { HardwareReport, LendOptions } from '../../engine/page-engine.ts'
+import { memoryRange } from './lend-choice.ts'
 import { formatBytes } from '../parts/quantities.ts'
 import { buttonStyles, fieldStyles, sharedStyles } from '../parts/shared-styles.ts'
 
@@ -13,13 +13,13 @@ import { buttonStyles, fieldStyles, sharedStyles } from '../parts/shared-styles.
  * @property report - what was found
  * @property choice - what stands in the form
  * @property notes - sentences about a link's wishes that could not be met
- * @fires {CustomEvent<LendChoice>} choose - something was changed
+ * @fires {CustomEvent<LendOptions>} choose - something was changed
  * @fires join - lends with the choice
  */
 export class LendForm extends LitElement {
   static override properties = { report: { attribute: false }, choice: { attribute: false }, notes: { attribute: false } }
   declare report: HardwareReport | null
-  declare choice: LendChoice | null
+  declare choice: LendOptions | null
   declare notes: readonly string[]
 
   static override styles = [
@@ -73,8 +73,8 @@ export class LendForm extends LitElement {
     this.notes = []
   }
 
-  private change(part: Partial<LendChoice>): void {
-    if (this.choice) this.dispatchEvent(new CustomEvent<LendChoice>('choose', { detail: { ...this.choice, ...part } }))
+  private change(part: Partial<LendOptions>): void {
+    if (this.choice) this.dispatchEvent(new CustomEvent<LendOptions>('choose', { detail: { ...this.choice, ...part } }))
   }
 
   private readonly onInput = (event: Event): void => {
@@ -102,7 +102,7 @@ export class LendForm extends LitElement {
     if (name?.reportValidity()) this.dispatchEvent(new CustomEvent('join'))
   }
 
-  private moreChoices(report: HardwareReport, choice: LendChoice) {
+  private moreChoices(report: HardwareReport, choice: LendOptions) {
     const option = (value: string, label: string, current: string, disabled = false) =>
       html`<option value=${value} ?selected=${value === current} ?disabled=${disabled}>${label}</option>`
     const threads = [...Array(Math.max(report.cores, choice.threads)).keys()].map((index) => index + 1)
@@ -120,7 +120,7 @@ export class LendForm extends LitElement {
         <label
           >Threads
           <select name="threads" ?disabled=${!report.crossOriginIsolated}>
-            ${option('0', `Automatic (${automaticThreads(report)})`, String(choice.threads))}
+            ${option('0', automaticThreads(report) > 1 ? `Automatic (1 or ${automaticThreads(report)}, what is faster)` : 'Automatic (1)', String(choice.threads))}
             ${threads.map((count) => option(String(count), String(count), String(choice.threads)))}
           </select>
         </label>
