@@ -66,7 +66,7 @@ async function open(weightFormat: WeightFormat, simd: SimdKernels): Promise<{ re
 
 test.each(['f32', 'int4'] as const)(
   `${PASSES} passes in %s give on four threads of which three come late what they give on one`,
-  { timeout: 3_600_000 },
+  { timeout: 60_000 + 100 * PASSES },
   async (weightFormat) => {
     const one = await open(weightFormat, await loadKernels())
     const expected = await play(one.runner, one.width, PASSES)

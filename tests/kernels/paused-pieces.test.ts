@@ -1,10 +1,11 @@
 /** The counters that threads share, with threads that stop at random between any two steps, and frames that are anything between passes. */
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { main } from 'assemblyscript/asc'
+import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { spawnWorker } from '../../api-gateway/spawn-worker.ts'
 import { MOST_PIECES, MOST_STRETCHES, pausedPieces, resultOf, type Plan } from './paused-pieces.ts'
@@ -19,11 +20,10 @@ async function compilePieces(): Promise<WebAssembly.Module> {
   const folder = await mkdtemp(path.join(tmpdir(), 'ringlet-pieces-'))
   const file = path.join(folder, 'pieces.wasm')
   const memory = ['--importMemory', '--sharedMemory', '--initialMemory', '1', '--maximumMemory', '1']
-  const source = path.join('kernels/assembly', 'pieces.ts')
-  const args = [source, '--baseDir', ROOT, '--outFile', file, '-O3', '--runtime', 'stub', '--use', 'abort=', '--enable', 'threads', ...memory]
+  const compiler = path.join(ROOT, 'node_modules/assemblyscript/bin/asc.js')
+  const args = ['kernels/assembly/pieces.ts', '--outFile', file, '-O3', '--runtime', 'stub', '--use', 'abort=', '--enable', 'threads', ...memory]
   try {
-    const { error, stderr } = await main(args)
-    if (error) throw new Error(stderr.toString())
+    await promisify(execFile)(process.execPath, [compiler, ...args], { cwd: ROOT })
     return await WebAssembly.compile(new Uint8Array(await readFile(file)))
   } finally {
     await rm(folder, { recursive: true })
@@ -32,7 +32,7 @@ async function compilePieces(): Promise<WebAssembly.Module> {
 
 test(
   `${PASSES} passes of ${THREADS} threads end with what one piece after the other gives, wherever a thread stops`,
-  { timeout: 3_600_000 },
+  { timeout: 60_000 + 100 * PASSES },
   async () => {
     const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true })
     const module = await compilePieces()
@@ -58,6 +58,6 @@ test(
     }
     caller.write(plan(true))
     await Promise.all(workers.map((worker) => once(worker, 'exit')))
-    expect(wrong).toEqual([])
+    expect(wrong.slice(0, 3)).toEqual([])
   },
 )
