@@ -26,6 +26,34 @@ test('steps go together as far as that is faster: two that take longer than one 
   expect(cost.bestBatch(3)).toBe(3)
 })
 
+test('a pass of all that waits is compared with what all of it takes in smaller ones, not with the fastest of them', () => {
+  const cost = createPassCost()
+  for (const [rows, ms] of [
+    [1, 13],
+    [3, 13],
+    [4, 18],
+    [8, 40],
+  ] as const)
+    cost.add(rows, ms)
+  // Three take less a row, but the fourth would go alone.
+  expect(cost.bestBatch(4)).toBe(4)
+  expect(cost.bestBatch(8)).toBe(4)
+})
+
+test('rows share a pass where others have read the weights for them anyway; up to twice as many as ever ran are tried', () => {
+  const cost = createPassCost()
+  expect(cost.isShared(4, 4)).toBe(false)
+  for (const [rows, ms] of [
+    [1, 12.8],
+    [2, 13.4],
+    [4, 15.6],
+    [8, 30],
+  ] as const)
+    cost.add(rows, ms)
+  expect([cost.isShared(2, 2), cost.isShared(4, 4), cost.isShared(4, 0)]).toEqual([true, false, false])
+  expect([cost.isShared(8, 8), cost.isShared(9, 8)]).toEqual([true, false])
+})
+
 test('what lost in a bad moment is tried again, and then believed', () => {
   const cost = createPassCost()
   cost.add(1, 10)

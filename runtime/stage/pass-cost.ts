@@ -6,9 +6,11 @@ export type PassCost = {
   readonly of: (rows: number) => number | null
   /** Rows that add at most so many milliseconds to a pass of `beside` rows; null before the first one. */
   readonly rowsIn: (ms: number, beside: number) => number | null
+  /** Whether so many rows cost half as much in a pass of `beside` others as by themselves, or less. Up to twice as many as ever ran are tried. */
+  readonly isShared: (rows: number, beside: number) => boolean
   /** Milliseconds a row in the largest passes; null before the first one. */
   readonly msPerRow: () => number | null
-  /** Of `most` single rows that wait, how many give the most tokens a millisecond together. All of them are tried where that never ran, or not lately. */
+  /** Of `most` single rows that wait, how many go first for all of them to be done soonest. All at once is tried where that never ran, or not lately. */
   readonly bestBatch: (most: number) => number
 }
 
@@ -19,6 +21,8 @@ const WEIGHT = 0.15
  * replaces what it took.
  */
 const FRESH_PASSES = 32
+
+const SHARED = 0.5
 
 export function createPassCost(): PassCost {
   const bySize = new Map<number, number>()
@@ -39,6 +43,9 @@ export function createPassCost(): PassCost {
     return above[0] === below[0] ? below[1] : below[1] + ((above[1] - below[1]) * (rows - below[0])) / (above[0] - below[0])
   }
 
+  /** Milliseconds for so many rows in passes of `size` each, and one of the rest. */
+  const allIn = (rows: number, size: number): number => Math.floor(rows / size) * (of(size) ?? 0) + (rows % size === 0 ? 0 : (of(rows % size) ?? 0))
+
   return {
     add: (rows, ms) => {
       if (rows > MOST_ROWS) return
@@ -55,19 +62,20 @@ export function createPassCost(): PassCost {
       while (rows < MOST_ROWS && (of(beside + rows + 1) ?? 0) - base <= ms) rows++
       return rows
     },
+    isShared: (rows, beside) => {
+      const [alone, others, all] = [of(rows), of(beside), of(rows + beside)]
+      if (beside === 0 || alone === null || others === null || all === null) return false
+      const largest = Math.max(...bySize.keys())
+      return rows + beside > largest ? rows + beside <= 2 * largest : all - others <= SHARED * alone
+    },
     msPerRow: () => {
       const largest = Math.max(0, ...bySize.keys())
       return largest === 0 ? null : (bySize.get(largest) ?? 0) / largest
     },
     bestBatch: (most) => {
       if (!isFresh(most)) return most
-      let best = most
-      for (let size = most; size >= 1; size--) {
-        const [own, other] = [bySize.get(size), bySize.get(best)]
-        if (other === undefined) break
-        if (own !== undefined && own / size < other / best) best = size
-      }
-      return best
+      const known = [...bySize.keys()].filter((size) => size < most).toSorted((a, b) => b - a)
+      return known.reduce((best, size) => (allIn(most, size) < allIn(most, best) ? size : best), most)
     },
   }
 }

@@ -94,8 +94,9 @@ test('chunks of prompts spoil a measurement: nothing is learned from laps with t
   expect(groups.size(4)).toBe(2)
 })
 
-test('steps wait for each other only where fewer groups than shards are wanted', () => {
+test('as many steps wait for each other as make up a group', () => {
   const { groups } = ride([[4, 200]], (count) => (count === 1 ? 33 : 50))
   expect(groups.awaited(4)).toBe(4)
-  expect(createStepGroups(STAGES, () => 0).awaited(4)).toBe(1)
+  const asManyAsShards = createStepGroups(STAGES, () => 0)
+  expect([1, 2, 4, 5, 8].map(asManyAsShards.awaited)).toEqual([1, 1, 2, 2, 4])
 })

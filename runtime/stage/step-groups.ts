@@ -86,8 +86,7 @@ export function createStepGroups(stages: number, now: () => number): StepGroups 
 
   return {
     size: (count) => Math.max(1, Math.ceil(count / groups)),
-    // As many groups as shards come about by themselves, and nobody has to wait.
-    awaited: (count) => (groups === stages ? 1 : Math.max(1, Math.floor(count / groups))),
+    awaited: (count) => Math.max(1, Math.floor(count / groups)),
     ran: (steps, count, isPlain) => {
       if (count === 0) return
       if (count !== streams || !isPlain) {
