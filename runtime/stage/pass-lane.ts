@@ -9,15 +9,13 @@ import type { FrameOutbox } from './frame-outbox.ts'
 import { createPassCost } from './pass-cost.ts'
 import { createStepGroups } from './step-groups.ts'
 import type { RingPlace } from './ring-place.ts'
-import type { Scheduler } from './scheduler.ts'
+import type { Lane, Scheduler } from './scheduler.ts'
 import type { Sequence } from './sequence.ts'
 import type { StagePrefix } from './stage-prefix.ts'
 import type { ShardInput, ShardOutput, ShardRun, ShardRunner, ShardWant } from '../shard-runner.ts'
 
-/** A pass that ends in a sampled token is a step of its stream up to so many tokens: a short prompt, or a token with guesses behind it. */
-const MOST_STEP_TOKENS = 9
-
-const isStep = ({ count, sample }: Pick<Pass, 'count' | 'sample'>): boolean => count === 1 || (sample && count <= MOST_STEP_TOKENS)
+/** A token, and what is guessed behind it. All else are chunks of prompts, however short: with them the pass of steps takes longer on every shard. */
+const isStep = ({ count, drafts }: Pick<Pass, 'count' | 'drafts'>): boolean => count - drafts.length === 1
 
 /** The timings of a lap up to now, those of this shard last. */
 export type HopsSoFar = () => readonly HopTiming[]
@@ -40,7 +38,6 @@ export type PassLaneOptions = {
   readonly outbox: FrameOutbox
   readonly now: () => number
   readonly isHere: (sequence: Sequence) => boolean
-  readonly openSequences: () => number
   readonly fail: (id: SequenceId, thrown: unknown) => void
   readonly onMemoryOut: () => void
   /** Does what opens a KV cache, with room made for it. */
@@ -51,10 +48,12 @@ export type PassLane = {
   readonly enqueue: (sequence: Sequence, pass: Pass, want: ShardWant, done: PassDone) => void
   /** Milliseconds one layer takes for one token by itself, smoothed; null before the first. */
   readonly layerMs: () => number | null
-  /** Rows that add at most so many milliseconds to a pass with its share of steps; null before anything ran. */
-  readonly rowsIn: (ms: number) => number | null
-  /** Rows of steps with which a chunk of a prompt shares a pass; 0 where it runs by itself. */
+  /** Rows that add at most so many milliseconds to a pass of `beside` rows; null before anything ran. */
+  readonly rowsIn: (ms: number, beside: number) => number | null
+  /** Rows of a pass of steps; 0 where none is expected, or passes are of one sequence. */
   readonly rowsBeside: () => number
+  /** Whether so many rows are much cheaper in a pass of `beside` others than by themselves. */
+  readonly joins: (rows: number, beside: number) => boolean
   /** Milliseconds a row in the largest passes; null before anything ran. */
   readonly msPerRow: () => number | null
 }
@@ -79,15 +78,21 @@ export function createPassLane(options: PassLaneOptions): PassLane {
 
   /** The head forms the groups in which streams go around; what stands together at another shard came together, or waits because that shard is slow. */
   const groups = place.shard.first && stages > 1 ? createStepGroups(stages, now) : null
-  let decoding = 0
   const batch = (waiting: number): number =>
-    cost.bestBatch(Math.min(waiting, runner.maxSegments, groups ? groups.size(options.openSequences()) : waiting))
-  const together = (streams: number): number => {
-    decoding = streams
-    return groups ? Math.min(runner.maxSegments, groups.awaited(streams)) : 1
+    cost.bestBatch(Math.min(waiting, runner.maxSegments, groups ? groups.size(Math.max(waiting, lane.decoding())) : waiting))
+  const together = (streams: number): number => (groups ? Math.min(runner.maxSegments, groups.awaited(streams)) : 1)
+  const rowsBeside = (): number => {
+    const streams = lane.decoding()
+    return streams === 0 || runner.maxSegments === 1 ? 0 : (groups?.size(streams) ?? streams)
   }
-  const rowsBeside = (): number => (decoding === 0 || runner.maxSegments === 1 ? 0 : (groups?.size(decoding) ?? decoding))
-  const lane = scheduler.lane<Queued>({ run: (all) => outbox.together(() => run(all)), batch, passMs: cost.of, stages, together })
+  const joins = (rows: number, beside: number): boolean => runner.maxSegments > 1 && cost.isShared(rows, beside)
+  const lane: Lane<Queued> = scheduler.lane<Queued>({
+    run: (all) => outbox.together(() => run(all)),
+    batch,
+    joins: (rows, beside) => joins(rows, beside ?? rowsBeside()),
+    leads: place.shard.first,
+    together,
+  })
 
   const isLive = ({ sequence, branch }: Queued): boolean => isHere(sequence) && sequence.branch === branch
 
@@ -163,7 +168,7 @@ export function createPassLane(options: PassLaneOptions): PassLane {
     const rows = queued.reduce((sum, { pass }) => sum + pass.count, 0)
     cost.add(rows, ms)
     const steps = queued.filter(({ pass }) => isStep(pass)).length
-    groups?.ran(steps, decoding, steps === queued.length)
+    groups?.ran(steps, lane.decoding(), steps === queued.length)
     if (rows > 1) return
     const own = ms / (place.shard.endLayer - place.shard.startLayer)
     layerMs = layerMs === null ? own : layerMs * 0.9 + own * 0.1
@@ -175,8 +180,9 @@ export function createPassLane(options: PassLaneOptions): PassLane {
       lane.enqueue(sequence.cache, isStep(pass) ? 'decode' : 'prefill', pass.count, item)
     },
     layerMs: () => layerMs,
-    rowsIn: (ms) => cost.rowsIn(ms, rowsBeside()),
+    rowsIn: cost.rowsIn,
     rowsBeside,
+    joins,
     msPerRow: cost.msPerRow,
   }
 }

@@ -7,8 +7,9 @@ const chunksOf = (options: Partial<PrefillChunksOptions>) =>
     rowBytes: 2304,
     rowsIn: (ms) => Math.floor(ms),
     rowsBeside: () => 0,
+    joins: () => false,
     msPerRow: () => 1,
-    lapMs: () => null,
+    besideMs: () => null,
     ...options,
   })
 
@@ -25,16 +26,30 @@ test('chunks of a long prompt are shorter the more shards they fill and the fast
   expect(chunksOf({ msPerRow: () => 0.1 }).tokens(1000)).toBe(128)
 })
 
-test('while others decode a chunk takes its part of one lap, four tokens at least', () => {
-  expect(chunksOf({ lapMs: () => 60 }).tokens(1000)).toBe(20)
-  expect(chunksOf({ lapMs: () => 3 }).tokens(1000)).toBe(4)
-  expect(chunksOf({ lapMs: () => 60_000 }).tokens(1000)).toBe(128)
+test('while others decode a chunk takes what it may at each shard, four tokens at least', () => {
+  expect(chunksOf({ besideMs: () => 22 }).tokens(1000)).toBe(20)
+  expect(chunksOf({ besideMs: () => 1 }).tokens(1000)).toBe(4)
+  expect(chunksOf({ besideMs: () => 60_000 }).tokens(1000)).toBe(128)
+})
+
+test('a chunk that runs by itself is as long as what fits by itself, and does so where that is more', () => {
+  const rowsIn = (ms: number, beside: number): number => (beside === 0 ? Math.floor(ms / 2) : ms)
+  const tokens = (most: number): number => chunksOf({ rowsIn, rowsBeside: () => 2, joins: (rows) => rows <= most, besideMs: () => 18 }).tokens(1000)
+  expect([tokens(0), tokens(2), tokens(18)]).toEqual([8, 8, 18])
+})
+
+test('a chunk that is too long to share a pass, but for the rows that fill up a four, is of those', () => {
+  const tokens = (most: number): number =>
+    chunksOf({ rowsBeside: () => 2, joins: (rows) => rows <= most, rowsIn: (_, beside) => (beside > 0 ? 7 : 3), besideMs: () => 9 }).tokens(1000)
+  expect([tokens(6), tokens(5), tokens(1)]).toEqual([6, 2, 4])
 })
 
 test('a chunk that shares the pass of steps fills up the fours in which kernels take rows', () => {
-  const tokens = (beside: number, lap: number): number => chunksOf({ rowsBeside: () => beside, lapMs: () => lap }).tokens(1000)
-  expect([1, 2, 3, 4, 5].map((beside) => tokens(beside, 3))).toEqual([3, 2, 1, 4, 3])
-  expect([1, 2, 3, 4, 5].map((beside) => tokens(beside, 30))).toEqual([7, 10, 9, 8, 7])
+  const rowsIn = (ms: number, beside: number): number => (beside > 0 ? ms : 0)
+  const tokens = (beside: number, ms: number): number =>
+    chunksOf({ rowsIn, rowsBeside: () => beside, joins: () => true, besideMs: () => ms }).tokens(1000)
+  expect([1, 2, 3, 4, 5].map((beside) => tokens(beside, 1))).toEqual([3, 2, 1, 4, 3])
+  expect([1, 2, 3, 4, 5].map((beside) => tokens(beside, 10))).toEqual([7, 10, 9, 8, 7])
   expect(tokens(2, 60_000)).toBe(128)
 })
 

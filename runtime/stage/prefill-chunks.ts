@@ -11,14 +11,16 @@ export type PrefillChunksOptions = {
   readonly stages: number
   /** Bytes of one token between two shards. */
   readonly rowBytes: number
-  /** Rows that add at most so many milliseconds to a pass of steps here; null before anything ran. */
-  readonly rowsIn: (ms: number) => number | null
-  /** Rows of steps with which a chunk shares a pass; 0 where it runs by itself. */
+  /** Rows that add at most so many milliseconds to a pass of `beside` rows here; null before anything ran. */
+  readonly rowsIn: (ms: number, beside: number) => number | null
+  /** Rows of a pass of steps; 0 where a chunk always runs by itself. */
   readonly rowsBeside: () => number
+  /** Whether so many rows share a pass with `beside` others. */
+  readonly joins: (rows: number, beside: number) => boolean
   /** Milliseconds a row takes in a large pass; null before anything ran. */
   readonly msPerRow: () => number | null
-  /** A lap of the streams that decode meanwhile; null where none does. */
-  readonly lapMs: () => number | null
+  /** Milliseconds that a chunk may take at each shard from streams that decode meanwhile; null where none does. */
+  readonly besideMs: () => number | null
 }
 
 /** Kernels take rows in fours. */
@@ -41,12 +43,16 @@ const filling = (tokens: number, beside: number): number => {
   return Math.min(MOST_CHUNK_TOKENS, Math.max(left, left + STEP * Math.floor((tokens - left) / STEP)))
 }
 
-export function createPrefillChunks({ stages, rowBytes, rowsIn, rowsBeside, msPerRow, lapMs }: PrefillChunksOptions): PrefillChunks {
+export function createPrefillChunks({ stages, rowBytes, rowsIn, rowsBeside, joins, msPerRow, besideMs }: PrefillChunksOptions): PrefillChunks {
+  const besideSteps = (ms: number): number => {
+    const beside = rowsBeside()
+    const shared = [filling(rowsIn(ms, beside) ?? 0, beside), filling(0, beside)].find((rows) => joins(rows, beside))
+    return Math.max(shared ?? STEP, wholeSteps(rowsIn(ms, 0) ?? 0, 0))
+  }
   return {
     tokens: (total) => {
-      const lap = lapMs()
-      // On its way a chunk may keep a step waiting at every shard: all of that together stays below one more lap.
-      if (lap !== null) return filling(rowsIn(lap / (stages + 1)) ?? 0, rowsBeside())
+      const ms = besideMs()
+      if (ms !== null) return besideSteps(ms)
       const rowMs = msPerRow()
       if (stages === 1 || total < PIPELINED_FROM_TOKENS || rowMs === null) return MOST_CHUNK_TOKENS
       // C chunks over N shards take (C + N - 1) times one of them: least where what filling the ring costs equals the handling of all.

@@ -23,8 +23,7 @@ async function gated(options: Partial<LaneOptions<string>> = {}) {
         clock.advance(PASS_MS)
       },
       batch: (waiting) => waiting,
-      passMs: () => PASS_MS,
-      stages: 1,
+      joins: () => true,
       ...options,
     })
   const lane = makeLane()
@@ -133,51 +132,6 @@ test('two steps of one sequence run behind each other', async () => {
   expect(passes).toEqual([['first', 'other'], ['second']])
 })
 
-test('a chunk shares a pass with steps, then waits until its share of the time is earned again; without steps chunks follow each other', async () => {
-  const { finish, clock, passes, add, open } = await gated({ passMs: () => PASS_MS / 2 })
-  add(9, 'prefill', 'p0')
-  add(9, 'prefill', 'p1')
-  for (let i = 1; i <= 3; i++) add(i, 'decode', `d${i}`)
-  open()
-  for (let lap = 2; lap <= 5; lap++) {
-    await new Promise(setImmediate)
-    add(1, 'decode', `lap ${lap}`)
-  }
-  await new Promise(setImmediate)
-  expect(passes).toEqual([['d1', 'd2', 'd3', 'p0'], ['lap 2'], ['lap 3'], ['p1'], ['lap 4'], ['lap 5']])
-  // Nobody decodes any more.
-  clock.advance(10_000)
-  for (let i = 2; i < 5; i++) add(9, 'prefill', `p${i}`)
-  await finish()
-  expect(passes.slice(6)).toEqual([['p2'], ['p3'], ['p4']])
-})
-
-test('of three prompts beside one stream a chunk goes with every other pass, and then the next', async () => {
-  const { finish, passes, add, open } = await gated({ passMs: () => PASS_MS / 2 })
-  for (const prompt of [7, 8, 9]) for (let i = 0; i < 2; i++) add(prompt, 'prefill', `p${prompt}${i}`)
-  add(1, 'decode', 'lap 1')
-  open()
-  for (let lap = 2; lap <= 4; lap++) {
-    await new Promise(setImmediate)
-    add(1, 'decode', `lap ${lap}`)
-  }
-  await finish()
-  expect(passes.slice(0, 6)).toEqual([['lap 1', 'p70'], ['lap 2'], ['p71'], ['lap 3'], ['p80'], ['lap 4']])
-})
-
-test('a chunk that must wait for its share runs by itself once steps leave time for it', async () => {
-  const { finish, clock, passes, add, open } = await gated({ passMs: () => 0 })
-  add(1, 'decode', 'd1')
-  add(9, 'prefill', 'p0')
-  add(9, 'prefill', 'p1')
-  open()
-  await new Promise(setImmediate)
-  expect(passes).toEqual([['d1', 'p0']])
-  clock.advance(1_000)
-  await finish()
-  expect(passes).toEqual([['d1', 'p0'], ['p1']])
-})
-
 test('streams whose steps come close together are taken to decode for some laps of theirs, however little lies between their steps', async () => {
   const { scheduler, clock, add, open, finish } = await gated({ batch: () => 1 })
   open()
@@ -188,19 +142,22 @@ test('streams whose steps come close together are taken to decode for some laps 
     clock.advance(LAP_MS)
   }
   clock.advance(LAP_MS)
-  expect(scheduler.isDecoding()).toBe(true)
+  expect(scheduler.chunkMs(2)).not.toBeNull()
   clock.advance(4 * LAP_MS)
-  expect(scheduler.isDecoding()).toBe(false)
+  expect(scheduler.chunkMs(2)).toBeNull()
 })
 
-test('chunks of several prompts share a pass when no stream waits for steps', async () => {
-  const { finish, passes, add, open } = await gated()
+test.each([
+  { joins: true, expected: [['a0', 'b0'], ['a1']] },
+  { joins: false, expected: [['a0'], ['b0'], ['a1']] },
+])('chunks of several prompts share a pass when no stream waits for steps and that is cheaper: $joins', async ({ joins, expected }) => {
+  const { finish, passes, add, open } = await gated({ joins: () => joins })
   add(1, 'prefill', 'a0')
   add(2, 'prefill', 'b0')
   add(1, 'prefill', 'a1')
   open()
   await finish()
-  expect(passes).toEqual([['a0', 'b0'], ['a1']])
+  expect(passes).toEqual(expected)
 })
 
 test('the last chunk of one token does not overtake the chunks before it', async () => {
@@ -265,7 +222,7 @@ test('frames that came while the thread computed, and that it has not been told 
   const scheduler = createScheduler({ ...clock, turn })
   const passes: (readonly string[])[] = []
   const run = async (names: readonly string[]): Promise<void> => void passes.push(names)
-  const lane = scheduler.lane<string>({ run, batch: (waiting) => waiting, passMs: () => 0, stages: 2 })
+  const lane = scheduler.lane<string>({ run, batch: (waiting) => waiting, joins: () => false })
   const step = (sequence: number, lap: number) => (): void => lane.enqueue(id(sequence), 'decode', 1, `${sequence}.${lap}`)
   step(1, 1)()
   await scheduler.idle()
@@ -292,8 +249,7 @@ test('with half of its time a device rests after each pass as long as the pass t
       clock.advance(PASS_MS)
     },
     batch: () => 1,
-    passMs: () => PASS_MS,
-    stages: 1,
+    joins: () => false,
   })
   for (let i = 1; i <= 3; i++) lane.enqueue(id(i), 'decode', 1, `d${i}`)
   const idle = scheduler.idle()

@@ -1,13 +1,12 @@
 import type { SequenceId } from '../../protocol/ids.ts'
 import { createDecoders } from './decoders.ts'
-import { createPrefillAllowance } from './prefill-allowance.ts'
+import { createPrefillTurns, type ChunkLine, type ChunkWay } from './prefill-turns.ts'
 
 export type WorkKind = 'decode' | 'prefill'
 
 /**
  * One device computes one pass at a time: work of all sequences waits in one line, first come first served. Steps that wait for the
- * same shard run as one pass. Chunks of prompts have what `PrefillAllowance` leaves them while others decode, alone or in the pass of
- * steps, so that neither starves.
+ * same shard run as one pass. When chunks of prompts go beside them is up to `PrefillTurns`.
  */
 export type Scheduler = {
   /** Where the passes of one shard wait. */
@@ -19,24 +18,21 @@ export type Scheduler = {
   readonly waiting: () => number
   /** Milliseconds that the running pass takes by now; null while none runs. */
   readonly stepMs: () => number | null
-  /** Whether streams decode here that a chunk would keep waiting. */
-  readonly isDecoding: () => boolean
+  /** What the chunk of one more prompt, led around a ring of so many shards, may take at each of them, in milliseconds; null where no stream decodes. */
+  readonly chunkMs: (stages: number) => number | null
   /** Resolves once nothing waits and nothing runs. */
   readonly idle: () => Promise<void>
 }
 
-export type LaneOptions<Item> = {
-  /** One pass over items of different sequences. It handles their errors: the promise must not reject. */
-  readonly run: (items: readonly Item[]) => Promise<void>
-  /** Of so many steps that wait, how many go together. */
-  readonly batch: (waiting: number) => number
-  /** Milliseconds that a pass over so many rows is expected to take; null when unknown. */
-  readonly passMs: (rows: number) => number | null
-  /** Shards of the ring: a step waits for chunks at each of them. */
-  readonly stages: number
-  /** Of so many streams that decode, how many steps wait for each other, for up to a lap. Default: none for another. */
-  readonly together?: (decoding: number) => number
-}
+export type LaneOptions<Item> = Pick<ChunkLine, 'joins'> &
+  Partial<ChunkLine> & {
+    /** One pass over items of different sequences. It handles their errors: the promise must not reject. */
+    readonly run: (items: readonly Item[]) => Promise<void>
+    /** Of so many steps that wait, how many go together. */
+    readonly batch: (waiting: number) => number
+    /** Of so many streams that decode, how many steps wait for each other, for up to a lap. Default: none for another. */
+    readonly together?: (decoding: number) => number
+  }
 
 export type Lane<Item> = {
   /**
@@ -44,6 +40,8 @@ export type Lane<Item> = {
    * sequence waits with them, and one before goes with them.
    */
   readonly enqueue: (sequence: SequenceId, kind: WorkKind, rows: number, item: Item) => void
+  /** Streams of which a step waits here or soon comes. */
+  readonly decoding: () => number
 }
 
 export type SchedulerOptions = {
@@ -58,7 +56,8 @@ export type SchedulerOptions = {
 
 type Line = { readonly run: (entries: readonly Entry[]) => Promise<void> } & Required<Omit<LaneOptions<never>, 'run'>>
 type Entry = { readonly sequence: SequenceId; readonly rows: number; readonly line: Line; readonly at: number }
-type Pass = { readonly steps: readonly Entry[]; readonly chunks: readonly Entry[] }
+/** `way`: how its chunks go; null without any. */
+type Pass = { readonly steps: readonly Entry[]; readonly chunks: readonly Entry[]; readonly way: ChunkWay | null }
 
 /**
  * WASM steps are promises that are already fulfilled: a line that refills itself, as in a ring of one, would never let the
@@ -74,21 +73,22 @@ export function createScheduler({ now, turn: eventTurn, timer, share = () => 1 }
   let running = false
   let isWoken = false
   let stopTimer = (): void => undefined
-  const allowance = createPrefillAllowance(now)
   let stepAt: number | null = null
   const decoders = createDecoders<Line>(now)
+  const turns = createPrefillTurns(decoders, now)
+  /** Sequences that had work here and were not dropped: more of theirs may come. */
+  const open = new Set<SequenceId>()
   const idleWaiters: (() => void)[] = []
 
   const isDecoding = (): boolean => decode.length > 0 || decoders.forMs() > 0
 
-  /** The first of `entries` and those behind it of the same line, one a sequence, as long as `fits` says so. */
-  const gather = (entries: readonly Entry[], fits: (count: number, rows: number) => boolean): readonly Entry[] => {
+  /** The first of `entries` and those behind it, one a sequence, as long as `fits` says so of their number, their rows, and those of the last. */
+  const gather = (entries: readonly Entry[], fits: (count: number, rows: number, more: number) => boolean): readonly Entry[] => {
     const gathered: Entry[] = []
     const seen = new Set<SequenceId>()
     let rows = 0
     for (const entry of entries) {
-      const isNext =
-        entry.line === entries[0]?.line && !seen.has(entry.sequence) && (gathered.length === 0 || fits(gathered.length, rows + entry.rows))
+      const isNext = !seen.has(entry.sequence) && (gathered.length === 0 || fits(gathered.length, rows + entry.rows, entry.rows))
       seen.add(entry.sequence)
       if (!isNext) continue
       gathered.push(entry)
@@ -123,41 +123,49 @@ export function createScheduler({ now, turn: eventTurn, timer, share = () => 1 }
     )
   }
 
-  /** What the next pass is made of; nothing when chunks must wait for their share. */
-  const take = (): Pass => {
-    allowance.setCrowd(new Set(prefill.map(({ sequence }) => sequence)).size, decoders.size())
-    const chunksMayGo = prefill.length > 0 && (!isDecoding() || allowance.isEarned())
-    const chunkLine = chunksMayGo ? prefill[0]?.line : undefined
-    // A chunk of another shard cannot join the steps: it goes first, since its share is there.
-    const steps = chunkLine && decode[0] && decode[0].line !== chunkLine ? [] : gatherSteps()
-    const chunks = chunkLine ? gather(prefill, (_, rows) => !isDecoding() && rows <= PASS_ROWS) : []
-    decode = decode.filter((entry) => !steps.includes(entry))
-    prefill = prefill.filter((entry) => !chunks.includes(entry))
-    return { steps, chunks }
+  const prompts = (): number => new Set(prefill.map(({ sequence }) => sequence)).size
+  /** The first chunk that may go, of the first ones of each line, and how. */
+  const nextChunk = (ready: readonly Entry[]): { readonly chunk: Entry; readonly way: ChunkWay } | null => {
+    const lines = new Set<Line>()
+    for (const chunk of prefill) {
+      if (lines.has(chunk.line)) continue
+      lines.add(chunk.line)
+      const way = turns.wayOf(chunk, ready, decode, prompts())
+      if (way !== 'not yet') return { chunk, way }
+    }
+    return null
   }
 
-  const runPass = async ({ steps, chunks }: Pass): Promise<void> => {
+  /** What the next pass is made of; nothing when chunks must wait for their share. */
+  const take = (): Pass => {
+    const ready = gatherSteps()
+    const next = nextChunk(ready)
+    const steps = next && next.way !== 'with steps' ? [] : ready
+    const chunks = next
+      ? gather(
+          prefill.filter(({ line }) => line === next.chunk.line),
+          (_, rows, more) => !isDecoding() && rows <= PASS_ROWS && next.chunk.line.joins(more, rows - more),
+        )
+      : []
+    decode = decode.filter((entry) => !steps.includes(entry))
+    prefill = prefill.filter((entry) => !chunks.includes(entry))
+    return { steps, chunks, way: next && next.way }
+  }
+
+  const runPass = async ({ steps, chunks, way }: Pass): Promise<void> => {
     const entries = [...steps, ...chunks]
     const [first] = entries
     if (!first) return
-    const hasSteps = steps.some(({ rows }) => rows > 0)
-    const keepsWaiting = hasSteps || isDecoding()
-    const startedAt = now()
-    allowance.setIdle(false)
-    stepAt = startedAt
+    const startedAt = (stepAt = now())
     await first.line.run(entries)
     stepAt = null
-    allowance.setIdle(true)
-    const ms = now() - startedAt
-    if (hasSteps) for (const { sequence, line } of steps) decoders.stepped(sequence, line, startedAt)
-    if (chunks.length === 0 || !keepsWaiting) return
-    const rows = steps.reduce((sum, step) => sum + step.rows, 0)
-    const added = rows > 0 ? Math.max(0, ms - (first.line.passMs(rows) ?? 0)) : ms
-    allowance.spend(added * first.line.stages)
+    // A stream that ended with this step decodes no more.
+    const going = steps.filter(({ rows, sequence }) => rows > 0 && open.has(sequence))
+    turns.ran(going, way, startedAt)
   }
 
   /** Whether others than who waits in line may have sent something, which the thread has not come to while it computed. */
-  const isShared = (): boolean => new Set([...decoders.sequences(), ...[...decode, ...prefill].map(({ sequence }) => sequence)]).size > 1
+  const isShared = (): boolean => open.size > 1
 
   const pump = async (): Promise<void> => {
     running = true
@@ -175,7 +183,8 @@ export function createScheduler({ now, turn: eventTurn, timer, share = () => 1 }
       heardAt = now()
     }
     running = false
-    const waits = [...(prefill.length > 0 ? [Math.min(allowance.waitMs(), decoders.forMs())] : []), ...firstSteps().map(holdMs)]
+    turns.rest()
+    const waits = [...(prefill.length > 0 ? [decoders.forMs()] : []), ...firstSteps().map(holdMs)]
     if (waits.length > 0) stopTimer = timer(Math.max(1, Math.min(...waits)), wake)
     tellIdle()
   }
@@ -197,6 +206,7 @@ export function createScheduler({ now, turn: eventTurn, timer, share = () => 1 }
 
   const add = (entry: Entry, kind: WorkKind): void => {
     const isOwn = ({ sequence }: Entry): boolean => sequence === entry.sequence
+    if (entry.rows > 0) open.add(entry.sequence)
     if (kind === 'prefill') {
       // Its own steps that still wait go with it: a replay may end in single tokens with more behind them.
       prefill.push(...decode.filter(isOwn))
@@ -208,36 +218,38 @@ export function createScheduler({ now, turn: eventTurn, timer, share = () => 1 }
   }
 
   return {
-    lane: <Item>({ run, batch, passMs, stages, together = () => 1 }: LaneOptions<Item>): Lane<Item> => {
+    lane: <Item>({ run, batch, joins, leads = false, together = () => 1 }: LaneOptions<Item>): Lane<Item> => {
       const items = new WeakMap<Entry, Item>()
       const itemOf = (entry: Entry): readonly Item[] => {
         const item = items.get(entry)
         return item === undefined ? [] : [item]
       }
-      const line: Line = { run: (entries) => run(entries.flatMap(itemOf)), batch, passMs, stages, together }
+      const line: Line = { run: (entries) => run(entries.flatMap(itemOf)), batch, joins, leads, together }
       return {
         enqueue: (sequence, kind, rows, item) => {
           const entry = { sequence, rows, line, at: now() }
           items.set(entry, item)
           add(entry, kind)
         },
+        decoding: () => decoders.due(line),
       }
     },
     enqueue: (sequence, task) => {
-      const line = { run: task, batch: () => 1, passMs: () => 0, stages: 1, together: () => 1 }
+      const line = { run: task, batch: () => 1, joins: () => false, leads: false, together: () => 1 }
       add({ sequence, rows: 0, line, at: now() }, 'decode')
     },
     drop: (sequence) => {
       decode = decode.filter((entry) => entry.sequence !== sequence)
       prefill = prefill.filter((entry) => entry.sequence !== sequence)
       decoders.drop(sequence)
+      open.delete(sequence)
       // Those that waited for it go without it.
-      if (decode.length > 0) wake()
+      if (decode.length + prefill.length > 0) wake()
       tellIdle()
     },
     waiting: () => decode.length + prefill.length,
     stepMs: () => (stepAt === null ? null : now() - stepAt),
-    isDecoding,
+    chunkMs: (stages) => (isDecoding() ? turns.chunkMs(stages, prompts() + 1) : null),
     idle: () => (running || decode.length + prefill.length > 0 ? new Promise((resolve) => idleWaiters.push(resolve)) : Promise.resolve()),
   }
 }

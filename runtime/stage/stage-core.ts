@@ -15,7 +15,7 @@ import { createStagePrefix } from './stage-prefix.ts'
 import { ringPlaceOf, type RingPlace } from './ring-place.ts'
 import type { Scheduler } from './scheduler.ts'
 import { createSequence, truncate, type Sequence } from './sequence.ts'
-import { createPassLane, type Pass, type PassDone } from './pass-lane.ts'
+import { createPassLane, type Pass, type PassDone, type PassLane } from './pass-lane.ts'
 import type { ShardRunner, ShardWant } from '../shard-runner.ts'
 import type { SpotChecks } from './spot-check.ts'
 
@@ -81,10 +81,8 @@ export type StageCore = StageOptions & {
   /** Hands a sequence over to a newer placement: gone from here, its cache stays. */
   readonly surrender: (id: SequenceId) => Sequence | null
   readonly layerMs: () => number | null
-  /** Rows that add at most so many milliseconds to a pass of steps here, rows of such steps, milliseconds a row in the largest passes; null before anything ran. */
-  readonly rowsIn: (ms: number) => number | null
-  readonly rowsBeside: () => number
-  readonly msPerRow: () => number | null
+  /** What is known of passes here, for chunks of prompts. */
+  readonly passes: Pick<PassLane, 'rowsIn' | 'rowsBeside' | 'joins' | 'msPerRow'>
   /** From the end of a pass of one token to the beginning of the next of its sequence. */
   readonly laps: LapClock
 }
@@ -159,7 +157,7 @@ export function createStageCore(options: StageOptions): StageCore {
     return sequence
   }
 
-  const passes = createPassLane({ ...options, place, isHere, fail, outbox, withRoom: prefix.withRoom, openSequences: () => sequences.size })
+  const passes = createPassLane({ ...options, place, isHere, fail, outbox, withRoom: prefix.withRoom })
 
   const enqueue: StageCore['enqueue'] = (sequence, pass, want, done) => {
     if (pass.count === 1 && sequence.inLine === 0 && sequence.length > 0) laps.add(now() - sequence.touchedAt)
@@ -243,9 +241,7 @@ export function createStageCore(options: StageOptions): StageCore {
       return sequence
     },
     layerMs: passes.layerMs,
-    rowsIn: passes.rowsIn,
-    rowsBeside: passes.rowsBeside,
-    msPerRow: passes.msPerRow,
+    passes,
     laps,
   }
 }

@@ -44,10 +44,8 @@ export function createHeadPart(
   const chunks = createPrefillChunks({
     stages: placement.shards.length,
     rowBytes: core.runner.hiddenSize * (placement.handoff === 'f16' ? 2 : 4),
-    rowsIn: core.rowsIn,
-    rowsBeside: core.rowsBeside,
-    msPerRow: core.msPerRow,
-    lapMs: () => (core.scheduler.isDecoding() ? (laps.report()?.lapMs ?? null) : null),
+    ...core.passes,
+    besideMs: () => core.scheduler.chunkMs(placement.shards.length),
   })
 
   /** What to compute of a pass that is sampled from behind its last token that is no guess, and behind each guess. */

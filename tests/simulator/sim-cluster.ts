@@ -77,10 +77,12 @@ export type SimOptions = {
   readonly mostWaiting?: number
   /** One layer over one token. Default 2. */
   readonly layerMs?: number
+  /** A pass over so many tokens takes so many times what one over one token takes. Default: five are free. */
+  readonly costOf?: (tokens: number) => number
   /** What each pass of a device takes beside its layers. Default: nothing. */
   readonly stageMs?: number
-  /** Devices of one machine: a pass that begins beside those of others takes as many times longer. */
-  readonly sharesMemory?: boolean
+  /** Devices of one machine: passes that run beside each other get so much done together as so many of devices by themselves. */
+  readonly sharesMemory?: number
   /** Of KV caches of a device: a byte for each token and layer; and of what it sent on. Default: more than any run takes. */
   readonly cacheBytes?: number
   readonly logBytes?: number
@@ -131,7 +133,7 @@ export const simRequest = (
 })
 
 export function createSimCluster(options: SimOptions): SimCluster {
-  const { seed, layerMs = 2, stageMs = 0, signalingMs = 5 } = options
+  const { seed, layerMs = 2, costOf = (tokens) => Math.max(1, 0.2 * tokens), stageMs = 0, signalingMs = 5 } = options
   const random = seededRandom(seed)
   const time = createVirtualTime()
   const signaling = createSimSignaling(time, random, signalingMs)
@@ -182,8 +184,8 @@ export function createSimCluster(options: SimOptions): SimCluster {
       run: async (layers: number, tokens: number): Promise<void> => {
         if (ills.isStuck) return new Promise(() => undefined)
         running += 1
-        const beside = options.sharesMemory ? running : 1
-        await wait((stageMs + layers * layerMs * Math.max(1, 0.2 * tokens)) * ills.slowness * beside)
+        const beside = options.sharesMemory ? Math.max(1, running / options.sharesMemory) : 1
+        await wait((stageMs + layers * layerMs * costOf(tokens)) * ills.slowness * beside)
         running -= 1
       },
       lies: () => ills.lies,
