@@ -150,7 +150,7 @@ test('C9: the picker tells the state of every model, and no choice leads nowhere
   const choice = (name: string) => models.getByRole('button', { name: new RegExp(`^${name}`) })
   await expect(choice('ember')).toContainText('Ready over 2 devices')
   await expect(choice('Qwen3 0.6B')).toContainText('Downloading 25 % over 2 devices')
-  await expect(choice('Llama 3.1 8B')).toContainText('short by 4.2 GB')
+  await expect(choice('Llama 3.1 8B')).toContainText('is short by 4301 MiB')
   await expect(choice('Llama 3.1 8B')).toBeDisabled()
   for (const button of await models.getByRole('button').all()) {
     const label = await button.innerText()

@@ -23,7 +23,7 @@ onBothScreens((shoot) => {
       backend: 'auto',
       weightFormat: 'auto',
       memoryBytes: 2 * 1024 ** 3,
-      threads: 7,
+      threads: 0,
     })
     const advance = () => page.evaluate(() => window.fixture.advance())
     await advance()
