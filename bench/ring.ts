@@ -4,6 +4,7 @@
  */
 import { isDeepStrictEqual } from 'node:util'
 import type { ClusterView } from '../core/cluster/cluster-view.ts'
+import type { Placement } from '../protocol/cluster.ts'
 import type { PeerId } from '../protocol/ids.ts'
 import { awaitView, openBenchCluster, type BenchCluster, sharesOf, type BenchClusterOptions, type BenchRing } from './cluster.ts'
 import { BENCH_MODELS_DIR, type BenchModel } from './models.ts'
@@ -67,8 +68,11 @@ async function measure(cluster: BenchCluster, rings: readonly BenchRing[], model
   return samples
 }
 
+/** Rings that are placed by time change, and with them who serves. */
+const placementNow = (view: ClusterView, { model, placement }: BenchRing): Placement => view.placements.get(model) ?? placement
+
 /** What the devices of a ring say that its layers take now; null until they have said it. */
-function layersMs(view: ClusterView, { placement }: BenchRing): number | null {
+function layersMs(view: ClusterView, placement: Placement): number | null {
   const times = placement.shards.map(({ peerId, startLayer, endLayer }) => {
     const layerMs = view.peers.get(peerId)?.status.layerMs ?? null
     return layerMs === null ? null : layerMs * (endLayer - startLayer)
@@ -83,12 +87,11 @@ async function splitLap(cluster: BenchCluster, ring: BenchRing, model: BenchMode
   const before = network.view()
   const { decodePerSecond } = await runStreams(client, ring.model, promptsFor(model, 1), model.answerTokens)
   const after = await awaitView(network, 'the figures of a ring', (view) => {
-    const said = ring.placement.shards.every(
-      ({ peerId }) => handled(view, peerId) > handled(before, peerId) && view.peers.get(peerId)?.status.sequences === 0,
-    )
+    const { shards } = placementNow(view, ring)
+    const said = shards.every(({ peerId }) => handled(view, peerId) > handled(before, peerId) && view.peers.get(peerId)?.status.sequences === 0)
     return said ? view : null
   })
-  return { tabs: ring.tabs, lapMs: 1000 / decodePerSecond, layersMs: layersMs(after, ring) }
+  return { tabs: ring.tabs, lapMs: 1000 / decodePerSecond, layersMs: layersMs(after, placementNow(after, ring)) }
 }
 
 async function splitLaps(cluster: BenchCluster, rings: readonly BenchRing[], model: BenchModel): Promise<readonly LapSplit[]> {
@@ -104,9 +107,7 @@ async function benchModel(cluster: BenchCluster, model: BenchModel, options: Rin
   const rings: BenchRing[] = []
   for (const tabs of options.tabs) rings.push(await cluster.ring(model, tabs))
   await checkAnswers(cluster, rings, model, Math.max(...options.streams))
-  // Rings that are placed by time may have changed.
-  const layersNow = (): string =>
-    rings.map(({ model: as, placement }) => sharesOf(cluster.peer.network.view().placements.get(as) ?? placement)).join(', ')
+  const layersNow = (): string => rings.map((ring) => sharesOf(placementNow(cluster.peer.network.view(), ring))).join(', ')
   options.say(`${model.name}: ${options.tabs.join(', ')} tabs give equal token ids; layers by ${options.strategy}: ${layersNow()}`)
   for (const ring of rings) await learn(cluster, ring, model, options)
   const samples = await measure(cluster, rings, model, options)
