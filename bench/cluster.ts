@@ -101,8 +101,8 @@ const wish = (network: Network, asked: RingWish & Count): void =>
   })
 
 /** Wishes for a ring of `model` with a name of its own; the files are those of the model. */
-export function wishFor(network: Network, { name }: BenchModel, as: string, count: Count): ModelId {
-  wish(network, { model: modelId(as), source: `/models/${name}`, ...count })
+export function wishFor(network: Network, { name }: BenchModel, as: string, asked: Count & Pick<RingWish, 'strategy'>): ModelId {
+  wish(network, { model: modelId(as), source: `/models/${name}`, ...asked })
   return modelId(as)
 }
 
@@ -204,14 +204,14 @@ export async function openBenchCluster(options: BenchClusterOptions): Promise<Be
       ring: async (benchModel, tabs, contextTokens) => {
         const model = modelId(`${benchModel.name}-on-${tabs}`)
         const asked = { model, source: `/models/${benchModel.name}`, ...(contextTokens === undefined ? {} : { contextLength: contextTokens }) }
-        const place = (strategy: Strategy = 'memory-weighted'): Promise<BenchRing> =>
-          Promise.race([wishRing(peer.network, tabs, { ...asked, strategy }), lost])
-        if (tabs === 1 || options.strategy === undefined || options.strategy === 'memory-weighted') return place()
+        const place = (strategy: Strategy): Promise<BenchRing> => Promise.race([wishRing(peer.network, tabs, { ...asked, strategy }), lost])
+        const { strategy = 'memory-weighted' } = options
+        if (tabs === 1 || strategy === 'memory-weighted') return place('memory-weighted')
         // What devices measure of a layer when they join says little: by what their laps took they are placed anew.
         const first = await place('memory-weighted')
         for (let run = 0; run < 2; run++) await runStreams(peer.client, model, [promptOf(benchModel, run)], WARM_TOKENS)
         await drop(first)
-        return place(options.strategy)
+        return place(strategy)
       },
       delayLinks: async (delayMs) => {
         await Promise.all(devices.tabs().map((tab) => tab.evaluate(`globalThis.ringletLinkDelayMs = ${delayMs}`)))

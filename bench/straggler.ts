@@ -3,8 +3,8 @@
  * stream before, and from thirty seconds after; every answer must stay the undisturbed one.
  */
 import { isDeepStrictEqual } from 'node:util'
-import { modelId } from '../protocol/ids.ts'
-import { awaitView, openBenchServer, readyPlacement, sharesOf } from './cluster.ts'
+import type { ModelId } from '../protocol/ids.ts'
+import { awaitView, openBenchServer, readyPlacement, sharesOf, wishFor } from './cluster.ts'
 import { BENCH_MODELS_DIR, type BenchModel } from './models.ts'
 import { launchDevices, type HeadlessDevices } from '../scripts/headless-devices.ts'
 import { renderersOf } from './process-memory.ts'
@@ -48,20 +48,9 @@ export async function benchStraggler({ model, say }: StragglerOptions): Promise<
   let stopThrottling = (): void => undefined
   try {
     const { network, client } = server.peer
-    const as = modelId(`${model.name}-throttled`)
-    const wish = (minDevices: number): void =>
-      network.wish({
-        model: as,
-        source: `/models/${model.name}`,
-        strategy: 'throughput',
-        quality: 'balanced',
-        minDevices,
-        maxDevices: TABS,
-        contextLength: 512,
-        localDevice: 'withdraw',
-        state: 'serve',
-      })
-    wish(TABS)
+    const wish = (minDevices: number): ModelId =>
+      wishFor(network, model, `${model.name}-throttled`, { strategy: 'throughput', minDevices, maxDevices: TABS })
+    const as = wish(TABS)
     const first = await awaitView(network, 'a ring of all tabs', (view) => readyPlacement(view, as, TABS))
     // From now on it may do without one.
     wish(2)

@@ -13,7 +13,7 @@ export type DevtoolsPipe = {
 
 /** What of a browser's last words is told when it ends. */
 const TOLD_CHARACTERS = 1_000
-/** As the browser begins where it is the target that crashed; its commands are never answered. */
+/** Event of a target whose process is gone: what it was asked is never answered. */
 export const CRASHED = 'Inspector.targetCrashed'
 
 const messageSchema = z.object({

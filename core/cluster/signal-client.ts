@@ -80,6 +80,7 @@ export type SignalClient = {
 }
 
 const OFFLINE: WireError = { code: 'link_closed', message: 'there is no connection to the signal server' }
+
 export function createSignalClient(options: SignalClientOptions): SignalClient {
   const { socket, clock } = options
   let hello = options.hello

@@ -130,8 +130,8 @@ export class ContributePage extends LitElement {
   }
 
   private async measure(): Promise<void> {
-    const { engine, report, choice } = this
-    if (!engine || !report || !choice || this.trial.state === 'measuring') return
+    const { engine, choice } = this
+    if (!engine || !choice || this.trial.state === 'measuring') return
     this.trial = { state: 'measuring' }
     try {
       this.trial = { state: 'measured', estimate: await engine.estimate(choice) }
@@ -149,16 +149,16 @@ export class ContributePage extends LitElement {
   }
 
   private async join(): Promise<void> {
-    const { engine, report, choice } = this
-    if (!engine || !report || !choice) return
+    const { engine, choice } = this
+    if (!engine || !choice) return
     const options: LendOptions = { ...choice, name: choice.name.trim() }
     rememberName(localStorage, options.name)
     await engine.lend(options)
   }
 
   private async takeOver(): Promise<void> {
-    const { engine, report, choice } = this
-    if (engine && report && choice) await engine.takeOver({ ...choice, name: choice.name.trim() })
+    const { engine, choice } = this
+    if (engine && choice) await engine.takeOver({ ...choice, name: choice.name.trim() })
   }
 
   /** Two tabs share one machine's memory, and each loads what it holds for itself. */
