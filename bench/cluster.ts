@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { chromium, type Browser } from 'playwright-core'
+import { chromium, type Browser, type Page } from 'playwright-core'
 import { createLog } from '../api-gateway/log.ts'
 import { parseOptions } from '../api-gateway/options.ts'
 import { startServer } from '../api-gateway/serve.ts'
@@ -41,8 +41,14 @@ export type BenchCluster = {
   readonly url: string
   readonly peer: GatewayPeer
   readonly devices: HeadlessDevices
-  /** A browser beside the one of the devices, for tabs that a bench opens, looks into and kills. */
-  readonly watchedBrowser: () => Promise<Browser>
+  /** For a report, for example `Chromium 156.0.8078.108`. */
+  readonly browser: string
+  /**
+   * The contribute page in a browser beside the one of the devices, for tabs that a bench looks into and kills. Each has a context of its own:
+   * no two are the same device, and none remembers what was measured before.
+   * @param query how it lends @param initScript runs before the page's own
+   */
+  readonly openWatchedTab: (query: Readonly<Record<string, string>>, initScript?: string) => Promise<Page>
   /** A ring of exactly so many tabs that holds `model`, ready to answer. Rings stay: those of other sizes share the tabs. */
   readonly ring: (model: BenchModel, tabs: number, contextTokens?: number) => Promise<BenchRing>
   /** From now on every message between two tabs arrives so many milliseconds later. */
@@ -186,9 +192,16 @@ export async function openBenchCluster(options: BenchClusterOptions): Promise<Be
     })
     lost.catch(() => undefined)
     let watched: Promise<Browser> | null = null
-    const launchWatched = (): Promise<Browser> =>
-      chromium.launch({ args: [...deviceFlags()], ...(server.chromiumPath ? { executablePath: server.chromiumPath } : {}) })
+    const watchedBrowser = (): Promise<Browser> =>
+      (watched ??= chromium.launch({ args: [...deviceFlags()], ...(server.chromiumPath ? { executablePath: server.chromiumPath } : {}) }))
     closers.push(async () => (await watched)?.close())
+    const openWatchedTab: BenchCluster['openWatchedTab'] = async (query, initScript) => {
+      const context = await (await watchedBrowser()).newContext()
+      if (initScript) await context.addInitScript(initScript)
+      const page = await context.newPage()
+      await page.goto(`${server.url}/contribute?${new URLSearchParams(query)}`, { waitUntil: 'domcontentloaded' })
+      return page
+    }
     const drop = async ({ model }: BenchRing): Promise<void> => {
       peer.network.unwish(model)
       await awaitView(peer.network, `dropping ${model}`, (view) =>
@@ -199,7 +212,8 @@ export async function openBenchCluster(options: BenchClusterOptions): Promise<Be
       url: server.url,
       peer,
       devices,
-      watchedBrowser: () => (watched ??= launchWatched()),
+      browser: `Chromium ${devices.browser.version}`,
+      openWatchedTab,
       // The ring's name is its own; the files are those of the model.
       ring: async (benchModel, tabs, contextTokens) => {
         const model = modelId(`${benchModel.name}-on-${tabs}`)

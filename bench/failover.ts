@@ -40,12 +40,7 @@ type Trial = {
   readonly isEqual: boolean
 }
 
-async function openTab(cluster: BenchCluster, url: string): Promise<Page> {
-  const context = await (await cluster.watchedBrowser()).newContext()
-  const page = await context.newPage()
-  await page.goto(`${url}/contribute?auto=1&name=Tab&backend=wasm&threads=1&memory=512`, { waitUntil: 'domcontentloaded' })
-  return page
-}
+const TAB = { auto: '1', name: 'Tab', backend: 'wasm', threads: '1', memory: '512' }
 
 async function kill(page: Page, way: Trial['way']): Promise<void> {
   if (way === 'page closed') return page.close()
@@ -81,8 +76,8 @@ type KillAt = Pick<Trial, 'spare' | 'place' | 'way'> & { readonly prompt: number
 
 /** One answer undisturbed, then the same with a tab killed in it; null when it was over before the tab was gone. */
 async function killOnce({ cluster, model, ring, tabs }: Killing, { spare, place, way, prompt, token }: KillAt): Promise<Trial | null> {
-  const { peer, url } = cluster
-  while (tabs.size < (spare ? RING + 1 : RING)) tabs.add(await openTab(cluster, url))
+  const { peer } = cluster
+  while (tabs.size < (spare ? RING + 1 : RING)) tabs.add(await cluster.openWatchedTab(TAB))
   const placement = await awaitView(peer.network, 'a ring to kill tabs of', (view) =>
     isReady(view, ring, spare) ? (view.placements.get(ring) ?? null) : null,
   )
@@ -142,7 +137,7 @@ async function killTabs(
       }
     }
     if (trials.some((trial) => !trial.isEqual)) throw new Error('an answer differs from the undisturbed one')
-    return { browser: `Chromium ${cluster.devices.browser.version}`, trials }
+    return { browser: cluster.browser, trials }
   } finally {
     await cluster.close()
   }

@@ -54,7 +54,7 @@ export async function benchHops(options: HopsOptions): Promise<BenchReport> {
       for (const ring of rings) await cluster.drop(ring)
     }
     const tables = options.models.map((model) => tableOf(model, samples, options))
-    return { browser: `Chromium ${cluster.devices.browser.version}`, tables, measurements: samples }
+    return { browser: cluster.browser, tables, measurements: samples }
   } finally {
     await cluster.close()
   }

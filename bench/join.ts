@@ -76,7 +76,7 @@ export async function benchJoin({ model, rounds, say }: JoinOptions): Promise<Be
       row('longest time between two tokens, while a tab joins', of('joiningMs')),
       row('from opening the tab to the ring of three', of('servedAfterMs')),
     ]
-    return { browser: `Chromium ${cluster.devices.browser.version}`, tables: [{ title, columns: ['what', 'median', 'most'], rows }], measurements }
+    return { browser: cluster.browser, tables: [{ title, columns: ['what', 'median', 'most'], rows }], measurements }
   } finally {
     await cluster.close()
   }

@@ -117,7 +117,7 @@ export async function benchLookup(options: LookupOptions): Promise<BenchReport> 
       measurements.push(...pairs)
       tables.push(tableOf(model, pairs, options))
     }
-    return { browser: `Chromium ${cluster.devices.browser.version}`, tables, measurements }
+    return { browser: cluster.browser, tables, measurements }
   } finally {
     await cluster.close()
   }

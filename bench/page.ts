@@ -46,17 +46,15 @@ function saidMs(sentence: string): number {
   return Number(figure) * (unit === 's' ? 1000 : 1)
 }
 
-/** What a page that has not joined says. A browser of its own each time: what was measured once is remembered. */
-async function readEstimate({ url, watchedBrowser }: BenchCluster): Promise<number> {
-  const context = await (await watchedBrowser()).newContext()
+/** What a page that has not joined says. */
+async function readEstimate({ openWatchedTab }: BenchCluster): Promise<number> {
+  const page = await openWatchedTab(DEVICE)
   try {
-    const page = await context.newPage()
-    await page.goto(`${url}/contribute?${new URLSearchParams(DEVICE)}`)
     const card = page.locator('estimate-card')
     await card.getByRole('button', { name: 'Try again' }).waitFor({ timeout: ESTIMATE_TIMEOUT_MS })
     return saidMs(await card.locator('.headline').innerText())
   } finally {
-    await context.close()
+    await page.context().close()
   }
 }
 
@@ -150,7 +148,7 @@ export async function benchPage(options: PageBenchOptions): Promise<BenchReport>
         percent(longMs / ms),
       ]),
     }
-    return { browser: `Chromium ${cluster.devices.browser.version}`, tables: [estimates, frames], measurements }
+    return { browser: cluster.browser, tables: [estimates, frames], measurements }
   } finally {
     await cluster.close()
   }

@@ -124,7 +124,7 @@ export async function benchPlacement(options: PlacementBenchOptions): Promise<Be
       measurements.push(...samples)
       tables.push(tableOf(model, samples))
     }
-    return { browser: `Chromium ${cluster.devices.browser.version}`, tables, measurements }
+    return { browser: cluster.browser, tables, measurements }
   } finally {
     await cluster.close()
   }

@@ -104,7 +104,7 @@ export async function benchPrefill(options: PrefillOptions): Promise<BenchReport
         await cluster.drop(ring)
       }
     const tables = options.models.map((model) => tableOf(model, samples, options))
-    return { browser: `Chromium ${cluster.devices.browser.version}`, tables, measurements: samples }
+    return { browser: cluster.browser, tables, measurements: samples }
   } finally {
     await cluster.close()
   }

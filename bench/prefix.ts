@@ -97,7 +97,7 @@ export async function benchPrefix(options: PrefixOptions): Promise<BenchReport> 
       measurements.push(measured)
       tables.push(tableOf(model, measured, options))
     }
-    return { browser: `Chromium ${cluster.devices.browser.version}`, tables, measurements }
+    return { browser: cluster.browser, tables, measurements }
   } finally {
     await cluster.close()
   }

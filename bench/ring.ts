@@ -170,7 +170,7 @@ export async function benchRing(options: RingBenchOptions): Promise<BenchReport>
       measurements.push(measured)
       tables.push(ratesTable(model, measured, options), lapsTable(model, measured, options))
     }
-    return { browser: `Chromium ${cluster.devices.browser.version}`, tables, measurements }
+    return { browser: cluster.browser, tables, measurements }
   } finally {
     await cluster.close()
   }

@@ -44,13 +44,9 @@ function probeServer(): ServerSample {
   }
 }
 
-export async function openTab({ watchedBrowser, url }: Pick<BenchCluster, 'watchedBrowser' | 'url'>, name: string): Promise<Page> {
-  const context = await (await watchedBrowser()).newContext()
-  await context.addInitScript(WATCH_SCRIPT)
-  const page = await context.newPage()
-  await page.goto(`${url}/contribute?auto=1&name=${name}&backend=simd&threads=1&memory=256`, { waitUntil: 'domcontentloaded' })
-  return page
-}
+/** A tab that lends a little, and counts what it holds. */
+export const openTab = ({ openWatchedTab }: BenchCluster, name: string): Promise<Page> =>
+  openWatchedTab({ auto: '1', name, backend: 'simd', threads: '1', memory: '256' }, WATCH_SCRIPT)
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
 
@@ -115,7 +111,7 @@ export async function benchSoak({ model, minutes, say }: SoakOptions): Promise<B
     const stayed = staying.filter((page) => !page.isClosed()).length
     if (stayed !== STAYING_TABS) throw new Error(`${STAYING_TABS - stayed} tabs that should stay are gone`)
     const title = `${model.title}: ${minutes} minutes, ${visits} visits, ${answers} answers, all equal. Median of the first and last third, and of tabs the one that grew most`
-    return { browser: `Chromium ${cluster.devices.browser.version}`, tables: [tableOf(title, samples)], measurements: samples }
+    return { browser: cluster.browser, tables: [tableOf(title, samples)], measurements: samples }
   } finally {
     await cluster.close()
   }
