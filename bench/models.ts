@@ -1,7 +1,7 @@
 /** What benches run: the embedded model, and a random checkpoint of a real shape. */
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { GEMMA3_270M, shapeOfSize, SMOLLM2_135M, writeRandomCheckpoint, type Shape } from './random-checkpoint.ts'
+import { GEMMA3_270M, LLAMA_1B_WIDTHS, shapeOfSize, SMOLLM2_135M, writeRandomCheckpoint, type Shape } from './random-checkpoint.ts'
 
 const ROOT = path.join(import.meta.dirname, '..')
 /** Kept between runs: writing a checkpoint takes longer than reading it. */
@@ -40,6 +40,7 @@ const SMOLLM2 = random('smollm2-135m-random', 'SmolLM2-135M shape (30 layers of 
 /** What one device is measured with by itself. */
 export const SINGLE_MODELS: readonly BenchModel[] = [
   SMOLLM2,
+  random('llama-1b-widths-random', 'Llama 1B widths (2 layers of 2048, random weights)', LLAMA_1B_WIDTHS),
   random('gemma3-270m-random', 'Gemma-3-270M shape (18 layers of 640, 262144 tokens, random weights)', GEMMA3_270M),
 ]
 

@@ -32,6 +32,17 @@ export const SMOLLM2_135M: Shape = {
   config: { architectures: ['LlamaForCausalLM'], hidden_act: 'silu', rms_norm_eps: 1e-5 },
 }
 
+/** Rows as wide as those of Llama 3.2 1B, of which a token's activations fill more than a page, and few of them. */
+export const LLAMA_1B_WIDTHS: Shape = {
+  ...SMOLLM2_135M,
+  hiddenSize: 2048,
+  intermediateSize: 8192,
+  numLayers: 2,
+  numHeads: 32,
+  numKvHeads: 8,
+  vocabSize: 16_384,
+}
+
 /** Gemma 3 270M as on the hub: most of it is the table of its vocabulary. */
 export const GEMMA3_270M: Shape = {
   modelType: 'gemma3_text',

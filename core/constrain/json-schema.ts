@@ -5,8 +5,7 @@
 import { ClusterError } from '../../protocol/errors.ts'
 import { MAX_GRAMMAR_CHARS } from '../../protocol/grammar.ts'
 import { decide, signsOf, type Sign } from './decisions.ts'
-import { FORMATS, JSON_RULES, jsonText, literal, MAX_DIGITS, oneOf, times } from './ebnf.ts'
-import { numbersBetween, type Bounds } from './number-range.ts'
+import { JSON_RULES, jsonText, literal, oneOf, times } from './ebnf.ts'
 import { areAllDisjoint } from './schema-disjoint.ts'
 import { createEndCheck } from './schema-ends.ts'
 import {
@@ -25,6 +24,7 @@ import {
   type SchemaNode,
   type SchemaObject,
 } from './schema-nodes.ts'
+import { numberOf, stringOf } from './schema-scalars.ts'
 
 /** More rules than any schema that a person wrote has. */
 const MAX_RULES = 8000
@@ -247,70 +247,4 @@ function checkPropertyCount(schema: SchemaObject, param: string, named: number, 
   if (least > Math.max(required, named === 0 ? 1 : 0))
     throw unsupported(`${param}.minProperties`, 'answers cannot be kept to it; make properties required')
   if (most !== null && (most < named || named === 0)) throw unsupported(`${param}.maxProperties`, 'answers cannot be kept to it; leave it out')
-}
-
-function stringOf({ schema, param }: SchemaNode & { readonly schema: SchemaObject }, atMost: (item: string, count: number | null) => string): string {
-  const { format, pattern } = schema
-  const [least, most] = [countAt(schema, 'minLength', param), countAt(schema, 'maxLength', param)]
-  if (pattern !== undefined) throw unsupported(`${param}.pattern`, 'answers cannot be kept to patterns; leave it out')
-  if (most !== null && most < (least ?? 0)) throw invalid(`${param}.maxLength`, 'is below minLength')
-  if (format === undefined)
-    return least === null && most === null
-      ? 'json_string'
-      : `"\\"" ${times('json_char', least ?? 0)} ${atMost('json_char', most === null ? null : most - (least ?? 0))} "\\""`
-  const known = typeof format === 'string' && Object.hasOwn(FORMATS, format) ? FORMATS[format] : undefined
-  if (known === undefined)
-    throw unsupported(`${param}.format`, `answers cannot be kept to this format; to these they can: ${Object.keys(FORMATS).join(', ')}`)
-  if (least !== null || most !== null) throw unsupported(`${param}.format`, 'together with a length; leave one of them out')
-  return `"\\"" ${known} "\\""`
-}
-
-/** Digits behind the point beyond which bounds are rounded, inwards. */
-const MAX_DECIMALS = 9
-
-function decimalsOf(value: number): number {
-  const [, fraction = '', exponent = '0'] = /^-?\d+(?:\.(\d+))?(?:e([-+]\d+))?$/.exec(value.toString()) ?? []
-  return Math.max(0, fraction.length - Number(exponent))
-}
-
-function numberOf(
-  schema: SchemaObject,
-  param: string,
-  kind: 'integer' | 'number',
-  oneOfTexts: (texts: readonly (readonly Sign[])[]) => string | null,
-): string | null {
-  const given = ['minimum', 'exclusiveMinimum', 'maximum', 'exclusiveMaximum'].map((key) => ({ key, value: schema[key] }))
-  const bounds = given.filter(({ value }) => value !== undefined)
-  if (bounds.length === 0) return kind === 'integer' ? 'json_integer' : 'json_number'
-  const numbers = bounds.map(({ key, value }) => {
-    if (typeof value !== 'number') throw invalid(`${param}.${key}`, 'expected a number')
-    if (Math.abs(value) >= 10 ** (MAX_DIGITS - 3)) throw unsupported(`${param}.${key}`, `bounds have at most ${MAX_DIGITS - 3} digits here`)
-    return { key, value }
-  })
-  // Two more than the bounds have, so that there is something between them.
-  const most = Math.min(MAX_DECIMALS, Math.max(...numbers.map(({ value }) => decimalsOf(value))))
-  const digitsBefore = Math.max(...numbers.map(({ value }) => Math.trunc(Math.abs(value)).toString().length))
-  const decimals = kind === 'integer' ? 0 : Math.min(most + 2, MAX_DIGITS - digitsBefore)
-  return oneOfTexts(numbersBetween(boundsOf(numbers, decimals), decimals))
-}
-
-/** In units of 10^-decimals, both inside. */
-function boundsOf(numbers: readonly { readonly key: string; readonly value: number }[], decimals: number): Bounds {
-  let [low, high]: [bigint | null, bigint | null] = [null, null]
-  for (const { key, value } of numbers) {
-    const digits = Math.min(100, Math.max(decimals, decimalsOf(value)))
-    const exact = BigInt(value.toFixed(digits).replace('.', ''))
-    const unit = 10n ** BigInt(digits - decimals)
-    const floor = exact / unit - (exact % unit < 0n ? 1n : 0n)
-    const isWhole = exact % unit === 0n
-    const isExclusive = key.startsWith('exclusive')
-    if (key.endsWith('inimum')) {
-      const bound = isWhole && !isExclusive ? floor : floor + 1n
-      low = low === null || bound > low ? bound : low
-    } else {
-      const bound = isWhole && isExclusive ? floor - 1n : floor
-      high = high === null || bound < high ? bound : high
-    }
-  }
-  return { low, high }
 }
