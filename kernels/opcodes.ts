@@ -96,6 +96,8 @@ export const ORDER_NIBBLES = 1
 export const BLOCK = 32
 /** Bytes of a block: 32 of 16 bits, then four sums; for nibbles where SIMD is relaxed, 32 of 8 bits, and 48 that quantize.ts explains. */
 export const BLOCK_BYTES = 80
+/** Blocks of woven rows of integers that lie together, at most: a token's activations of them fit into a page of 4 KB. */
+export const STRETCH_BLOCKS = 48
 
 /** How rows are stored that `hold` reads. */
 export const STORED_F32 = 0

@@ -1,4 +1,8 @@
-/** How rows lie that kernels read four at a time: a word of each in turn. */
+/**
+ * How rows lie that kernels read four at a time: a word of each in turn, and that in stretches of at most STRETCH_BLOCKS blocks, each with all rows.
+ * Beyond, a token's activations fill more than a page, and what reads weights ahead of the kernel loses them.
+ */
+import { BLOCK, STRETCH_BLOCKS } from '../../kernels/opcodes.ts'
 import { placedRows, rowBytes, scalesAt, scalesPerRow, type HeldWeight } from './held-matrix.ts'
 
 /** Rows that lie between each other's words. */
@@ -6,9 +10,22 @@ const WOVEN = 4
 
 const wordsOf = ({ buffer, byteOffset, byteLength }: Uint8Array): Uint32Array => new Uint32Array(buffer, byteOffset, byteLength / 4)
 
-/** Each of the row's words to every fourth place from `at` on. */
-function weave(to: Uint32Array, at: number, row: Uint32Array): void {
-  for (let i = 0; i < row.length; i++) to[at + i * WOVEN] = row[i] ?? 0
+/** Words of a row that lie together: [from, to) of it, every fourth place from `at` on. */
+type Stretch = { readonly from: number; readonly to: number; readonly at: number }
+
+/** Of a row of so many words: as many for each block, or one for all of it. */
+function* stretchesOf(weight: HeldWeight, row: number, words: number): Generator<Stretch> {
+  const { held, sources, rows, columns } = weight
+  const matrixRows = rows / sources.length
+  const matrix = Math.floor(row / matrixRows)
+  const own = row - matrix * matrixRows
+  const [placed, lane] = [placedRows(held, matrixRows), own % WOVEN]
+  const blocks = Math.ceil(columns / BLOCK)
+  const step = Math.ceil(blocks / Math.ceil(blocks / STRETCH_BLOCKS)) * Math.ceil(words / blocks)
+  for (let from = 0; from < words; from += step) {
+    const to = Math.min(from + step, words)
+    yield { from, to, at: placed * (matrix * words + from) + (own - lane) * (to - from) + lane }
+  }
 }
 
 /**
@@ -42,25 +59,17 @@ export function nibblesOfEights(values: Uint8Array): Uint8Array {
   return new Uint8Array(out.buffer)
 }
 
-/** The first of a row's four, counted in rows that have places, and which of them it is. */
-function placeOfRow({ held, sources, rows }: HeldWeight, row: number): { readonly first: number; readonly lane: number } {
-  const matrixRows = rows / sources.length
-  const matrix = Math.floor(row / matrixRows)
-  const placed = matrix * placedRows(held, matrixRows) + (row - matrix * matrixRows)
-  return { first: placed - (placed % WOVEN), lane: placed % WOVEN }
-}
-
 /** A row's elements and scales out of the place of a weight of a woven form, as `weaveRows` takes them. */
 export function unwovenRow(place: Uint8Array, weight: HeldWeight, row: number): { readonly values: Uint8Array; readonly scales: Float32Array } {
   const { held, columns } = weight
-  const [words, perRow] = [rowBytes(held, columns) / 4, scalesPerRow(held, columns)]
-  const { first, lane } = placeOfRow(weight, row)
-  const every = (from: Uint8Array, at: number, count: number): Uint32Array => {
-    const woven = wordsOf(from)
-    return Uint32Array.from({ length: count }, (_, i) => woven[at + lane + i * WOVEN] ?? 0)
+  const unwoven = (bytes: Uint8Array, count: number): ArrayBuffer => {
+    const woven = wordsOf(bytes)
+    const words = new Uint32Array(count)
+    for (const { from, to, at } of stretchesOf(weight, row, count)) for (let i = from; i < to; i++) words[i] = woven[at + (i - from) * WOVEN] ?? 0
+    return words.buffer
   }
-  const elements = every(place.subarray(0, scalesAt(weight)), first * words, words)
-  return { values: new Uint8Array(elements.buffer), scales: new Float32Array(every(place.subarray(scalesAt(weight)), first * perRow, perRow).buffer) }
+  const elements = unwoven(place.subarray(0, scalesAt(weight)), rowBytes(held, columns) / 4)
+  return { values: new Uint8Array(elements), scales: new Float32Array(unwoven(place.subarray(scalesAt(weight)), scalesPerRow(held, columns))) }
 }
 
 /**
@@ -75,9 +84,12 @@ export function weaveRows(place: Uint8Array, weight: HeldWeight, firstRow: numbe
   const placedScales = wordsOf(place.subarray(scalesAt(weight)))
   const words = wordsOf(values.byteOffset % 4 === 0 ? values : values.slice())
   const scaleWords = scales ? new Uint32Array(scales.buffer, scales.byteOffset, scales.length) : new Uint32Array(0)
+  const weave = (to: Uint32Array, row: number, own: Uint32Array): void => {
+    for (const stretch of stretchesOf(weight, row, own.length))
+      for (let i = stretch.from; i < stretch.to; i++) to[stretch.at + (i - stretch.from) * WOVEN] = own[i] ?? 0
+  }
   for (let i = 0; i < values.length / bytes; i++) {
-    const { first, lane } = placeOfRow(weight, firstRow + i)
-    weave(elements, (first * bytes) / 4 + lane, words.subarray((i * bytes) / 4, ((i + 1) * bytes) / 4))
-    weave(placedScales, first * perRow + lane, scaleWords.subarray(i * perRow, (i + 1) * perRow))
+    weave(elements, firstRow + i, words.subarray((i * bytes) / 4, ((i + 1) * bytes) / 4))
+    weave(placedScales, firstRow + i, scaleWords.subarray(i * perRow, (i + 1) * perRow))
   }
 }

@@ -2,6 +2,7 @@
 // The element of largest magnitude of a block lands on the most negative integer; that of a row on ±127.
 // `core/simd/weave.ts` says how woven rows lie.
 import { BLOCK, HELD_INT4_BLOCK, HELD_INT8_BLOCK16, HELD_INT8_ROW, STORED_BF16 } from '../opcodes'
+import { stretchBlocks } from './product-rows'
 
 // Four stored values.
 // @ts-ignore: decorator
@@ -112,8 +113,24 @@ function eights(low: v128, high: v128): v128 {
   return v128.or(v128.shuffle<u32>(low, high, 0, 2, 4, 6), i8x16.shl(v128.shuffle<u32>(low, high, 1, 3, 5, 7), 4))
 }
 
+// Which row is at hand: of woven rows the first of its four, and which of them it is.
+let first: u32 = 0
+let lane: u32 = 0
+// Rows of the matrix with those that fill the last four; 0 where rows are not woven.
+let placed: u32 = 0
+
+// Address of what block `block` of the row has, of `blocks`, where each has `bytes` of it.
+function blockAt(base: usize, block: u32, blocks: u32, bytes: u32): usize {
+  if (placed == 0) return base + <usize>(first * blocks + block) * bytes
+  const stretch = stretchBlocks(blocks)
+  const before = block - (block % stretch)
+  const own = <usize>first * min(stretch, blocks - before) + ((block - before) << 2)
+  return base + (<usize>placed * before + own) * bytes + (lane << 2)
+}
+
 // Integers of elements [from, to), whole blocks of 32.
 function pack(held: u32, x: usize, stored: u32, from: u32, to: u32, columns: u32, scale: f32, out: usize, space: usize): void {
+  const blocks = (columns + BLOCK - 1) / BLOCK
   const divisor: f32 = scale == 0 ? 1 : scale
   const bound: f32 = held == HELD_INT4_BLOCK ? 7 : 127
   const least: f32 = held == HELD_INT8_ROW ? -127 : -bound - 1
@@ -122,10 +139,11 @@ function pack(held: u32, x: usize, stored: u32, from: u32, to: u32, columns: u32
     const high = sixteen(x, stored, i + 16, columns, divisor, least, bound, space)
     if (held == HELD_INT4_BLOCK) {
       const eight = i8x16.splat(8)
-      put(out, i >> 3, eights(i8x16.add(low, eight), i8x16.add(high, eight)))
+      put(blockAt(out, i >> 5, blocks, 16), 0, eights(i8x16.add(low, eight), i8x16.add(high, eight)))
     } else {
-      put(out, i >> 2, low)
-      put(out, (i >> 2) + 4, high)
+      const to = blockAt(out, i >> 5, blocks, 32)
+      put(to, 0, low)
+      put(to, 4, high)
     }
     settle(space)
   }
@@ -137,44 +155,46 @@ function packHalves(x: usize, stored: u32, i: u32, columns: u32, scales: usize, 
     const from = i + half * 16
     const scale: f32 = from < columns ? extreme(x, stored, from, min(from + 16, columns)) / -128 : 0
     store<f32>(scales + (half << 2), scale)
-    v128.store(out + from, from < columns ? sixteen(x, stored, from, columns, scale == 0 ? 1 : scale, -128, 127, space) : i32x4.splat(0))
+    v128.store(out + half * 16, from < columns ? sixteen(x, stored, from, columns, scale == 0 ? 1 : scale, -128, 127, space) : i32x4.splat(0))
   }
   settle(space)
 }
 
 function holdRow(held: u32, x: usize, stored: u32, columns: u32, out: usize, scales: usize, space: usize): void {
-  const width = ((columns + BLOCK - 1) / BLOCK) * BLOCK
+  const blocks = (columns + BLOCK - 1) / BLOCK
   if (held == HELD_INT8_ROW) {
     const largest = abs(extreme(x, stored, 0, columns))
     const scale: f32 = largest == 0 ? 1 : largest / 127
-    store<f32>(scales, scale)
-    return pack(held, x, stored, 0, width, columns, scale, out, space)
+    store<f32>(scales + ((first + lane) << 2), scale)
+    return pack(held, x, stored, 0, blocks * BLOCK, columns, scale, out, space)
   }
-  for (let i: u32 = 0; i < width; i += BLOCK) {
+  for (let block: u32 = 0; block < blocks; block++) {
+    const i = block * BLOCK
     if (held == HELD_INT8_BLOCK16) {
-      packHalves(x, stored, i, columns, scales + (i >> 2), out, space)
+      packHalves(x, stored, i, columns, blockAt(scales, block, blocks, 8), blockAt(out, block, blocks, 32), space)
       continue
     }
     const scale: f32 = extreme(x, stored, i, min(i + BLOCK, columns)) / (held == HELD_INT4_BLOCK ? -8 : -128)
-    store<f32>(scales + (i >> 5) * step, scale)
+    store<f32>(blockAt(scales, block, blocks, 4), scale)
     pack(held, x, stored, i, i + BLOCK, columns, scale, out, space)
   }
 }
 
-// Rows behind each other at `x` as rows of a held matrix from `firstRow` on: integers of the matrix at `out`, its scales at `scales`.
+// Rows behind each other at `x` as rows of a held matrix of `matrixRows` from `firstRow` on: integers of the matrix at `out`, its scales at `scales`.
 // `space`: 112 bytes of its own, in which the sums of squares of the differences and of the values come back as two f64.
-export function hold(held: u32, stored: u32, x: usize, rows: u32, columns: u32, out: usize, rowBytes: u32, scales: usize, scaleBytes: u32, firstRow: u32, space: usize): void {
+export function hold(held: u32, stored: u32, x: usize, rows: u32, columns: u32, out: usize, scales: usize, matrixRows: u32, firstRow: u32, space: usize): void {
   differences = 0
   squares = 0
   v128.store(space, i32x4.splat(0))
   v128.store(space, i32x4.splat(0), 16)
   const isWoven = held == HELD_INT8_ROW || held == HELD_INT4_BLOCK
   step = isWoven ? 16 : 4
+  placed = isWoven ? (matrixRows + 3) & ~3 : 0
   const stride: u32 = columns << (stored == STORED_BF16 ? 1 : 2)
   for (let i: u32 = 0; i < rows; i++) {
-    const lane: u32 = isWoven ? (firstRow + i) & 3 : 0
-    const first = firstRow + i - lane
-    holdRow(held, x + i * stride, stored, columns, out + first * rowBytes + (lane << 2), scales + first * scaleBytes + (lane << 2), space)
+    lane = isWoven ? (firstRow + i) & 3 : 0
+    first = firstRow + i - lane
+    holdRow(held, x + i * stride, stored, columns, out, scales, space)
   }
   store<f64>(space, differences)
   store<f64>(space, squares, 8)

@@ -1,7 +1,7 @@
 // x·Wᵀ over rows of W held as blocks of bytes, each with a scale: of 32 (T = i32) or of 16 (T = i16). x as in product-bytes.ts.
 import { BLOCK, BLOCK_BYTES } from '../opcodes'
 import { sums } from './lanes'
-import { putRows, scaleOf } from './product-rows'
+import { putRows } from './product-rows'
 
 // @ts-ignore: decorator
 @inline
@@ -39,10 +39,11 @@ function blockSum<T>(x: usize, w: usize, scales: usize, sum: v128): v128 {
   return bytes<T>(x, v128.load8x8_s(w), v128.load8x8_s(w, 8), v128.load8x8_s(w, 16), v128.load8x8_s(w, 24), scales, sum)
 }
 
-export function blocksOne<T>(x: usize, w: usize, scales: usize, from: u32, to: u32, blocks: u32, bias: usize, y: usize): void {
+// scaleAt: from x to its scale.
+export function blocksOne<T>(x: usize, scaleAt: usize, w: usize, scales: usize, from: u32, to: u32, blocks: u32, bias: usize, y: usize): void {
   const step = blocks * BLOCK
   const scaleStep = blocks * blockScales<T>()
-  const scale = f32x4.splat(scaleOf(x, blocks))
+  const scale = v128.load32_splat(x + scaleAt)
   let n = from
   // Beyond the last row it is computed again: sums come in fours.
   for (; n < to; n += 4) {
@@ -100,13 +101,13 @@ function rowTokens<T, Q>(x0: usize, x1: usize, x2: usize, x3: usize, w: usize, s
   return sums(a, b, c, d)
 }
 
-export function blocksTokens<T, Q>(x0: usize, x1: usize, x2: usize, x3: usize, w: usize, scales: usize, from: u32, to: u32, blocks: u32, bias: usize, y0: usize, y1: usize, y2: usize, y3: usize): void {
+export function blocksTokens<T, Q>(x0: usize, x1: usize, x2: usize, x3: usize, scaleAt: usize, w: usize, scales: usize, from: u32, to: u32, blocks: u32, bias: usize, y0: usize, y1: usize, y2: usize, y3: usize): void {
   const step = blocks * BLOCK
   const scaleStep = blocks * blockScales<T>()
-  let tokens = f32x4.splat(scaleOf(x0, blocks))
-  tokens = f32x4.replace_lane(tokens, 1, scaleOf(x1, blocks))
-  if (sizeof<Q>() > 2) tokens = f32x4.replace_lane(tokens, 2, scaleOf(x2, blocks))
-  if (sizeof<Q>() > 4) tokens = f32x4.replace_lane(tokens, 3, scaleOf(x3, blocks))
+  let tokens = v128.load32_splat(x0 + scaleAt)
+  tokens = v128.load32_lane(x1 + scaleAt, tokens, 1)
+  if (sizeof<Q>() > 2) tokens = v128.load32_lane(x2 + scaleAt, tokens, 2)
+  if (sizeof<Q>() > 4) tokens = v128.load32_lane(x3 + scaleAt, tokens, 3)
   for (let n = from; n < to; n++) {
     let v = f32x4.mul(rowTokens<T, Q>(x0, x1, x2, x3, w + n * step, scales + n * scaleStep, blocks), tokens)
     if (bias) v = f32x4.add(v, v128.load32_splat(bias + (n << 2)))

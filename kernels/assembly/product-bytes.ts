@@ -2,7 +2,7 @@
 // W: four rows woven, each in turn with four of its bytes, so that a pass reads memory in order and leaves a row in each lane.
 import { BLOCK_BYTES } from '../opcodes'
 import { times } from './lanes'
-import { putRows, scaleOf } from './product-rows'
+import { putRows } from './product-rows'
 
 // Blocks behind which a sum becomes a float: a lane holds 512 products of 16 by 8 bits, 512 · 32767 · 128 < 2³¹.
 const SEGMENT: u32 = 32
@@ -45,17 +45,17 @@ function fourRows(x: usize, w: usize, blocks: u32): v128 {
   return all
 }
 
-// Rows [from, to), from a multiple of four.
-export function bytesOne(x: usize, w: usize, scales: usize, from: u32, to: u32, blocks: u32, bias: usize, y: usize): void {
-  const scale = f32x4.splat(scaleOf(x, blocks))
+// Rows [from, to), from a multiple of four, of one stretch. scaleAt: from x to its scale. isMore: added to y.
+export function bytesOne(x: usize, scaleAt: usize, w: usize, scales: usize, from: u32, to: u32, blocks: u32, isMore: bool, bias: usize, y: usize): void {
+  const scale = v128.load32_splat(x + scaleAt)
   const step = <usize>blocks << 5
   for (let n = from; n < to; n += 4) {
-    putRows(f32x4.mul(fourRows(x, w + n * step, blocks), f32x4.mul(v128.load(scales + (n << 2)), scale)), n, to, bias, y)
+    putRows(f32x4.mul(fourRows(x, w + n * step, blocks), f32x4.mul(v128.load(scales + (n << 2)), scale)), n, to, isMore ? y : bias, y)
   }
 }
 
 // The same for several tokens (Q = i16: two, i32: three, i64: four).
-export function bytesTokens<Q>(x0: usize, x1: usize, x2: usize, x3: usize, w: usize, scales: usize, from: u32, to: u32, blocks: u32, bias: usize, y0: usize, y1: usize, y2: usize, y3: usize): void {
+export function bytesTokens<Q>(x0: usize, x1: usize, x2: usize, x3: usize, scaleAt: usize, w: usize, scales: usize, from: u32, to: u32, blocks: u32, isMore: bool, bias: usize, y0: usize, y1: usize, y2: usize, y3: usize): void {
   const step = <usize>blocks << 5
   for (let n = from; n < to; n += 4) {
     let at: usize = 0
@@ -105,9 +105,9 @@ export function bytesTokens<Q>(x0: usize, x1: usize, x2: usize, x3: usize, w: us
       if (sizeof<Q>() > 4) fourth = f32x4.add(fourth, rowSums(d0, d1))
     }
     const own = v128.load(scales + (n << 2))
-    putRows(f32x4.mul(first, f32x4.mul(own, f32x4.splat(scaleOf(x0, blocks)))), n, to, bias, y0)
-    putRows(f32x4.mul(second, f32x4.mul(own, f32x4.splat(scaleOf(x1, blocks)))), n, to, bias, y1)
-    if (sizeof<Q>() > 2) putRows(f32x4.mul(third, f32x4.mul(own, f32x4.splat(scaleOf(x2, blocks)))), n, to, bias, y2)
-    if (sizeof<Q>() > 4) putRows(f32x4.mul(fourth, f32x4.mul(own, f32x4.splat(scaleOf(x3, blocks)))), n, to, bias, y3)
+    putRows(f32x4.mul(first, f32x4.mul(own, v128.load32_splat(x0 + scaleAt))), n, to, isMore ? y0 : bias, y0)
+    putRows(f32x4.mul(second, f32x4.mul(own, v128.load32_splat(x1 + scaleAt))), n, to, isMore ? y1 : bias, y1)
+    if (sizeof<Q>() > 2) putRows(f32x4.mul(third, f32x4.mul(own, v128.load32_splat(x2 + scaleAt))), n, to, isMore ? y2 : bias, y2)
+    if (sizeof<Q>() > 4) putRows(f32x4.mul(fourth, f32x4.mul(own, v128.load32_splat(x3 + scaleAt))), n, to, isMore ? y3 : bias, y3)
   }
 }

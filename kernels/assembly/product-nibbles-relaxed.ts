@@ -28,8 +28,8 @@ function scaled<Z>(total: v128, x: usize, factors: usize, sum: v128): v128 {
   return f32x4.add(sum, f32x4.mul(whole, f32x4.mul(v128.load(factors), v128.load(x, 48))))
 }
 
-// Rows [from, to), from a multiple of four. Q = i8: one token, i16: two, i32: three, i64: four.
-export function relaxedTokens<Z, Q>(x0: usize, x1: usize, x2: usize, x3: usize, w: usize, factors: usize, from: u32, to: u32, blocks: u32, bias: usize, y0: usize, y1: usize, y2: usize, y3: usize): void {
+// Rows [from, to), from a multiple of four, of one stretch. isMore: added to y. Q = i8: one token, i16: two, i32: three, i64: four.
+export function relaxedTokens<Z, Q>(x0: usize, x1: usize, x2: usize, x3: usize, w: usize, factors: usize, from: u32, to: u32, blocks: u32, isMore: bool, bias: usize, y0: usize, y1: usize, y2: usize, y3: usize): void {
   const step = <usize>blocks << 4
   const factorStep = <usize>blocks * (sizeof<Z>() << 2)
   // Not a constant, which engines make anew wherever it is used, inside of loops too.
@@ -85,9 +85,9 @@ export function relaxedTokens<Z, Q>(x0: usize, x1: usize, x2: usize, x3: usize, 
       at += BLOCK_BYTES
       own += sizeof<Z>() * 16
     }
-    putRows(first, n, to, bias, y0)
-    if (sizeof<Q>() > 1) putRows(second, n, to, bias, y1)
-    if (sizeof<Q>() > 2) putRows(third, n, to, bias, y2)
-    if (sizeof<Q>() > 4) putRows(fourth, n, to, bias, y3)
+    putRows(first, n, to, isMore ? y0 : bias, y0)
+    if (sizeof<Q>() > 1) putRows(second, n, to, isMore ? y1 : bias, y1)
+    if (sizeof<Q>() > 2) putRows(third, n, to, isMore ? y2 : bias, y2)
+    if (sizeof<Q>() > 4) putRows(fourth, n, to, isMore ? y3 : bias, y3)
   }
 }

@@ -4,7 +4,7 @@
 // Z = i8: weights are (nibble - 8) · scale. Z = i16: nibble · scale + minimum; behind four rows' scales lie -1/8 of their minima.
 import { BLOCK_BYTES } from '../opcodes'
 import { times } from './lanes'
-import { putRows, scaleOf } from './product-rows'
+import { putRows } from './product-rows'
 
 // Eight products for each of four rows: sums in pairs, as each waits for the last.
 // @ts-ignore: decorator
@@ -76,17 +76,17 @@ function fourRows<Z>(x: usize, w: usize, factors: usize, blocks: u32, low: v128)
   return sum
 }
 
-// Rows [from, to), from a multiple of four.
-export function nibblesOne<Z>(x: usize, w: usize, factors: usize, from: u32, to: u32, blocks: u32, bias: usize, y: usize): void {
-  const scale = f32x4.splat(scaleOf(x, blocks))
+// Rows [from, to), from a multiple of four, of one stretch. scaleAt: from x to its scale. isMore: added to y.
+export function nibblesOne<Z>(x: usize, scaleAt: usize, w: usize, factors: usize, from: u32, to: u32, blocks: u32, isMore: bool, bias: usize, y: usize): void {
+  const scale = v128.load32_splat(x + scaleAt)
   const low = lowNibbles(blocks)
   const step = <usize>blocks << 4
   const factorStep = (<usize>blocks * factorBytes<Z>()) >> 2
-  for (let n = from; n < to; n += 4) putRows(f32x4.mul(fourRows<Z>(x, w + n * step, factors + n * factorStep, blocks, low), scale), n, to, bias, y)
+  for (let n = from; n < to; n += 4) putRows(f32x4.mul(fourRows<Z>(x, w + n * step, factors + n * factorStep, blocks, low), scale), n, to, isMore ? y : bias, y)
 }
 
 // The same for two tokens. More would not fit into registers: engines load what a pass of a loop needs before they compute.
-export function nibblesTwo<Z>(x0: usize, x1: usize, w: usize, factors: usize, from: u32, to: u32, blocks: u32, bias: usize, y0: usize, y1: usize): void {
+export function nibblesTwo<Z>(x0: usize, x1: usize, scaleAt: usize, w: usize, factors: usize, from: u32, to: u32, blocks: u32, isMore: bool, bias: usize, y0: usize, y1: usize): void {
   const step = <usize>blocks << 4
   const factorStep = (<usize>blocks * factorBytes<Z>()) >> 2
   const low = lowNibbles(blocks)
@@ -116,7 +116,7 @@ export function nibblesTwo<Z>(x0: usize, x1: usize, w: usize, factors: usize, fr
       at += BLOCK_BYTES - 64
       own += factorBytes<Z>()
     }
-    putRows(f32x4.mul(first, f32x4.splat(scaleOf(x0, blocks))), n, to, bias, y0)
-    putRows(f32x4.mul(second, f32x4.splat(scaleOf(x1, blocks))), n, to, bias, y1)
+    putRows(f32x4.mul(first, v128.load32_splat(x0 + scaleAt)), n, to, isMore ? y0 : bias, y0)
+    putRows(f32x4.mul(second, v128.load32_splat(x1 + scaleAt)), n, to, isMore ? y1 : bias, y1)
   }
 }

@@ -1,10 +1,10 @@
-// What products of integers share: the scale of a token, and where four rows' results go.
-import { BLOCK_BYTES } from '../opcodes'
+// What products of integers share: stretches of woven rows, and where four rows' results go.
+import { STRETCH_BLOCKS } from '../opcodes'
 
-// @ts-ignore: decorator
-@inline
-export function scaleOf(x: usize, blocks: u32): f32 {
-  return load<f32>(x + blocks * BLOCK_BYTES)
+// Of rows of so many blocks, how many lie together: all stretches alike but for the last, which may be shorter.
+export function stretchBlocks(blocks: u32): u32 {
+  const stretches = (blocks + STRETCH_BLOCKS - 1) / STRETCH_BLOCKS
+  return (blocks + stretches - 1) / stretches
 }
 
 // @ts-ignore: decorator

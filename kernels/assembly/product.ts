@@ -1,11 +1,12 @@
 // y = x·Wᵀ + b in every form that W is held in, for all tokens or for those that chose an expert.
-import { BLOCK, HELD_BF16, HELD_F16, HELD_F32, HELD_INT4_BLOCK, HELD_INT4_MINIMA, HELD_INT8_BLOCK, HELD_INT8_BLOCK16, HELD_INT8_ROW } from '../opcodes'
+import { BLOCK, BLOCK_BYTES, HELD_BF16, HELD_F16, HELD_F32, HELD_INT4_BLOCK, HELD_INT4_MINIMA, HELD_INT8_BLOCK, HELD_INT8_BLOCK16, HELD_INT8_ROW } from '../opcodes'
 import { frameRows, share, word } from './memory'
 import { blocksOne, blocksTokens } from './product-block'
 import { floatRows, floatTokens } from './product-float'
 import { bytesOne, bytesTokens } from './product-bytes'
 import { nibblesOne, nibblesTwo } from './product-nibbles'
 import { relaxedTokens } from './product-nibbles-relaxed'
+import { stretchBlocks } from './product-rows'
 
 // @ts-ignore: decorator
 @inline
@@ -20,40 +21,40 @@ function firstRow(n: u32, part: u32, parts: u32): u32 {
   return part >= parts ? n : share((n + 3) >> 2, part, parts) << 2
 }
 
-// Rows of W that stay in cache while all tokens pass.
-const ROW_TILE: u32 = 16
+// Bytes of W that stay in the first cache while all tokens pass.
+const TILE_BYTES: u32 = 32768
 
 // @ts-ignore: decorator
 @inline
-function oneOfNibbles<Z>(x: usize, w: usize, factors: usize, from: u32, to: u32, blocks: u32, bias: usize, y: usize): void {
-  if (ASC_FEATURE_RELAXED_SIMD) relaxedTokens<Z, i8>(x, 0, 0, 0, w, factors, from, to, blocks, bias, y, 0, 0, 0)
-  else nibblesOne<Z>(x, w, factors, from, to, blocks, bias, y)
+function oneOfNibbles<Z>(x: usize, scaleAt: usize, w: usize, factors: usize, from: u32, to: u32, blocks: u32, isMore: bool, bias: usize, y: usize): void {
+  if (ASC_FEATURE_RELAXED_SIMD) relaxedTokens<Z, i8>(x, 0, 0, 0, w, factors, from, to, blocks, isMore, bias, y, 0, 0, 0)
+  else nibblesOne<Z>(x, scaleAt, w, factors, from, to, blocks, isMore, bias, y)
 }
 
-function one(held: u32, x: usize, w: usize, scales: usize, from: u32, to: u32, k: u32, bias: usize, y: usize): void {
-  if (held == HELD_INT8_ROW) bytesOne(x, w, scales, from, to, blocksOf(k), bias, y)
-  else if (held == HELD_INT8_BLOCK) blocksOne<i32>(x, w, scales, from, to, blocksOf(k), bias, y)
-  else if (held == HELD_INT8_BLOCK16) blocksOne<i16>(x, w, scales, from, to, blocksOf(k), bias, y)
-  else if (held == HELD_INT4_BLOCK) oneOfNibbles<i8>(x, w, scales, from, to, blocksOf(k), bias, y)
-  else if (held == HELD_INT4_MINIMA) oneOfNibbles<i16>(x, w, scales, from, to, blocksOf(k), bias, y)
+function one(held: u32, x: usize, scaleAt: usize, w: usize, scales: usize, from: u32, to: u32, blocks: u32, isMore: bool, bias: usize, y: usize): void {
+  if (held == HELD_INT8_ROW) bytesOne(x, scaleAt, w, scales, from, to, blocks, isMore, bias, y)
+  else if (held == HELD_INT8_BLOCK) blocksOne<i32>(x, scaleAt, w, scales, from, to, blocks, bias, y)
+  else if (held == HELD_INT8_BLOCK16) blocksOne<i16>(x, scaleAt, w, scales, from, to, blocks, bias, y)
+  else if (held == HELD_INT4_BLOCK) oneOfNibbles<i8>(x, scaleAt, w, scales, from, to, blocks, isMore, bias, y)
+  else if (held == HELD_INT4_MINIMA) oneOfNibbles<i16>(x, scaleAt, w, scales, from, to, blocks, isMore, bias, y)
 }
 
 // @ts-ignore: decorator
 @inline
-function tokensOfNibbles<Z, Q>(x0: usize, x1: usize, x2: usize, x3: usize, w: usize, factors: usize, from: u32, to: u32, blocks: u32, bias: usize, y0: usize, y1: usize, y2: usize, y3: usize): void {
-  if (ASC_FEATURE_RELAXED_SIMD) return relaxedTokens<Z, Q>(x0, x1, x2, x3, w, factors, from, to, blocks, bias, y0, y1, y2, y3)
-  nibblesTwo<Z>(x0, x1, w, factors, from, to, blocks, bias, y0, y1)
-  if (sizeof<Q>() > 4) nibblesTwo<Z>(x2, x3, w, factors, from, to, blocks, bias, y2, y3)
-  else if (sizeof<Q>() > 2) nibblesOne<Z>(x2, w, factors, from, to, blocks, bias, y2)
+function tokensOfNibbles<Z, Q>(x0: usize, x1: usize, x2: usize, x3: usize, scaleAt: usize, w: usize, factors: usize, from: u32, to: u32, blocks: u32, isMore: bool, bias: usize, y0: usize, y1: usize, y2: usize, y3: usize): void {
+  if (ASC_FEATURE_RELAXED_SIMD) return relaxedTokens<Z, Q>(x0, x1, x2, x3, w, factors, from, to, blocks, isMore, bias, y0, y1, y2, y3)
+  nibblesTwo<Z>(x0, x1, scaleAt, w, factors, from, to, blocks, isMore, bias, y0, y1)
+  if (sizeof<Q>() > 4) nibblesTwo<Z>(x2, x3, scaleAt, w, factors, from, to, blocks, isMore, bias, y2, y3)
+  else if (sizeof<Q>() > 2) nibblesOne<Z>(x2, scaleAt, w, factors, from, to, blocks, isMore, bias, y2)
 }
 
 // Q = i16: two tokens, i64: four.
-function tokens<Q>(held: u32, x0: usize, x1: usize, x2: usize, x3: usize, w: usize, scales: usize, from: u32, to: u32, k: u32, bias: usize, y0: usize, y1: usize, y2: usize, y3: usize): void {
-  if (held == HELD_INT8_ROW) bytesTokens<Q>(x0, x1, x2, x3, w, scales, from, to, blocksOf(k), bias, y0, y1, y2, y3)
-  else if (held == HELD_INT8_BLOCK) blocksTokens<i32, Q>(x0, x1, x2, x3, w, scales, from, to, blocksOf(k), bias, y0, y1, y2, y3)
-  else if (held == HELD_INT8_BLOCK16) blocksTokens<i16, Q>(x0, x1, x2, x3, w, scales, from, to, blocksOf(k), bias, y0, y1, y2, y3)
-  else if (held == HELD_INT4_BLOCK) tokensOfNibbles<i8, Q>(x0, x1, x2, x3, w, scales, from, to, blocksOf(k), bias, y0, y1, y2, y3)
-  else if (held == HELD_INT4_MINIMA) tokensOfNibbles<i16, Q>(x0, x1, x2, x3, w, scales, from, to, blocksOf(k), bias, y0, y1, y2, y3)
+function tokens<Q>(held: u32, x0: usize, x1: usize, x2: usize, x3: usize, scaleAt: usize, w: usize, scales: usize, from: u32, to: u32, blocks: u32, isMore: bool, bias: usize, y0: usize, y1: usize, y2: usize, y3: usize): void {
+  if (held == HELD_INT8_ROW) bytesTokens<Q>(x0, x1, x2, x3, scaleAt, w, scales, from, to, blocks, isMore, bias, y0, y1, y2, y3)
+  else if (held == HELD_INT8_BLOCK) blocksTokens<i32, Q>(x0, x1, x2, x3, scaleAt, w, scales, from, to, blocks, bias, y0, y1, y2, y3)
+  else if (held == HELD_INT8_BLOCK16) blocksTokens<i16, Q>(x0, x1, x2, x3, scaleAt, w, scales, from, to, blocks, bias, y0, y1, y2, y3)
+  else if (held == HELD_INT4_BLOCK) tokensOfNibbles<i8, Q>(x0, x1, x2, x3, scaleAt, w, scales, from, to, blocks, isMore, bias, y0, y1, y2, y3)
+  else if (held == HELD_INT4_MINIMA) tokensOfNibbles<i16, Q>(x0, x1, x2, x3, scaleAt, w, scales, from, to, blocks, isMore, bias, y0, y1, y2, y3)
 }
 
 // Forms with a kernel of their own for three tokens; others take the last one twice.
@@ -63,9 +64,9 @@ function takesThree(held: u32): bool {
   return held == HELD_INT8_ROW || held == HELD_INT4_BLOCK
 }
 
-function three(held: u32, x0: usize, x1: usize, x2: usize, w: usize, scales: usize, from: u32, to: u32, k: u32, bias: usize, y0: usize, y1: usize, y2: usize): void {
-  if (held == HELD_INT8_ROW) bytesTokens<i32>(x0, x1, x2, 0, w, scales, from, to, blocksOf(k), bias, y0, y1, y2, 0)
-  else tokensOfNibbles<i8, i32>(x0, x1, x2, 0, w, scales, from, to, blocksOf(k), bias, y0, y1, y2, 0)
+function three(held: u32, x0: usize, x1: usize, x2: usize, scaleAt: usize, w: usize, scales: usize, from: u32, to: u32, blocks: u32, isMore: bool, bias: usize, y0: usize, y1: usize, y2: usize): void {
+  if (held == HELD_INT8_ROW) bytesTokens<i32>(x0, x1, x2, 0, scaleAt, w, scales, from, to, blocks, isMore, bias, y0, y1, y2, 0)
+  else tokensOfNibbles<i8, i32>(x0, x1, x2, 0, scaleAt, w, scales, from, to, blocks, isMore, bias, y0, y1, y2, 0)
 }
 
 // @ts-ignore: decorator
@@ -74,13 +75,47 @@ function isFloat(held: u32): bool {
   return held == HELD_F32 || held == HELD_F16 || held == HELD_BF16
 }
 
-// One to four tokens; the addresses of others are not read.
-function some(count: u32, held: u32, x0: usize, x1: usize, x2: usize, x3: usize, w: usize, scales: usize, from: u32, to: u32, k: u32, bias: usize, y0: usize, y1: usize, y2: usize, y3: usize): void {
-  if (count == 1) return one(held, x0, w, scales, from, to, k, bias, y0)
-  if (count == 2) return tokens<i16>(held, x0, x1, x1, x1, w, scales, from, to, k, bias, y0, y1, y1, y1)
-  if (count == 3 && takesThree(held)) return three(held, x0, x1, x2, w, scales, from, to, k, bias, y0, y1, y2)
+// One to four tokens over one stretch; the addresses of others are not read.
+function some(count: u32, held: u32, x0: usize, x1: usize, x2: usize, x3: usize, scaleAt: usize, w: usize, scales: usize, from: u32, to: u32, blocks: u32, isMore: bool, bias: usize, y0: usize, y1: usize, y2: usize, y3: usize): void {
+  if (count == 1) return one(held, x0, scaleAt, w, scales, from, to, blocks, isMore, bias, y0)
+  if (count == 2) return tokens<i16>(held, x0, x1, x1, x1, scaleAt, w, scales, from, to, blocks, isMore, bias, y0, y1, y1, y1)
+  if (count == 3 && takesThree(held)) return three(held, x0, x1, x2, scaleAt, w, scales, from, to, blocks, isMore, bias, y0, y1, y2)
   const isFour = count == 4
-  tokens<i64>(held, x0, x1, x2, isFour ? x3 : x2, w, scales, from, to, k, bias, y0, y1, y2, isFour ? y3 : y2)
+  tokens<i64>(held, x0, x1, x2, isFour ? x3 : x2, scaleAt, w, scales, from, to, blocks, isMore, bias, y0, y1, y2, isFour ? y3 : y2)
+}
+
+// Bytes of a block of a row, and of what the block has of its own behind all elements.
+// @ts-ignore: decorator
+@inline
+function blockBytes(held: u32): usize {
+  return held == HELD_INT4_BLOCK || held == HELD_INT4_MINIMA ? BLOCK / 2 : BLOCK
+}
+
+// @ts-ignore: decorator
+@inline
+function factorBytes(held: u32): usize {
+  return held == HELD_INT8_ROW ? 0 : held == HELD_INT4_BLOCK ? 4 : 8
+}
+
+// Rows whose blocks have scales of their own beside them lie whole, others in stretches.
+// @ts-ignore: decorator
+@inline
+function stretchOf(held: u32, blocks: u32): u32 {
+  return held == HELD_INT8_BLOCK || held == HELD_INT8_BLOCK16 ? blocks : stretchBlocks(blocks)
+}
+
+// Rows [from, to), from a multiple of four, of `n`, over blocks [first, end) from where a stretch begins. One to four tokens, as above.
+function integerTokens(count: u32, held: u32, x0: usize, x1: usize, x2: usize, x3: usize, w: usize, scales: usize, n: u32, from: u32, to: u32, k: u32, first: u32, end: u32, bias: usize, y0: usize, y1: usize, y2: usize, y3: usize): void {
+  const blocks = blocksOf(k)
+  const step = stretchOf(held, blocks)
+  // Of all rows, which are as many as fill the last four.
+  const placed = <usize>((n + 3) & ~3)
+  for (let block = first; block < end; block += step) {
+    const x = <usize>block * BLOCK_BYTES
+    const scaleAt = <usize>(blocks - block) * BLOCK_BYTES
+    const before = placed * block
+    some(count, held, x0 + x, x1 + x, x2 + x, x3 + x, scaleAt, w + before * blockBytes(held), scales + before * factorBytes(held), from, to, min(step, blocks - block), block > 0, bias, y0, y1, y2, y3)
+  }
 }
 
 // Words: held, x, xStride, w, scales, n, k, bias, y, yStride.
@@ -99,13 +134,18 @@ export function product(frame: usize, args: usize, part: u32, parts: u32, xRow: 
   // Only one row may be elsewhere than in the first one's place.
   const first = <usize>word(args, 1) + xRow * xStride
   if (isFloat(held)) return floatRows(rows, held, first, xStride, w, n, start, end, k, bias, <usize>word(args, 8), yStride)
-  if (rows == 1) return one(held, first, w, scales, start, end, k, bias, <usize>word(args, 8))
-  for (let from = start; from < end; from += ROW_TILE) {
-    const to = min(from + ROW_TILE, end)
-    for (let row: u32 = 0; row < rows; row += 4) {
-      const x = <usize>word(args, 1) + row * xStride
-      const y = <usize>word(args, 8) + row * yStride
-      some(min(4, rows - row), held, x, x + xStride, x + 2 * xStride, x + 3 * xStride, w, scales, from, to, k, bias, y, y + yStride, y + 2 * yStride, y + 3 * yStride)
+  const blocks = blocksOf(k)
+  if (rows == 1) return integerTokens(1, held, first, 0, 0, 0, w, scales, n, start, end, k, 0, blocks, bias, <usize>word(args, 8), 0, 0, 0)
+  const step = stretchOf(held, blocks)
+  const tile = max(16, (TILE_BYTES / (step * <u32>blockBytes(held))) & ~3)
+  for (let block: u32 = 0; block < blocks; block += step) {
+    for (let from = start; from < end; from += tile) {
+      const to = min(from + tile, end)
+      for (let row: u32 = 0; row < rows; row += 4) {
+        const x = <usize>word(args, 1) + row * xStride
+        const y = <usize>word(args, 8) + row * yStride
+        integerTokens(min(4, rows - row), held, x, x + xStride, x + 2 * xStride, x + 3 * xStride, w, scales, n, from, to, k, block, block + 1, bias, y, y + yStride, y + 2 * yStride, y + 3 * yStride)
+      }
     }
   }
 }
@@ -157,7 +197,7 @@ function oneExpert(frame: usize, args: usize, part: u32, parts: u32, expert: u32
     const y2 = y + s2 * yStride
     const y3 = y + s3 * yStride
     if (isFloat(held)) floatTokens(count, held, x0, x1, x2, x3, w, n, from, to, k, 0, k, bias, y0, y1, y2, y3)
-    else some(count, held, x0, x1, x2, x3, w, scales, from, to, k, bias, y0, y1, y2, y3)
+    else integerTokens(count, held, x0, x1, x2, x3, w, scales, n, from, to, k, 0, blocksOf(k), bias, y0, y1, y2, y3)
     s0 = s3 < slots ? nextSlot(choice, s3 + 1, slots, expert) : slots
   }
 }

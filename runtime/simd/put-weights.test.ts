@@ -102,7 +102,8 @@ test.each(['int8-rows', 'int8-blocks', 'int8-blocks16', 'int4-blocks'] as const)
 test.each(['f32', 'f16', 'bf16', 'int8-rows', 'int8-blocks', 'int4-blocks'] as const)(
   'matrices of a stack in %s begin with places of their own',
   (held) => {
-    const [rows, columns] = [5, 64]
+    // Two stretches of integers or floats.
+    const [rows, columns] = [5, 1600]
     const memory = createSimdMemory({ expectedBytes: 2 ** 20, maxBytes: 2 ** 24, isShared: false })
     const refs = ['a', 'b', 'c'].map((tensor) => ({ tensor, shape: [rows, columns] }))
     const stored = refs.map((_, i) => bytesOf(weights(rows, columns, 9 + i)))

@@ -12,10 +12,8 @@ import {
   heldBytesOf,
   holdsBlocksOf,
   isInteger,
-  rowBytes,
   scaleBytes,
   scalesAt,
-  scalesPerRow,
   type Held,
   type HeldWeight,
   type MatrixForm,
@@ -65,8 +63,7 @@ export function weightPutter({ memory, hold }: ShardRoom, places: readonly Place
     const scales = address + scalesAt(weight) + matrix * scaleBytes(held, matrixRows, columns)
     const x = stage + HOLD_SPACE_BYTES + 16
     memory.bytes().set(stored, x)
-    const [bytes, ofScales] = [rowBytes(held, columns), scalesPerRow(held, columns) * 4]
-    hold(HELD_CODES[held], kind, x, count, columns, out, bytes, scales, ofScales, firstRow - matrix * matrixRows, stage)
+    hold(HELD_CODES[held], kind, x, count, columns, out, scales, matrixRows, firstRow - matrix * matrixRows, stage)
     const [differences = NaN, squares = NaN] = new Float64Array(memory.memory.buffer, stage, 2)
     return { differences, squares }
   }

@@ -32,9 +32,8 @@ export type HoldKernel = (
   rows: number,
   columns: number,
   out: number,
-  rowBytes: number,
   scales: number,
-  scaleBytes: number,
+  matrixRows: number,
   firstRow: number,
   space: number,
 ) => void

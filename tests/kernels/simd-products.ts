@@ -30,6 +30,8 @@ const HELDS = [
 ] as const satisfies readonly MatrixForm[]
 const WIDTHS = [1, 3, 16, 31, 32, 33, 48, 64, 96, 100, 256, 576] as const
 const LONG = 4096
+/** Two stretches of woven rows, the last one shorter and not whole. */
+const STRETCHED = 1590
 
 type Matrix = {
   /** As kernels read them. */
@@ -157,7 +159,7 @@ export function productCall(caller: KernelCaller, random: Random, isExtreme: boo
 /** Each slot through the expert it chose, before and behind the activation. */
 export function expertCall(caller: KernelCaller, random: Random, isExtreme: boolean, worst: Worst): void {
   const held = pick(random, HELDS)
-  const [k, n, experts, tokens] = [pick(random, WIDTHS), whole(random, 1, 19), whole(random, 1, 6), whole(random, 1, 7)]
+  const [k, n, experts, tokens] = [random() < 0.02 ? STRETCHED : pick(random, WIDTHS), whole(random, 1, 19), whole(random, 1, 6), whole(random, 1, 7)]
   const chosen = whole(random, 1, experts)
   const fromSlots = random() < 0.5
   const { bytes, scales, rows: weights, sizes } = randomMatrix(random, held, n * experts, k, experts)
