@@ -5,6 +5,7 @@ test('the median of an even count lies between the middle two', () => {
   expect(median([9, 1, 5])).toBe(5)
   expect(median([9, 1, 5, 6])).toBe(5.5)
   expect(median([])).toBeNaN()
+  expect(median([Number.NaN, 3, Number.NaN, 5])).toBe(4)
 })
 
 test('a table is Markdown, with three significant digits and a dash for what was not measured', () => {

@@ -15,14 +15,16 @@ export const surroundings = (browser: string) => ({
   browser,
 })
 
+/** Of those that could be measured; NaN without any. */
 export const median = (values: readonly number[]): number => {
-  const sorted = [...values].sort((a, b) => a - b)
+  const sorted = values.filter((value) => !Number.isNaN(value)).sort((a, b) => a - b)
   const [low, high] = [sorted[Math.floor((sorted.length - 1) / 2)], sorted[Math.floor(sorted.length / 2)]]
   return low === undefined || high === undefined ? Number.NaN : (low + high) / 2
 }
 
 /** Three significant digits: what repeated runs agree on at best. */
-const textOf = (cell: Cell): string => (cell === null ? '–' : typeof cell === 'string' ? cell : String(Number(cell.toPrecision(3))))
+const textOf = (cell: Cell): string =>
+  cell === null || Number.isNaN(cell) ? '–' : typeof cell === 'string' ? cell : String(Number(cell.toPrecision(3)))
 
 /** As Markdown: the same text is for the terminal and for the document. */
 export function renderTable({ title, columns, rows }: Table): string {

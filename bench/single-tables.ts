@@ -68,7 +68,7 @@ function figuresTable(model: BenchModel, measured: readonly Measured[]): Table {
 function rowsText({ rounds }: Measured): string | null {
   const counts = rounds[0]?.rows?.length ?? 0
   const medians = Array.from({ length: counts }, (_, i) => medianOf(rounds.map(({ rows }) => rows?.[i])))
-  return counts === 0 ? null : medians.map((value) => value?.toFixed(2) ?? '–').join(' / ')
+  return counts === 0 ? null : medians.map((value) => (value === null || Number.isNaN(value) ? '–' : value.toFixed(2))).join(' / ')
 }
 
 /** The other engine that is best at a rate, of those with as many threads. */

@@ -55,7 +55,7 @@ export async function runStream(
 export type StreamRates = {
   /** All tokens over wall time, prefill included. */
   readonly tokensPerSecond: number
-  /** Tokens of all streams while all of them decode: after the last first token, until the first last one. */
+  /** Tokens of all streams while all of them decode: after the last first token, until the first last one; NaN where there is no such time. */
   readonly decodePerSecond: number
   /** Until every stream has its first token. */
   readonly firstTokenMs: number
@@ -69,7 +69,11 @@ export function ratesOf(times: readonly (readonly number[])[], wallMs: number): 
   const to = Math.min(...times.map((atMs) => atMs.at(-1) ?? Number.NaN))
   const all = times.flat()
   const between = all.filter((at) => at > from && at <= to).length
-  return { tokensPerSecond: (all.length / wallMs) * 1000, decodePerSecond: (between / (to - from)) * 1000, firstTokenMs: from }
+  return {
+    tokensPerSecond: (all.length / wallMs) * 1000,
+    decodePerSecond: to > from ? (between / (to - from)) * 1000 : Number.NaN,
+    firstTokenMs: from,
+  }
 }
 
 /** Starts all prompts at once and waits for the last answer. @param onToken called with the number of the stream and the token's index @param drafts as of one stream */

@@ -57,7 +57,7 @@ function tokens<Q>(held: u32, x0: usize, x1: usize, x2: usize, x3: usize, scaleA
   else if (held == HELD_INT4_MINIMA) tokensOfNibbles<i16, Q>(x0, x1, x2, x3, scaleAt, w, scales, from, to, blocks, isMore, bias, y0, y1, y2, y3)
 }
 
-// Forms with a kernel of their own for three tokens; others take the last one twice.
+// Forms with a kernel of their own for three tokens.
 // @ts-ignore: decorator
 @inline
 function takesThree(held: u32): bool {
@@ -79,9 +79,10 @@ function isFloat(held: u32): bool {
 function some(count: u32, held: u32, x0: usize, x1: usize, x2: usize, x3: usize, scaleAt: usize, w: usize, scales: usize, from: u32, to: u32, blocks: u32, isMore: bool, bias: usize, y0: usize, y1: usize, y2: usize, y3: usize): void {
   if (count == 1) return one(held, x0, scaleAt, w, scales, from, to, blocks, isMore, bias, y0)
   if (count == 2) return tokens<i16>(held, x0, x1, x1, x1, scaleAt, w, scales, from, to, blocks, isMore, bias, y0, y1, y1, y1)
-  if (count == 3 && takesThree(held)) return three(held, x0, x1, x2, scaleAt, w, scales, from, to, blocks, isMore, bias, y0, y1, y2)
-  const isFour = count == 4
-  tokens<i64>(held, x0, x1, x2, isFour ? x3 : x2, scaleAt, w, scales, from, to, blocks, isMore, bias, y0, y1, y2, isFour ? y3 : y2)
+  if (count == 4) return tokens<i64>(held, x0, x1, x2, x3, scaleAt, w, scales, from, to, blocks, isMore, bias, y0, y1, y2, y3)
+  if (takesThree(held)) return three(held, x0, x1, x2, scaleAt, w, scales, from, to, blocks, isMore, bias, y0, y1, y2)
+  tokens<i16>(held, x0, x1, x1, x1, scaleAt, w, scales, from, to, blocks, isMore, bias, y0, y1, y1, y1)
+  one(held, x2, scaleAt, w, scales, from, to, blocks, isMore, bias, y2)
 }
 
 // Bytes of a block of a row, and of what the block has of its own behind all elements.

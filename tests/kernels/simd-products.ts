@@ -32,6 +32,13 @@ const WIDTHS = [1, 3, 16, 31, 32, 33, 48, 64, 96, 100, 256, 576] as const
 const LONG = 4096
 /** Two stretches of woven rows, the last one shorter and not whole. */
 const STRETCHED = 1590
+const [LONG_PART, STRETCHED_PART] = [0.02, 0.15]
+
+function widthOf(random: Random): number {
+  const part = random()
+  if (part < LONG_PART) return LONG + whole(random, -40, 40)
+  return part < LONG_PART + STRETCHED_PART ? STRETCHED : pick(random, WIDTHS)
+}
 
 type Matrix = {
   /** As kernels read them. */
@@ -129,7 +136,7 @@ const bound = (caller: KernelCaller, held: MatrixForm, x: Float32Array, w: Float
 
 export function productCall(caller: KernelCaller, random: Random, isExtreme: boolean, worst: Worst): void {
   const held = pick(random, HELDS)
-  const k = random() < 0.02 ? LONG + whole(random, -40, 40) : pick(random, WIDTHS)
+  const k = widthOf(random)
   const [n, rows] = [whole(random, 1, k > 1000 ? 6 : 37), whole(random, 1, 9)]
   const { bytes, scales, rows: weights, sizes } = randomMatrix(random, held, n, k)
   const x = isExtreme ? extreme(random, rows * k) : uneven(random, rows * k)
@@ -159,7 +166,12 @@ export function productCall(caller: KernelCaller, random: Random, isExtreme: boo
 /** Each slot through the expert it chose, before and behind the activation. */
 export function expertCall(caller: KernelCaller, random: Random, isExtreme: boolean, worst: Worst): void {
   const held = pick(random, HELDS)
-  const [k, n, experts, tokens] = [random() < 0.02 ? STRETCHED : pick(random, WIDTHS), whole(random, 1, 19), whole(random, 1, 6), whole(random, 1, 7)]
+  const [k, n, experts, tokens] = [
+    random() < STRETCHED_PART ? STRETCHED : pick(random, WIDTHS),
+    whole(random, 1, 19),
+    whole(random, 1, 6),
+    whole(random, 1, 7),
+  ]
   const chosen = whole(random, 1, experts)
   const fromSlots = random() < 0.5
   const { bytes, scales, rows: weights, sizes } = randomMatrix(random, held, n * experts, k, experts)
