@@ -85,7 +85,7 @@ function some(count: u32, held: u32, x0: usize, x1: usize, x2: usize, x3: usize,
   one(held, x2, scaleAt, w, scales, from, to, blocks, isMore, bias, y2)
 }
 
-// Bytes of a block of a row, and of what the block has of its own behind all elements.
+// Bytes of a row's block, and of its scale and minimum behind all elements.
 // @ts-ignore: decorator
 @inline
 function blockBytes(held: u32): usize {
@@ -98,7 +98,7 @@ function factorBytes(held: u32): usize {
   return held == HELD_INT8_ROW ? 0 : held == HELD_INT4_BLOCK ? 4 : 8
 }
 
-// Rows whose blocks have scales of their own beside them lie whole, others in stretches.
+// Blocks of a row that lie together: bytes by blocks lie row by row, all other rows are woven.
 // @ts-ignore: decorator
 @inline
 function stretchOf(held: u32, blocks: u32): u32 {
