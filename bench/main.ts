@@ -14,7 +14,7 @@ import { benchJoin } from './join.ts'
 import { benchLighthouse, LIGHTHOUSE_PAGES } from './lighthouse.ts'
 import { benchLoad } from './load.ts'
 import { benchLookup } from './lookup.ts'
-import { BENCH_MODELS, SINGLE_MODELS, type BenchModel } from './models.ts'
+import { BENCH_MODELS, KERNEL_MODELS, SINGLE_MODELS, type BenchModel } from './models.ts'
 import { benchPage } from './page.ts'
 import { benchPlacement } from './placement.ts'
 import { benchPrefix } from './prefix.ts'
@@ -76,7 +76,7 @@ const USAGE = `npm run bench -- NAME [options]
   load       a random checkpoint into one tab: memory, standstill, cut connections, reload
 
   --json FILE      every measurement, with date, machine and browser
-  --model NAME     ${BENCH_MODELS.map(({ name }) => name).join(' or ')}, of single ${SINGLE_MODELS.map(({ name }) => name).join(' or ')}; may be given more than once; default: all
+  --model NAME     ${BENCH_MODELS.map(({ name }) => name).join(' or ')}, of single ${SINGLE_MODELS.map(({ name }) => name).join(' or ')}, of kernels ${KERNEL_MODELS.map(({ name }) => name).join(' or ')}; may be given more than once; default: all
   --checkpoint DIR a folder with a checkpoint, for estimate; may be given more than once
   --tabs 1,2,3     sizes of the rings, the one to compare with first
   --streams 1,4    streams at once, the number to compare with first
@@ -230,7 +230,7 @@ const BENCHES: Readonly<Record<string, (values: Values) => Promise<BenchReport>>
     }),
   kernels: (values) =>
     benchKernels({
-      models: modelsOf(values.model, SINGLE_MODELS),
+      models: modelsOf(values.model, KERNEL_MODELS),
       formats: (values.weights ?? 'int4')
         .split(',')
         .map((format) => choice('weights', format === 'auto' ? 'int4' : format, weightFormatSchema.options)),

@@ -40,8 +40,12 @@ const SMOLLM2 = random('smollm2-135m-random', 'SmolLM2-135M shape (30 layers of 
 /** What one device is measured with by itself. */
 export const SINGLE_MODELS: readonly BenchModel[] = [
   SMOLLM2,
-  random('llama-1b-widths-random', 'Llama 1B widths (2 layers of 2048, random weights)', LLAMA_1B_WIDTHS),
   random('gemma3-270m-random', 'Gemma-3-270M shape (18 layers of 640, 262144 tokens, random weights)', GEMMA3_270M),
+]
+/** Whose kernels are measured without a page around them. */
+export const KERNEL_MODELS: readonly BenchModel[] = [
+  ...SINGLE_MODELS,
+  random('llama-1b-widths-random', 'Llama 1B widths (2 layers of 2048, random weights)', LLAMA_1B_WIDTHS),
 ]
 
 export const BENCH_MODELS: readonly BenchModel[] = [

@@ -38,7 +38,10 @@ const ALIGNMENT = 16
 export const aligned = (bytes: number): number => ALIGNMENT * Math.ceil(bytes / ALIGNMENT)
 /** Columns of a row of a float matrix, with those that fill its last unit. */
 export const paddedColumns = (columns: number): number => code.FLOAT_UNIT * Math.ceil(columns / code.FLOAT_UNIT)
-const blocksOf = (columns: number): number => Math.ceil(columns / code.BLOCK)
+/** Blocks of a row of integers, the last one padded. */
+export const blocksOf = (columns: number): number => Math.ceil(columns / code.BLOCK)
+/** Of so many columns or blocks, how many lie together: at most `most`, and all stretches alike but for the last, which may be shorter. */
+export const stretchLength = (count: number, most: number): number => Math.ceil(count / Math.ceil(count / most))
 
 /** Bytes of a row's elements; integers are padded to whole blocks, floats of matrices to whole units. */
 export function rowBytes(held: Held, columns: number): number {

@@ -3,13 +3,13 @@
  * rows take turns by 16 bytes: four columns of f32, or eight of 16 bits, of which word j has column j below and column j + 4 above.
  */
 import { FLOAT_COLUMNS } from '../../kernels/opcodes.ts'
-import { elementBytes, paddedColumns, placedRows, rowBytes, type FloatForm, type HeldWeight } from './held-matrix.ts'
+import { elementBytes, paddedColumns, placedRows, rowBytes, stretchLength, type FloatForm, type HeldWeight } from './held-matrix.ts'
 
 /** Words that a row has before it is the other one's turn. */
 const TURN = 4
 const PAIR = 2
 
-const stretchColumns = (columns: number): number => paddedColumns(Math.ceil(columns / Math.ceil(columns / FLOAT_COLUMNS)))
+const stretchColumns = (columns: number): number => paddedColumns(stretchLength(columns, FLOAT_COLUMNS))
 
 type Stretch = {
   /** Columns of the row that lie here. */

@@ -2,8 +2,8 @@
  * How rows lie that kernels read four at a time: a word of each in turn, and that in stretches of at most STRETCH_BLOCKS blocks, each with all rows.
  * Beyond, a token's activations fill more than a page, and what reads weights ahead of the kernel loses them.
  */
-import { BLOCK, STRETCH_BLOCKS } from '../../kernels/opcodes.ts'
-import { placedRows, rowBytes, scalesAt, scalesPerRow, type HeldWeight } from './held-matrix.ts'
+import { STRETCH_BLOCKS } from '../../kernels/opcodes.ts'
+import { blocksOf, placedRows, rowBytes, scalesAt, scalesPerRow, stretchLength, type HeldWeight } from './held-matrix.ts'
 
 /** Rows that lie between each other's words. */
 const WOVEN = 4
@@ -20,8 +20,8 @@ function* stretchesOf(weight: HeldWeight, row: number, words: number): Generator
   const matrix = Math.floor(row / matrixRows)
   const own = row - matrix * matrixRows
   const [placed, lane] = [placedRows(held, matrixRows), own % WOVEN]
-  const blocks = Math.ceil(columns / BLOCK)
-  const step = Math.ceil(blocks / Math.ceil(blocks / STRETCH_BLOCKS)) * Math.ceil(words / blocks)
+  const blocks = blocksOf(columns)
+  const step = stretchLength(blocks, STRETCH_BLOCKS) * Math.ceil(words / blocks)
   for (let from = 0; from < words; from += step) {
     const to = Math.min(from + step, words)
     yield { from, to, at: placed * (matrix * words + from) + (own - lane) * (to - from) + lane }

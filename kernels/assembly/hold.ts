@@ -2,7 +2,7 @@
 // The element of largest magnitude of a block lands on the most negative integer; that of a row on ±127.
 // `core/simd/weave.ts` says how woven rows lie.
 import { BLOCK, HELD_INT4_BLOCK, HELD_INT8_BLOCK16, HELD_INT8_ROW, STORED_BF16 } from '../opcodes'
-import { stretchBlocks } from './product-rows'
+import { blockBytes, factorBytes, stretchBlocks } from './product-rows'
 
 // Four stored values.
 // @ts-ignore: decorator
@@ -137,11 +137,11 @@ function pack(held: u32, x: usize, stored: u32, from: u32, to: u32, columns: u32
   for (let i = from; i < to; i += 32) {
     const low = sixteen(x, stored, i, columns, divisor, least, bound, space)
     const high = sixteen(x, stored, i + 16, columns, divisor, least, bound, space)
+    const to = blockAt(out, i / BLOCK, blocks, blockBytes(held))
     if (held == HELD_INT4_BLOCK) {
       const eight = i8x16.splat(8)
-      put(blockAt(out, i >> 5, blocks, 16), 0, eights(i8x16.add(low, eight), i8x16.add(high, eight)))
+      put(to, 0, eights(i8x16.add(low, eight), i8x16.add(high, eight)))
     } else {
-      const to = blockAt(out, i >> 5, blocks, 32)
       put(to, 0, low)
       put(to, 4, high)
     }
@@ -170,12 +170,13 @@ function holdRow(held: u32, x: usize, stored: u32, columns: u32, out: usize, sca
   }
   for (let block: u32 = 0; block < blocks; block++) {
     const i = block * BLOCK
+    const own = blockAt(scales, block, blocks, factorBytes(held))
     if (held == HELD_INT8_BLOCK16) {
-      packHalves(x, stored, i, columns, blockAt(scales, block, blocks, 8), blockAt(out, block, blocks, 32), space)
+      packHalves(x, stored, i, columns, own, blockAt(out, block, blocks, blockBytes(held)), space)
       continue
     }
     const scale: f32 = extreme(x, stored, i, min(i + BLOCK, columns)) / (held == HELD_INT4_BLOCK ? -8 : -128)
-    store<f32>(blockAt(scales, block, blocks, 4), scale)
+    store<f32>(own, scale)
     pack(held, x, stored, i, i + BLOCK, columns, scale, out, space)
   }
 }

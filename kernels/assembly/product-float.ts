@@ -3,6 +3,7 @@
 // Whatever is read out of order, or twice, costs more than arithmetic: what fetches lines ahead follows one stream and loses several.
 import { FLOAT_COLUMNS, FLOAT_UNIT, HELD_BF16, HELD_F32 } from '../opcodes'
 import { sums, times } from './lanes'
+import { stretchLength } from './product-rows'
 
 // Engines make a vector of constants anew wherever it is used: what a half's bits moved into place keep, 2^112, and the upper half of a word.
 const MASKS = memory.data<u32>([0x8fffe000, 0x77800000, 0xffff0000])
@@ -153,8 +154,7 @@ function stretchOf<T>(count: u32, x0: usize, x1: usize, x2: usize, x3: usize, w:
 
 // Columns of a stretch: all alike but for the last, which may be shorter.
 function stretchColumns(k: u32): u32 {
-  const stretches = (k + FLOAT_COLUMNS - 1) / FLOAT_COLUMNS
-  return ((k + stretches - 1) / stretches + FLOAT_UNIT - 1) & ~(FLOAT_UNIT - 1)
+  return (stretchLength(k, FLOAT_COLUMNS) + FLOAT_UNIT - 1) & ~(FLOAT_UNIT - 1)
 }
 
 // Rows [from, to), from an even one, of `n`, over columns [first, end) from where a stretch begins. One to four tokens; the addresses of others are not read.

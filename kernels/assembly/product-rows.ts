@@ -1,10 +1,30 @@
-// What products of integers share: stretches of woven rows, and where four rows' results go.
-import { STRETCH_BLOCKS } from '../opcodes'
+// What products share: how rows lie in stretches, what a block of integers takes, and where four rows' results go.
+import { BLOCK, HELD_INT4_BLOCK, HELD_INT4_MINIMA, HELD_INT8_BLOCK, HELD_INT8_ROW, STRETCH_BLOCKS } from '../opcodes'
 
-// Of rows of so many blocks, how many lie together: all stretches alike but for the last, which may be shorter.
+// Of `count` columns or blocks, how many lie together: at most `most`, and all stretches alike but for the last, which may be shorter.
+export function stretchLength(count: u32, most: u32): u32 {
+  const stretches = (count + most - 1) / most
+  return (count + stretches - 1) / stretches
+}
+
+// @ts-ignore: decorator
+@inline
 export function stretchBlocks(blocks: u32): u32 {
-  const stretches = (blocks + STRETCH_BLOCKS - 1) / STRETCH_BLOCKS
-  return (blocks + stretches - 1) / stretches
+  return stretchLength(blocks, STRETCH_BLOCKS)
+}
+
+// Bytes of a row's block.
+// @ts-ignore: decorator
+@inline
+export function blockBytes(held: u32): u32 {
+  return held == HELD_INT4_BLOCK || held == HELD_INT4_MINIMA ? BLOCK / 2 : BLOCK
+}
+
+// Bytes of a block's scales and minimum, behind all elements; 0 where the row has one scale.
+// @ts-ignore: decorator
+@inline
+export function factorBytes(held: u32): u32 {
+  return held == HELD_INT8_ROW ? 0 : held == HELD_INT4_BLOCK || held == HELD_INT8_BLOCK ? 4 : 8
 }
 
 // @ts-ignore: decorator

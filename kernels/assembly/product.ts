@@ -6,7 +6,7 @@ import { floatRows, floatTokens } from './product-float'
 import { bytesOne, bytesTokens } from './product-bytes'
 import { nibblesOne, nibblesTwo } from './product-nibbles'
 import { relaxedTokens } from './product-nibbles-relaxed'
-import { stretchBlocks } from './product-rows'
+import { blockBytes, factorBytes, stretchBlocks } from './product-rows'
 
 // @ts-ignore: decorator
 @inline
@@ -85,19 +85,6 @@ function some(count: u32, held: u32, x0: usize, x1: usize, x2: usize, x3: usize,
   one(held, x2, scaleAt, w, scales, from, to, blocks, isMore, bias, y2)
 }
 
-// Bytes of a row's block, and of its scale and minimum behind all elements.
-// @ts-ignore: decorator
-@inline
-function blockBytes(held: u32): usize {
-  return held == HELD_INT4_BLOCK || held == HELD_INT4_MINIMA ? BLOCK / 2 : BLOCK
-}
-
-// @ts-ignore: decorator
-@inline
-function factorBytes(held: u32): usize {
-  return held == HELD_INT8_ROW ? 0 : held == HELD_INT4_BLOCK ? 4 : 8
-}
-
 // Blocks of a row that lie together: bytes by blocks lie row by row, all other rows are woven.
 // @ts-ignore: decorator
 @inline
@@ -138,7 +125,7 @@ export function product(frame: usize, args: usize, part: u32, parts: u32, xRow: 
   const blocks = blocksOf(k)
   if (rows == 1) return integerTokens(1, held, first, 0, 0, 0, w, scales, n, start, end, k, 0, blocks, bias, <usize>word(args, 8), 0, 0, 0)
   const step = stretchOf(held, blocks)
-  const tile = max(16, (TILE_BYTES / (step * <u32>blockBytes(held))) & ~3)
+  const tile = max(16, (TILE_BYTES / (step * blockBytes(held))) & ~3)
   for (let block: u32 = 0; block < blocks; block += step) {
     for (let from = start; from < end; from += tile) {
       const to = min(from + tile, end)
